@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The initiator's Login Phase, RFC 7143 chapter 6, as a machine without I/O, clock or randomness: it is
+ * created with what it wants and may accept, is fed what arrives, and says what to do next. A normal and a
+ * discovery session use the same machine; so do a login on a socket and one through the kernel's PDU channel.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chap.h"
+#include "cleanup.h"
+#include "event.h"
+#include "keys.h"
+#include "parse.h"
+#include "pdu.h"
+
+struct secret;
+
+enum login_authentication {
+	LOGIN_AUTHENTICATION_NONE,
+	LOGIN_AUTHENTICATION_CHAP,
+};
+
+struct login_config {
+	const char *initiator_name;
+	const char *initiator_alias; /* NULL: none */
+	const char *target_name;     /* NULL: discovery session */
+	uint8_t isid[6];
+	uint16_t tsih; /* 0: new session, or reinstatement */
+	uint16_t cid;
+	uint32_t cmdsn;	  /* CmdSN of all Login Requests, which are immediate */
+	uint32_t itt;
+	int portal_group_tag; /* the tag the portal was discovered with; -1: any */
+
+	/* What to offer, already capped by what the transport can do. */
+	struct iscsi_offer offer;
+	bool header_digest_required;
+	bool data_digest_required;
+
+	enum login_authentication authentication;
+	/* A target that goes on without CHAP is refused: always so when CHAP is configured. */
+	enum chap_algorithm chap_algorithms[_CHAP_ALGORITHM_MAX]; /* in order of preference */
+	size_t n_chap_algorithms;
+	const char *user_name;
+	const struct secret *secret;
+	/* Mutual authentication is demanded when target_secret is set; target_user_name may be NULL (any). */
+	const char *target_user_name;
+	const struct secret *target_secret;
+
+	/* Fresh random bytes for our identifier and challenge; used only with mutual authentication. */
+	uint8_t chap_random[1 + CHAP_CHALLENGE_LENGTH];
+};
+
+/* Outcome of a whole login. */
+struct login_result {
+	struct iscsi_parameters parameters; /* in effect from now on */
+	uint16_t tsih;
+	uint32_t stat_sn; /* of the last Login Response */
+	uint32_t exp_cmd_sn, max_cmd_sn;
+	int portal_group_tag; /* -1: not told */
+	char target_alias[256]; /* escaped; empty: none */
+	bool authenticated;
+	enum chap_algorithm chap_algorithm; /* if authenticated */
+	bool mutual;
+};
+
+struct login_redirect {
+	char address[PORTAL_ADDRESS_MAX];
+	uint16_t port;
+	int portal_group_tag; /* -1: not told */
+	bool permanent;
+};
+
+enum login_step_type {
+	LOGIN_STEP_WAIT,     /* nothing to do until something arrives */
+	LOGIN_STEP_SEND,     /* send .send; borrowed until the next call */
+	LOGIN_STEP_EVENT,    /* report .event, which the caller now owns */
+	LOGIN_STEP_REDIRECT, /* the target wants us elsewhere; final */
+	LOGIN_STEP_DONE,     /* Full Feature Phase; final */
+	LOGIN_STEP_FAILED,   /* final; an event went before */
+};
+
+struct login_step {
+	enum login_step_type type;
+	union {
+		struct {
+			const uint8_t *header; /* PDU_HEADER_LENGTH bytes, DataSegmentLength is set */
+			const void *data;      /* without padding */
+			size_t data_length;
+		} send;
+		struct event *event;
+		struct login_redirect redirect;
+		const struct login_result *result; /* borrowed, lives as long as the machine */
+		struct {
+			int error; /* -EPROTO, -ETIMEDOUT, -ECONNRESET, -EACCES (authentication), ... */
+			/* Of the Login Response, RFC 7143 11.13.5; -1 where there was none. */
+			int status_class, status_detail;
+			enum event_number event; /* the event that reported it */
+			bool retry; /* the same login may succeed later */
+		} failed;
+	};
+};
+
+/* What stage the exchange is in, for progress displays. */
+enum login_stage {
+	LOGIN_STAGE_SECURITY,
+	LOGIN_STAGE_OPERATIONAL,
+	LOGIN_STAGE_FULL_FEATURE,
+};
+
+struct login;
+
+/*
+ * The strings and secrets of @config are borrowed and must outlive the machine; the rest is copied. Raises
+ * events 35 and 36 through the first step when a secret is shorter than CHAP_SECRET_MINIMUM. Errors: -ENOMEM,
+ * -EINVAL (a configuration no caller may produce).
+ */
+int login_new(const struct login_config *config, struct login **ret);
+struct login *login_free(struct login *login);
+DEFINE_CLEANUP(struct login *, login_free);
+
+/* The next thing to do; call until it says WAIT or something final. */
+void login_next(struct login *login, struct login_step *ret);
+
+/* Feed: a PDU came (raw header and data segment without padding), no answer in time, or connection closed. */
+void login_receive(struct login *login, const uint8_t header[PDU_HEADER_LENGTH], const void *data,
+		   size_t length);
+void login_timed_out(struct login *login);
+void login_disconnected(struct login *login);
+
+enum login_stage login_stage(const struct login *login);
+
+/* The sentence for a status of RFC 7143 11.13.5, and whether a later try may succeed. NULL: unknown status. */
+const char *login_status_text(unsigned status_class, unsigned status_detail);
