@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The kernel's iSCSI control interface, NETLINK_ISCSI. Requests travel in batches that a worker thread sends
+ * one after the other, because the kernel executes a request inside sendmsg() and may take its time; events
+ * arrive in the loop on a socket of their own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "cleanup.h"
+#include "kernel_abi.h"
+
+struct kernel;
+
+/* Something happened in the kernel. The session may be one we never heard of. */
+struct kernel_callbacks {
+	void (*pdu_received)(void *userdata, uint32_t sid, uint32_t cid,
+			     const uint8_t header[48], const void *data, size_t length);
+	/* @error is one of enum iscsi_kernel_error, kernel_abi.h. */
+	void (*connection_failed)(void *userdata, uint32_t sid, uint32_t cid, unsigned error);
+	void (*session_created)(void *userdata, uint32_t sid, uint32_t host);
+	/* All SCSI devices of the session are removed. */
+	void (*session_unbound)(void *userdata, uint32_t sid);
+	void (*session_destroyed)(void *userdata, uint32_t sid);
+	/* Events were lost; look at sysfs. */
+	void (*overrun)(void *userdata);
+};
+
+/*
+ * Opens the sockets (which loads scsi_transport_iscsi). @callbacks is borrowed. Errors: -EPROTONOSUPPORT (no
+ * such module), -ECONNREFUSED (not in the initial network namespace), -EPERM, -ENOMEM.
+ */
+int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata,
+	       struct kernel **ret);
+struct kernel *kernel_free(struct kernel *kernel);
+DEFINE_CLEANUP(struct kernel *, kernel_free);
+
+/* Operations of a batch, for error texts. */
+enum kernel_operation {
+	KERNEL_CREATE_SESSION,
+	KERNEL_DESTROY_SESSION,
+	KERNEL_CREATE_CONNECTION,
+	KERNEL_DESTROY_CONNECTION,
+	KERNEL_BIND_CONNECTION,
+	KERNEL_SET_PARAMETER,
+	KERNEL_START_CONNECTION,
+	KERNEL_STOP_CONNECTION,
+	KERNEL_SEND_PDU,
+	KERNEL_UNBIND_SESSION,
+	_KERNEL_OPERATION_MAX,
+};
+
+/* "create session" */
+const char *kernel_operation_to_string(enum kernel_operation operation);
+
+/* The session a batch creates itself with its first message. */
+#define KERNEL_SESSION_NEW UINT32_MAX
+
+struct kernel_batch;
+
+/*
+ * Messages are executed in order. kernel_batch_barrier() ends a datagram: what follows is sent only if all
+ * before it succeeded, so put one after everything whose failure makes the rest dangerous (BIND before START,
+ * kernel-abi). Memory shortage while adding is reported by submit.
+ */
+struct kernel_batch *kernel_batch_new(struct kernel *kernel, uint64_t transport_handle, uint32_t sid);
+struct kernel_batch *kernel_batch_free(struct kernel_batch *batch);
+DEFINE_CLEANUP(struct kernel_batch *, kernel_batch_free);
+
+void kernel_batch_barrier(struct kernel_batch *batch);
+/* Only as the first message of a batch made with KERNEL_SESSION_NEW; a barrier follows by itself. */
+void kernel_batch_create_session(struct kernel_batch *batch, uint32_t initial_cmdsn,
+				 uint16_t commands_max, uint16_t queue_depth);
+void kernel_batch_create_connection(struct kernel_batch *batch);
+/* @handle: descriptor number (tcp) or endpoint handle. The descriptor must stay open until done(). */
+void kernel_batch_bind(struct kernel_batch *batch, uint64_t handle);
+void kernel_batch_set_number(struct kernel_batch *batch, enum iscsi_kernel_param param, int64_t value);
+void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param param,
+			     const char *value);
+void kernel_batch_start(struct kernel_batch *batch);
+void kernel_batch_stop(struct kernel_batch *batch, enum iscsi_kernel_stop how);
+/* @length at most 8192. */
+void kernel_batch_send_pdu(struct kernel_batch *batch, const uint8_t header[48], const void *data,
+			   size_t length);
+void kernel_batch_unbind_session(struct kernel_batch *batch);
+void kernel_batch_destroy_connection(struct kernel_batch *batch);
+/* Asynchronous in the kernel; ends with session_destroyed(). */
+void kernel_batch_destroy_session(struct kernel_batch *batch);
+
+struct kernel_result {
+	int error;			 /* 0, or the errno of the first operation that failed */
+	enum kernel_operation operation; /* which one */
+	uint32_t sid, host;		 /* of the session created; sid is valid once created, error or not */
+	bool created;
+};
+
+typedef void (*kernel_done_t)(void *userdata, const struct kernel_result *result);
+
+/*
+ * Consumes the batch in any case. done() is called exactly once from the loop, never from inside; it may be
+ * NULL. Stop, unbind and destroy messages of a batch are executed even if an earlier message failed.
+ * Errors: -ENOMEM (done() is then not called).
+ */
+int kernel_batch_submit(struct kernel_batch *batch, kernel_done_t done, void *userdata);

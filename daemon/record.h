@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Node records: which targets this host may log in to. All of them are in memory; this is the only file that
+ * touches them on disk. What a discovery found (facts: portals, tags, aliases, when and where) and what a
+ * person set (settings, secrets, static nodes) live in two files, so that a discovery can never reset a setting.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "cleanup.h"
+#include "eventlog.h"
+#include "settings.h"
+
+struct secret;
+
+/* Identity of a node: target name, address (numeric or host name, no brackets) and port. */
+struct node_key {
+	const char *target_name;
+	const char *address;
+	uint16_t port;
+};
+
+enum node_origin {
+	NODE_ORIGIN_STATIC,
+	NODE_ORIGIN_SEND_TARGETS,
+};
+
+struct node {
+	struct node_key key;  /* strings owned */
+	int portal_group_tag; /* -1: unknown */
+	char *target_alias;   /* may be NULL */
+	enum node_origin origin;
+	char *origin_address; /* of the discovery, NULL for static nodes */
+	uint16_t origin_port;
+	uint64_t created_usec, changed_usec; /* CLOCK_REALTIME */
+	uint64_t last_seen_usec;	     /* by a discovery; 0: never */
+
+	struct settings *settings; /* what a person configured; never NULL */
+	struct secret *secret, *target_secret;
+};
+
+struct records;
+
+/*
+ * Loads both files from @directory (made if missing, 0700). A line that cannot be read is reported (event
+ * RECORD_INVALID) and kept as it is; a file that cannot be read at all makes the records read-only
+ * (records_commit() fails with -EROFS) so that nothing is lost. @log is borrowed. Errors: -ENOMEM.
+ */
+int records_new(sd_event *event, const char *directory, struct eventlog *log, struct records **ret);
+/* Waits for a write under way. */
+struct records *records_free(struct records *records);
+DEFINE_CLEANUP(struct records *, records_free);
+
+size_t records_count(const struct records *records);
+/* In the order of target name, address, port; NULL at the end. Any change invalidates the order. */
+struct node *records_at(const struct records *records, size_t index);
+struct node *records_find(const struct records *records, const struct node_key *key);
+
+/* -EEXIST, -ENOMEM. The new node has no settings. */
+int records_create(struct records *records, const struct node_key *key, int portal_group_tag,
+		   struct node **ret);
+void records_remove(struct records *records, struct node *node);
+/* Tells that @node's settings or secrets (@facts false) or its facts (@facts true) were changed. */
+void records_changed(struct records *records, struct node *node, bool facts);
+
+enum records_found {
+	RECORDS_FOUND_CREATED,
+	RECORDS_FOUND_UPDATED,
+	RECORDS_FOUND_UNCHANGED,
+};
+
+/* A discovery found this portal: creates the node or updates its facts, never its settings. */
+int records_found(struct records *records, const struct node_key *key, int portal_group_tag,
+		  const char *target_alias, const char *origin_address, uint16_t origin_port,
+		  bool create, enum records_found *ret);
+
+typedef void (*records_done_t)(void *userdata, int error);
+
+/*
+ * Makes everything changed so far durable (written beside, fsync, rename, fsync of the directory), in a worker
+ * thread. Commits that come while one is written share the next. done() is called from the loop with 0, -EROFS,
+ * -ENOSPC, ...; on failure the change stays in memory and event STORE_FAILED was raised. Errors: -ENOMEM.
+ */
+int records_commit(struct records *records, records_done_t done, void *userdata);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Settings of nodes: the rows of settings.def. One name everywhere: Varlink field, configuration file, command
+ * line, record. A set of settings holds only what somebody configured; settings_effective() adds defaults.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <json-c/json.h>
+
+#include "cleanup.h"
+
+enum setting_type {
+	SETTING_BOOLEAN,
+	SETTING_INTEGER,
+	SETTING_TEXT,
+	SETTING_ENUMERATION, /* number: index into .values */
+	SETTING_LIST,	     /* of an enumeration in order of preference; see settings_list() */
+};
+
+enum setting {
+#define SETTING(symbol, ...) SETTING_##symbol,
+#include "settings.def"
+#undef SETTING
+	_SETTING_MAX,
+};
+
+struct setting_description {
+	const char *name; /* "keys.maxBurstLength" */
+	enum setting_type type;
+	int64_t minimum, maximum; /* numbers; for text the greatest length */
+	const char *default_value; /* as text; NULL: none */
+	const char *const *values; /* enumerations and lists, NULL at the end */
+	const char *description;   /* one sentence */
+	bool immediate;		   /* takes effect at once, else at the next login */
+};
+
+const struct setting_description *setting_describe(enum setting setting);
+/* -ENOENT: unknown. */
+int setting_from_name(const char *name);
+
+struct settings;
+
+int settings_new(struct settings **ret);
+int settings_copy(const struct settings *settings, struct settings **ret);
+struct settings *settings_free(struct settings *settings);
+DEFINE_CLEANUP(struct settings *, settings_free);
+
+/* Why a value was refused; @name is a dotted name and @value escaped text. */
+struct settings_fault {
+	char name[64];
+	char value[128];
+	char message[192]; /* "must be 512 to 16777215" */
+	int64_t minimum, maximum;
+	bool has_range;
+};
+
+/* Errors of the setters: -ENOENT (unknown name), -EINVAL, -ERANGE with @ret_fault filled in; -ENOMEM. */
+int settings_set_text(struct settings *settings, const char *name, const char *value,
+		      struct settings_fault *ret_fault);
+/* Takes over all fields present in an org.ois.node Settings object; all or nothing. Output-only fields are ignored. */
+int settings_set_json(struct settings *settings, json_object *object, struct settings_fault *ret_fault);
+/* Back to "not configured". "keys" resets all below it. -ENOENT: unknown name. */
+int settings_reset(struct settings *settings, const char *name);
+/* Rules between settings, checked on the effective set (firstBurstLength above maxBurstLength, ...). */
+int settings_check(const struct settings *effective, struct settings_fault *ret_fault);
+
+/* An org.ois.node Settings object of what is set. NULL: no memory. */
+json_object *settings_to_json(const struct settings *settings);
+
+bool settings_is_set(const struct settings *settings, enum setting setting);
+bool settings_equal(const struct settings *a, const struct settings *b);
+
+/* Built-in defaults, over them @defaults (of the configuration file, may be NULL), over them @own (may be NULL). */
+int settings_effective(const struct settings *defaults, const struct settings *own, struct settings **ret);
+
+/* Only on an effective set. Booleans and enumerations are numbers. */
+int64_t settings_number(const struct settings *effective, enum setting setting);
+/* NULL: not configured and no default. */
+const char *settings_text(const struct settings *effective, enum setting setting);
+/* Writes indices into .values in order of preference; returns how many. */
+size_t settings_list(const struct settings *effective, enum setting setting, int ret[8]);
+
+enum setting_startup {
+	STARTUP_MANUAL,
+	STARTUP_AUTOMATIC,
+};
+enum setting_authentication {
+	AUTHENTICATION_NONE,
+	AUTHENTICATION_CHAP,
+};
+/* Indices of authentication.algorithms. */
+enum setting_chap_algorithm {
+	SETTING_CHAP_MD5,
+	SETTING_CHAP_SHA1,
+	SETTING_CHAP_SHA256,
+	SETTING_CHAP_SHA3_256,
+};
+/* Indices of keys.headerDigest and keys.dataDigest. */
+enum setting_digest {
+	SETTING_DIGEST_NONE,
+	SETTING_DIGEST_CRC32C,
+};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the kernel shows of iSCSI in sysfs. All readers take the root of the tree from struct sysfs, so that
+ * tests can stand in; a thing that disappears while it is read is -ENOENT.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cleanup.h"
+
+struct sysfs {
+	const char *root; /* "/sys" */
+	const char *proc; /* "/proc" */
+};
+
+/* /sys/class/iscsi_transport/NAME. Errors: -ENOENT (module not loaded), -EACCES. */
+int sysfs_transport_read(const struct sysfs *sysfs, const char *name, uint64_t *ret_handle,
+			 uint32_t *ret_capabilities);
+
+enum sysfs_connection_state {
+	SYSFS_CONNECTION_UP,
+	SYSFS_CONNECTION_DOWN,
+	SYSFS_CONNECTION_FAILED,
+	SYSFS_CONNECTION_BOUND,
+	SYSFS_CONNECTION_UNKNOWN,
+};
+
+enum sysfs_session_state {
+	SYSFS_SESSION_LOGGED_IN,
+	SYSFS_SESSION_FAILED,
+	SYSFS_SESSION_FREE,
+	SYSFS_SESSION_UNKNOWN,
+};
+
+/* Strings are empty where the kernel shows none, numbers -1. */
+struct sysfs_session {
+	uint32_t sid, host;
+	bool has_connection;
+	enum sysfs_session_state state;
+	enum sysfs_connection_state connection_state;
+	char transport[32];
+	char target_name[224];
+	char initiator_name[224];
+	char interface[64];
+	int64_t portal_group_tag;
+	int64_t creator;
+	char address[64], persistent_address[256];
+	int64_t port, persistent_port, local_port;
+	char local_address[64];
+	int64_t header_digest, data_digest, max_recv_data_segment_length, max_xmit_data_segment_length;
+	int64_t initial_r2t, immediate_data, max_burst_length, first_burst_length, max_outstanding_r2t;
+	int64_t data_pdu_in_order, data_sequence_in_order, error_recovery_level;
+	int64_t recovery_timeout, abort_timeout, lu_reset_timeout, target_reset_timeout;
+	int64_t noop_interval, noop_timeout;
+	int64_t can_queue;
+};
+
+/* Session numbers present now; the caller frees *@ret. Errors: -ENOMEM. No class at all is an empty list. */
+int sysfs_session_list(const struct sysfs *sysfs, uint32_t **ret, size_t *ret_n);
+int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret);
+/* Only the two states; cheap. */
+int sysfs_session_read_state(const struct sysfs *sysfs, uint32_t sid, enum sysfs_session_state *ret,
+			     enum sysfs_connection_state *ret_connection);
+
+struct sysfs_lun {
+	uint32_t host, channel, target;
+	uint64_t lun;
+	int type;	     /* SCSI peripheral device type */
+	bool bound;	     /* a driver is attached */
+	char state[24];	     /* "running" */
+	char block[32];	     /* "sda"; empty: none */
+	char generic[32];    /* "sg0" */
+	char vendor[16], model[24];
+	char wwid[256];	     /* of page 0x83, as the kernel prints it */
+	int64_t size_bytes;  /* -1: unknown */
+	int64_t queue_depth;
+	bool in_use;	     /* only where asked for */
+};
+
+/* Devices of a session in the order of their LUNs; the caller frees *@ret. Blocks; worker threads only. */
+int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool in_use,
+		   struct sysfs_lun **ret, size_t *ret_n);
+/* True if this is a device the sd driver will make a disk of. */
+bool sysfs_lun_is_disk(const struct sysfs_lun *lun);
+
+/* Writes to the host's scan file and returns when probing has ended. Blocks; worker threads only. */
+int sysfs_host_scan(const struct sysfs *sysfs, uint32_t host, const uint64_t *lun);
