@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The owner of everything: configuration, records, transports, sessions, discoveries, service. It admits logins
+ * (so many at the same time), hands kernel events to their sessions, and takes over sessions found at the start.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "config.h"
+#include "devices.h"
+#include "eventlog.h"
+#include "journal.h"
+#include "kernel.h"
+#include "record.h"
+#include "session.h"
+#include "sysfs.h"
+#include "transport.h"
+#include "work.h"
+
+struct service;
+struct network;
+
+/* Where things are; the defaults are the system's. Borrowed strings. */
+struct manager_paths {
+	const char *configuration;  /* /etc/ois/ois.conf */
+	const char *initiator_name; /* /etc/iscsi/initiatorname.iscsi */
+	const char *records;	    /* /etc/ois */
+	const char *socket;	    /* /run/ois/org.ois */
+	const char *journal;	    /* /run/systemd/journal/socket */
+	const char *sysfs;	    /* /sys */
+};
+
+enum manager_state {
+	MANAGER_STARTING,
+	MANAGER_RUNNING,
+	MANAGER_STOPPING,
+};
+
+struct manager {
+	sd_event *event;
+	struct manager_paths paths;
+	enum manager_state state;
+	uint64_t started_usec; /* CLOCK_REALTIME */
+
+	struct config *config;
+	struct journal *journal;
+	struct eventlog *log;
+	struct records *records;
+	struct sysfs sysfs;
+	struct kernel *kernel; /* NULL: this kernel has no iSCSI transport class, or we may not use it */
+	struct devices *devices;
+	struct work *resolver; /* names; several threads */
+	struct work *loader;   /* kernel modules; one thread */
+	struct transport *transports; /* the array of transport.c, ended by a NULL name */
+	struct network *network;
+	struct service *service;
+
+	struct session *sessions; /* list through session->next */
+	size_t n_sessions;
+	size_t n_logins_queued, n_logins_in_flight;
+	struct session *login_queue, *login_queue_tail; /* through session->queue_next */
+	struct discovery *discoveries;
+	sd_event_source *reap; /* frees what has ended */
+};
+
+/* Reads the configuration and the records, opens the kernel's interface. @paths is borrowed. */
+int manager_new(sd_event *event, const struct manager_paths *paths, struct manager **ret);
+/* Sessions in the kernel are left alone. */
+struct manager *manager_free(struct manager *manager);
+DEFINE_CLEANUP(struct manager *, manager_free);
+
+/* Takes over sessions in the kernel, serves the socket, logs in to automatic nodes. */
+int manager_start(struct manager *manager);
+
+typedef void (*manager_reload_t)(void *userdata, int error, const struct config_fault *fault);
+/* Reads the configuration again, off the loop; on failure the old one stays in effect. */
+int manager_reload(struct manager *manager, manager_reload_t done, void *userdata);
+
+/*
+ * The session of a node, made if there is none, with a login under way or done; @watch is told (it may be
+ * NULL). @retry_max: -1 as the node's settings say. Errors: -ENOMEM, -ESHUTDOWN.
+ */
+int manager_login(struct manager *manager, const struct node *node, int retry_max,
+		  const struct session_watch *watch, struct session **ret);
+
+struct session *manager_find_session(struct manager *manager, uint32_t sid);
+/* The session made from a node, or NULL. */
+struct session *manager_find_session_of(struct manager *manager, const struct node_key *key);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A session with one target through one connection, from the wish to log in until nothing of it is left in the
+ * kernel: login, recovery, logout. RFC 7143 chapter 8 gives the states; the phases say what is being done.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cleanup.h"
+#include "devices.h"
+#include "event.h"
+#include "login.h"
+#include "record.h"
+#include "state.h"
+#include "sysfs.h"
+
+struct manager;
+struct session;
+struct transport;
+
+/* What is being done, in the order of a login and a logout. */
+enum session_phase {
+	SESSION_QUEUED,
+	SESSION_RESOLVING,
+	SESSION_CONNECTING,
+	SESSION_SECURITY_NEGOTIATION,
+	SESSION_OPERATIONAL_NEGOTIATION,
+	SESSION_SCANNING,
+	SESSION_LOGGED_IN,
+	SESSION_RETRYING, /* waits for the next attempt */
+	SESSION_REMOVING_DEVICES,
+	SESSION_LOGGING_OUT,
+	SESSION_CLOSED, /* final: login failed or logout done */
+	_SESSION_PHASE_MAX,
+};
+
+/* As in org.ois.session LoginPhase and LogoutPhase. */
+const char *session_phase_to_string(enum session_phase phase);
+
+/* Why a login or logout failed. */
+struct session_failure {
+	int error;		 /* negative errno */
+	unsigned event;		 /* number of the event that reported it; 0: none */
+	int status_class, status_detail; /* of the Login Response; -1: none */
+	char message[256];	 /* one sentence */
+};
+
+/*
+ * Somebody who follows a login or logout. Called at every change of phase, also with the phase that holds when
+ * the watch is added (from the loop, not from inside). @failure is set with SESSION_RETRYING and for a failed
+ * login or logout with SESSION_CLOSED or SESSION_LOGGED_IN. After SESSION_LOGGED_IN (login) or SESSION_CLOSED the
+ * watch is forgotten.
+ */
+struct session_watch {
+	void (*changed)(void *userdata, struct session *session, enum session_phase phase,
+			const struct session_failure *failure);
+	void *userdata;
+};
+
+struct session {
+	struct session *next, *queue_next;
+	struct manager *manager;
+	struct transport *transport;
+
+	enum session_phase phase;
+	enum session_state state;	  /* RFC 7143, 8.2: Q1..Q4, lib/iscsi/state.h */
+	enum connection_state connection; /* RFC 7143, 8.1: S1..S8 */
+	bool managed; /* made by us, or found with the node that would have made it */
+
+	/* Identity; from the node's record at the time of the login, or from sysfs. */
+	char *target_name, *address;
+	uint16_t port;
+	int portal_group_tag;
+	uint8_t isid[6];
+	bool isid_known;
+	struct settings *settings; /* effective at the time of the login; NULL for foreign sessions */
+
+	/* In the kernel; sid is valid while in_kernel. */
+	bool in_kernel;
+	uint32_t sid, host;
+	struct login_result result; /* of the last login; result_known is false for sessions found */
+	bool result_known;
+	char *current_address; /* after redirection; NULL: as address */
+	uint16_t current_port;
+	char local_address[64];
+	uint16_t local_port;
+	struct sysfs_session *found; /* what sysfs said of a session we did not make; NULL otherwise */
+
+	struct sysfs_lun *luns; /* after the last scan */
+	size_t n_luns;
+
+	uint64_t created_usec, logged_in_usec; /* CLOCK_REALTIME; 0: not yet */
+	unsigned attempt;	    /* of the present login or recovery, from 1 */
+	unsigned reconnects;
+	uint64_t next_attempt_usec; /* CLOCK_REALTIME, in SESSION_RETRYING */
+	bool recovering;	    /* was logged in and lost its connection */
+	uint64_t lost_usec;
+	struct session_failure failure; /* of the last attempt; event 0 and error 0: none */
+
+	struct session_private *private;
+};
+
+/*
+ * Ends the session in any phase: cancels a login, or logs out. @force skips the check for devices in use.
+ * The watch ends with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the message names it).
+ * Errors: -ENOMEM, -EALREADY (a logout is under way; the watch was added to it).
+ */
+int session_logout(struct session *session, bool force, const struct session_watch *watch);
+
+typedef void (*session_scan_t)(void *userdata, struct session *session, int error,
+			       const struct sysfs_lun *added, size_t n_added,
+			       const struct sysfs_lun *removed, size_t n_removed);
+/* Looks for new logical units. Errors: -ENOTCONN (not logged in), -EBUSY (a scan is under way), -ENOMEM. */
+int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done, void *userdata);
+
+/* Forgets all watches (and scans asked for) with this userdata; their client is gone. */
+void session_unwatch(struct session *session, const void *userdata);
