@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Layout and numbers of the kernel's iSCSI control interface, NETLINK_ISCSI. No kernel package
+ * installs its header (scsi/iscsi_if.h), so the part we use is written down here; the interface has
+ * been the same from Linux 3.16 to 6.12, and what it lays out is asserted below. All integers are
+ * in host byte order.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KERNEL_NETLINK_FAMILY 8
+/* Multicast group of all events but those for the path resolution of adapters. */
+#define KERNEL_NETLINK_GROUP 1
+#define KERNEL_BHS_SIZE      48
+/* Largest data segment of a PDU that crosses the interface, in either direction. */
+#define KERNEL_PDU_DATA_MAX 8192
+/* Longest value of SET_PARAM that any supported kernel takes: one page, NUL included. */
+#define KERNEL_VALUE_MAX 4096
+
+/* Requests; also the nlmsg_type of request and reply. */
+enum iscsi_kernel_request {
+	KERNEL_REQUEST_CREATE_SESSION = 11,
+	KERNEL_REQUEST_DESTROY_SESSION = 12,
+	KERNEL_REQUEST_CREATE_CONNECTION = 13,
+	KERNEL_REQUEST_DESTROY_CONNECTION = 14,
+	KERNEL_REQUEST_BIND_CONNECTION = 15,
+	KERNEL_REQUEST_SET_PARAM = 16,
+	KERNEL_REQUEST_START_CONNECTION = 17,
+	KERNEL_REQUEST_STOP_CONNECTION = 18,
+	KERNEL_REQUEST_SEND_PDU = 19,
+	KERNEL_REQUEST_UNBIND_SESSION = 27,
+	KERNEL_REQUEST_DESTROY_SESSION_ASYNC = 43,
+};
+
+/* Events: the type word of a message whose nlmsg_type is 0. INTERFACE_ERROR occurs in replies only.
+ */
+enum iscsi_kernel_event_type {
+	KERNEL_EVENT_RECEIVED_PDU = 101,
+	KERNEL_EVENT_CONNECTION_ERROR = 102,
+	KERNEL_EVENT_INTERFACE_ERROR = 103,
+	KERNEL_EVENT_DESTROYED_SESSION = 104,
+	KERNEL_EVENT_UNBOUND_SESSION = 105,
+	KERNEL_EVENT_CREATED_SESSION = 106,
+	KERNEL_EVENT_PATH_REQUEST = 107,
+	KERNEL_EVENT_INTERFACE_DOWN = 108,
+	KERNEL_EVENT_LOGIN_STATE = 109,
+	KERNEL_EVENT_HOST_EVENT = 110,
+	KERNEL_EVENT_PING_COMPLETE = 111,
+};
+
+/*
+ * Parameters of SET_PARAM that a software transport takes. Values are text, decimal numbers or
+ * strings. All but SESSION_RECOVERY_TIMEOUT need a bound connection.
+ */
+enum iscsi_kernel_param {
+	KERNEL_PARAM_MAX_RECV_DLENGTH = 0, /* our MaxRecvDataSegmentLength */
+	KERNEL_PARAM_MAX_XMIT_DLENGTH = 1, /* the target's; the kernel has no default */
+	KERNEL_PARAM_HEADER_DIGEST = 2,    /* 1: CRC32C; lost by KERNEL_STOP_RECOVER */
+	KERNEL_PARAM_DATA_DIGEST = 3,      /* the same */
+	KERNEL_PARAM_INITIAL_R2T = 4,
+	KERNEL_PARAM_MAX_R2T = 5, /* a power of two only */
+	KERNEL_PARAM_IMMEDIATE_DATA = 6,
+	KERNEL_PARAM_FIRST_BURST_LENGTH = 7,
+	KERNEL_PARAM_MAX_BURST_LENGTH = 8,
+	KERNEL_PARAM_DATA_PDU_IN_ORDER = 9,
+	KERNEL_PARAM_DATA_SEQUENCE_IN_ORDER = 10,
+	KERNEL_PARAM_ERROR_RECOVERY_LEVEL = 11,
+	KERNEL_PARAM_EXP_STATSN = 14, /* last StatSN received, plus 1 */
+	KERNEL_PARAM_TARGET_NAME = 15,
+	KERNEL_PARAM_TARGET_PORTAL_GROUP_TAG = 16,
+	KERNEL_PARAM_PERSISTENT_ADDRESS = 17,
+	KERNEL_PARAM_PERSISTENT_PORT = 18,
+	KERNEL_PARAM_SESSION_RECOVERY_TIMEOUT = 19, /* seconds; negative: never */
+	KERNEL_PARAM_USER_NAME = 22,
+	KERNEL_PARAM_USER_NAME_IN = 23,
+	KERNEL_PARAM_FAST_ABORT = 26,
+	KERNEL_PARAM_ABORT_TIMEOUT = 27,
+	KERNEL_PARAM_LU_RESET_TIMEOUT = 28,
+	KERNEL_PARAM_NOOP_TIMEOUT = 30,  /* seconds the answer to a NOP-Out may take */
+	KERNEL_PARAM_NOOP_INTERVAL = 31, /* idle seconds before a NOP-Out */
+	KERNEL_PARAM_INTERFACE_NAME = 32,
+	KERNEL_PARAM_INITIATOR_NAME = 34,
+	KERNEL_PARAM_TARGET_RESET_TIMEOUT = 35,
+	KERNEL_PARAM_TARGET_ALIAS = 36,
+	KERNEL_PARAM_BOOT_ROOT = 39,
+	KERNEL_PARAM_BOOT_NIC = 40,
+	KERNEL_PARAM_BOOT_TARGET = 41,
+	KERNEL_PARAM_DISCOVERY_SESSION = 43,
+};
+
+enum iscsi_kernel_stop {
+	/* Tasks fail; the connection can only be destroyed. */
+	KERNEL_STOP_TERMINATE = 1,
+	/* Tasks are queued again; the session is blocked and its recovery timer runs. */
+	KERNEL_STOP_RECOVER = 3,
+};
+
+/* Why the kernel gave a connection up. Numbers not listed may come and are passed on. */
+enum iscsi_kernel_error {
+	KERNEL_ERROR_NONE = 0,
+	KERNEL_ERROR_DATASN = 1001,      /* Data-In out of sequence */
+	KERNEL_ERROR_DATA_OFFSET = 1002, /* Data-In beyond the buffer of the command */
+	KERNEL_ERROR_MAX_CMDSN = 1003,   /* not raised by any kernel */
+	KERNEL_ERROR_EXP_CMDSN = 1004,   /* not raised */
+	KERNEL_ERROR_BAD_OPCODE = 1005,  /* unknown opcode, or illegal with this ITT */
+	KERNEL_ERROR_DATA_LENGTH = 1006, /* data segment too long, R2T outside the command */
+	KERNEL_ERROR_AHS_LENGTH = 1007,  /* additional header segment too long or out of place */
+	KERNEL_ERROR_PROTOCOL = 1008,    /* other violation of the protocol */
+	KERNEL_ERROR_LUN = 1009,         /* not raised */
+	KERNEL_ERROR_BAD_ITT = 1010,     /* response to a task that is not there */
+	KERNEL_ERROR_CONNECTION =
+		1011,                /* adapter, memory, or an event that could not be delivered */
+	KERNEL_ERROR_R2TSN = 1012,   /* R2T out of sequence */
+	KERNEL_ERROR_SESSION = 1013, /* not raised */
+	KERNEL_ERROR_HEADER_DIGEST = 1014,   /* CRC mismatch */
+	KERNEL_ERROR_DATA_DIGEST = 1015,     /* CRC mismatch */
+	KERNEL_ERROR_PARAM_NOT_FOUND = 1016, /* not raised */
+	KERNEL_ERROR_NO_SCSI_COMMAND = 1017, /* not raised */
+	KERNEL_ERROR_INVALID_HOST =
+		1018,                 /* the host goes away: destroy the session, do not recover */
+	KERNEL_ERROR_TRANSMIT = 1019, /* send error */
+	KERNEL_ERROR_CLOSED = 1020,   /* FIN or RST from the target */
+	KERNEL_ERROR_SCSI_RESET =
+		1021, /* task management timed out: SCSI error handling wants a new session */
+	KERNEL_ERROR_NOOP_TIMEOUT = 1022, /* NOP-Out not answered in time */
+};
+
+/* "header digest error"; NULL for an unknown number. */
+const char *iscsi_kernel_error_to_string(unsigned error);
+
+/* Follows the 16 bytes of struct nlmsghdr in every message; a payload follows it. */
+struct iscsi_kernel_event {
+	uint32_t type;    /* as nlmsg_type, or KERNEL_EVENT_INTERFACE_ERROR */
+	uint32_t iferror; /* negative errno of KERNEL_EVENT_INTERFACE_ERROR; undefined in anything
+			     else */
+	uint64_t transport_handle;
+	union {
+		struct {
+			uint32_t initial_cmdsn;
+			uint16_t commands_max;
+			uint16_t queue_depth;
+		} create_session;
+		/* create, destroy and start of a connection; of a session only sid counts */
+		struct {
+			uint32_t sid;
+			uint32_t cid;
+		} object;
+		struct {
+			uint32_t sid;
+			uint32_t cid;
+			uint64_t handle;
+			uint32_t is_leading;
+		} bind;
+		struct {
+			uint32_t sid;
+			uint32_t cid;
+			uint32_t param;
+			uint32_t length;
+		} set_param;
+		struct {
+			uint32_t sid;
+			uint32_t cid;
+			uint64_t unused;
+			uint32_t flag;
+		} stop;
+		struct {
+			uint32_t sid;
+			uint32_t cid;
+			uint32_t header_size;
+			uint32_t data_size;
+		} send_pdu;
+		uint8_t size[24];
+	} request;
+	union {
+		int32_t retcode; /* of bind, start and send PDU: 0 or a negative errno */
+		/* reply to create session; events created and unbound session */
+		struct {
+			uint32_t sid;
+			uint32_t host;
+		} session;
+		/* event destroyed session: the other way round */
+		struct {
+			uint32_t host;
+			uint32_t sid;
+		} destroyed;
+		struct {
+			uint32_t sid;
+			uint32_t cid;
+			uint64_t unused;
+		} received_pdu;
+		struct {
+			uint32_t sid;
+			uint32_t cid;
+			uint32_t error;
+		} connection_error;
+		uint8_t size[16];
+	} result;
+};
+
+#define KERNEL_ABI_AT(field, offset)                                                               \
+	_Static_assert(offsetof(struct iscsi_kernel_event, field) == (offset),                     \
+		       "kernel ABI: " #field)
+
+_Static_assert(sizeof(struct iscsi_kernel_event) == 56, "kernel ABI: size of the event structure");
+KERNEL_ABI_AT(type, 0);
+KERNEL_ABI_AT(iferror, 4);
+KERNEL_ABI_AT(transport_handle, 8);
+KERNEL_ABI_AT(request.create_session.initial_cmdsn, 16);
+KERNEL_ABI_AT(request.create_session.commands_max, 20);
+KERNEL_ABI_AT(request.create_session.queue_depth, 22);
+KERNEL_ABI_AT(request.object.sid, 16);
+KERNEL_ABI_AT(request.object.cid, 20);
+KERNEL_ABI_AT(request.bind.handle, 24);
+KERNEL_ABI_AT(request.bind.is_leading, 32);
+KERNEL_ABI_AT(request.set_param.param, 24);
+KERNEL_ABI_AT(request.set_param.length, 28);
+KERNEL_ABI_AT(request.stop.flag, 32);
+KERNEL_ABI_AT(request.send_pdu.header_size, 24);
+KERNEL_ABI_AT(request.send_pdu.data_size, 28);
+KERNEL_ABI_AT(result.retcode, 40);
+KERNEL_ABI_AT(result.session.sid, 40);
+KERNEL_ABI_AT(result.session.host, 44);
+KERNEL_ABI_AT(result.destroyed.host, 40);
+KERNEL_ABI_AT(result.destroyed.sid, 44);
+KERNEL_ABI_AT(result.received_pdu.sid, 40);
+KERNEL_ABI_AT(result.received_pdu.cid, 44);
+KERNEL_ABI_AT(result.connection_error.error, 48);
+
+#undef KERNEL_ABI_AT
