@@ -39,6 +39,8 @@ struct login_config {
 	struct iscsi_offer offer;
 	bool header_digest_required;
 	bool data_digest_required;
+	/* A FirstBurstLength above MaxBurstLength fails the login; otherwise it is lowered to MaxBurstLength. */
+	bool burst_length_strict;
 
 	enum login_authentication authentication;
 	/* A target that goes on without CHAP is refused: always so when CHAP is configured. */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every bound on what a peer can make us hold, compute or repeat, in one place.
+ */
+#pragma once
+
+/* RFC 7143, 6.1: a key name has at most 63 bytes, a value that is not said to be longer 255. */
+#define ISCSI_KEY_NAME_MAX 63
+#define ISCSI_VALUE_MAX	   255
+/* RFC 7143, 6.1: a binary value encodes at most 1024 bytes; twice as many digits and the prefix. */
+#define ISCSI_BINARY_MAX       1024
+#define ISCSI_BINARY_VALUE_MAX (2 + 2 * ISCSI_BINARY_MAX)
+/* A list is as long as its key's definition allows; no key has one longer than a SendTargets address. */
+#define ISCSI_LONG_VALUE_MAX 8192
+
+/* RFC 7143, 13.12: in the Login Phase a data segment has at most the default length, whatever is declared. */
+#define LOGIN_DATA_SEGMENT_MAX 8192
+/* Text of one logical answer, collected over PDUs with the C bit. RFC 7143, 6.2 asks for 64 KiB at least. */
+#define LOGIN_TEXT_MAX (64 * 1024)
+/* Keys in one logical answer; the RFCs define fewer than 50. */
+#define LOGIN_KEYS_MAX 128
+/* Login Requests we send before we give up. The longest sensible dialogue takes less than 10. */
+#define LOGIN_EXCHANGES_MAX 32
+
+/* Portals handed out with one target; a target with more is handed out several times. */
+#define SENDTARGETS_PORTALS_MAX 32
+/* Unparsed text: one PDU of the largest size we declare, and one pair that began in the PDU before. */
+#define SENDTARGETS_TEXT_MAX (256 * 1024 + ISCSI_KEY_NAME_MAX + ISCSI_LONG_VALUE_MAX + 2)
+/* Text Responses of one SendTargets, and how many of these may bring nothing. */
+#define SENDTARGETS_EXCHANGES_MAX 1000000
+#define SENDTARGETS_EMPTY_MAX	  16
+/* Bad records that are reported one by one; the rest is only counted. */
+#define SENDTARGETS_FAULTS_MAX 16
