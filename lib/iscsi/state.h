@@ -11,13 +11,13 @@
 
 /* RFC 7143, 8.1.1; a bit each, so that a row can name a set. S3, XPT_UP, is a state of targets only. */
 enum connection_state {
-	CONNECTION_FREE = 1 << 0,	      /* S1 */
-	CONNECTION_XPT_WAIT = 1 << 1,	      /* S2 */
-	CONNECTION_IN_LOGIN = 1 << 3,	      /* S4 */
-	CONNECTION_LOGGED_IN = 1 << 4,	      /* S5 */
-	CONNECTION_IN_LOGOUT = 1 << 5,	      /* S6 */
-	CONNECTION_LOGOUT_REQUESTED = 1 << 6, /* S7 */
-	CONNECTION_CLEANUP_WAIT = 1 << 7,     /* S8 */
+	CONNECTION_STATE_FREE = 1 << 0,	      /* S1 */
+	CONNECTION_STATE_XPT_WAIT = 1 << 1,	      /* S2 */
+	CONNECTION_STATE_IN_LOGIN = 1 << 3,	      /* S4 */
+	CONNECTION_STATE_LOGGED_IN = 1 << 4,	      /* S5 */
+	CONNECTION_STATE_IN_LOGOUT = 1 << 5,	      /* S6 */
+	CONNECTION_STATE_LOGOUT_REQUESTED = 1 << 6, /* S7 */
+	CONNECTION_STATE_CLEANUP_WAIT = 1 << 7,     /* S8 */
 };
 
 enum connection_event {
@@ -76,9 +76,9 @@ const char *connection_action_to_string(enum connection_action action);
 
 /* RFC 7143, 8.3.1. Q2, ACTIVE, is a state of targets only. */
 enum session_state {
-	SESSION_FREE = 1 << 0,	    /* Q1 */
-	SESSION_LOGGED_IN = 1 << 2, /* Q3 */
-	SESSION_FAILED = 1 << 3,    /* Q4 */
+	SESSION_STATE_FREE = 1 << 0,	    /* Q1 */
+	SESSION_STATE_LOGGED_IN = 1 << 2, /* Q3 */
+	SESSION_STATE_FAILED = 1 << 3,    /* Q4 */
 };
 
 enum session_event {
