@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel's iSCSI control interface, NETLINK_ISCSI. Requests travel in batches that a worker thread sends
- * one after the other, because the kernel executes a request inside sendmsg() and may take its time; events
- * arrive in the loop on a socket of their own.
+ * The kernel's iSCSI control interface, NETLINK_ISCSI. Requests travel in batches that a worker
+ * thread sends one after the other, because the kernel executes a request inside sendmsg() and may
+ * take its time; events arrive in the loop on a socket of their own.
  */
 #pragma once
 
@@ -18,26 +18,31 @@ struct kernel;
 
 /* Something happened in the kernel. The session may be one we never heard of. */
 struct kernel_callbacks {
-	void (*pdu_received)(void *userdata, uint32_t sid, uint32_t cid,
-			     const uint8_t header[48], const void *data, size_t length);
+	void (*pdu_received)(void *userdata, uint32_t sid, uint32_t cid, const uint8_t header[48],
+			     const void *data, size_t length);
 	/* @error is one of enum iscsi_kernel_error, kernel_abi.h. */
 	void (*connection_failed)(void *userdata, uint32_t sid, uint32_t cid, unsigned error);
 	void (*session_created)(void *userdata, uint32_t sid, uint32_t host);
 	/* All SCSI devices of the session are removed. */
 	void (*session_unbound)(void *userdata, uint32_t sid);
 	void (*session_destroyed)(void *userdata, uint32_t sid);
-	/* Events were lost; look at sysfs. */
+	/* Events were lost; look at sysfs. Comes after the events that were not. */
 	void (*overrun)(void *userdata);
 };
 
 /*
- * Opens the sockets (which loads scsi_transport_iscsi). @callbacks is borrowed. Errors: -EPROTONOSUPPORT (no
- * such module), -ECONNREFUSED (not in the initial network namespace), -EPERM, -ENOMEM.
+ * Opens the sockets (which loads scsi_transport_iscsi). @callbacks is borrowed. Errors:
+ * -EPROTONOSUPPORT (no such module), -ECONNREFUSED (not in the initial network namespace), -EPERM,
+ * -ENOMEM.
  */
 int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata,
 	       struct kernel **ret);
+/* Waits for the request in progress; done() of the rest gets -ECANCELED. Not from a callback. */
 struct kernel *kernel_free(struct kernel *kernel);
 DEFINE_CLEANUP(struct kernel *, kernel_free);
+
+/* Messages on the event socket that made no sense and were dropped. */
+uint64_t kernel_n_ignored(const struct kernel *kernel);
 
 /* Operations of a batch, for error texts. */
 enum kernel_operation {
@@ -63,27 +68,32 @@ const char *kernel_operation_to_string(enum kernel_operation operation);
 struct kernel_batch;
 
 /*
- * Messages are executed in order. kernel_batch_barrier() ends a datagram: what follows is sent only if all
- * before it succeeded, so put one after everything whose failure makes the rest dangerous (BIND before START,
- * kernel-abi). Memory shortage while adding is reported by submit.
+ * Messages are executed in order, and one that fails does not stop those after it.
+ * kernel_batch_barrier() does: what follows is sent only if all before it succeeded. So put one
+ * after everything whose failure makes the rest dangerous, as BIND before START. What goes wrong
+ * while adding is reported by submit; NULL (memory shortage) is accepted as a batch everywhere.
  */
-struct kernel_batch *kernel_batch_new(struct kernel *kernel, uint64_t transport_handle, uint32_t sid);
+struct kernel_batch *kernel_batch_new(struct kernel *kernel, uint64_t transport_handle,
+				      uint32_t sid);
 struct kernel_batch *kernel_batch_free(struct kernel_batch *batch);
 DEFINE_CLEANUP(struct kernel_batch *, kernel_batch_free);
 
 void kernel_batch_barrier(struct kernel_batch *batch);
-/* Only as the first message of a batch made with KERNEL_SESSION_NEW; a barrier follows by itself. */
+/* Only as the first message of a batch made with KERNEL_SESSION_NEW; a barrier follows by itself.
+ */
 void kernel_batch_create_session(struct kernel_batch *batch, uint32_t initial_cmdsn,
 				 uint16_t commands_max, uint16_t queue_depth);
 void kernel_batch_create_connection(struct kernel_batch *batch);
-/* @handle: descriptor number (tcp) or endpoint handle. The descriptor must stay open until done(). */
+/* @handle: descriptor number (tcp) or endpoint handle. The descriptor must stay open until done().
+ */
 void kernel_batch_bind(struct kernel_batch *batch, uint64_t handle);
-void kernel_batch_set_number(struct kernel_batch *batch, enum iscsi_kernel_param param, int64_t value);
+void kernel_batch_set_number(struct kernel_batch *batch, enum iscsi_kernel_param param,
+			     int64_t value);
 void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param param,
 			     const char *value);
 void kernel_batch_start(struct kernel_batch *batch);
 void kernel_batch_stop(struct kernel_batch *batch, enum iscsi_kernel_stop how);
-/* @length at most 8192. */
+/* @length: at most KERNEL_PDU_DATA_MAX. */
 void kernel_batch_send_pdu(struct kernel_batch *batch, const uint8_t header[48], const void *data,
 			   size_t length);
 void kernel_batch_unbind_session(struct kernel_batch *batch);
@@ -92,17 +102,21 @@ void kernel_batch_destroy_connection(struct kernel_batch *batch);
 void kernel_batch_destroy_session(struct kernel_batch *batch);
 
 struct kernel_result {
-	int error;			 /* 0, or the errno of the first operation that failed */
+	/* 0, or the errno of the first operation that failed; -ETIMEDOUT: its reply was lost, it
+	 * may be done */
+	int error;
 	enum kernel_operation operation; /* which one */
-	uint32_t sid, host;		 /* of the session created; sid is valid once created, error or not */
+	uint32_t sid, host; /* of the session created; sid is valid once created, error or not */
 	bool created;
 };
 
 typedef void (*kernel_done_t)(void *userdata, const struct kernel_result *result);
 
 /*
- * Consumes the batch in any case. done() is called exactly once from the loop, never from inside; it may be
- * NULL. Stop, unbind and destroy messages of a batch are executed even if an earlier message failed.
- * Errors: -ENOMEM (done() is then not called).
+ * Consumes the batch in any case. done() is called exactly once from the loop, never from inside;
+ * it may be NULL. Stop, unbind and destroy messages of a batch are executed even if an earlier
+ * message failed, except when the session could not be created. No order is promised between done()
+ * and the events that the batch caused. Errors (done() is then not called): -ENOMEM, -EMSGSIZE (a
+ * value or PDU too long), -EAGAIN.
  */
 int kernel_batch_submit(struct kernel_batch *batch, kernel_done_t done, void *userdata);

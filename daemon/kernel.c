@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * NETLINK_ISCSI. Two sockets: requests go out and replies come back on one that only the worker
+ * thread touches; events arrive on the other, a member of the multicast group. The kernel numbers
+ * nothing and acknowledges nothing, so libnl makes the sockets and plain system calls move the
+ * datagrams.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <netlink/errno.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+
+#include "kernel_internal.h"
+#include "table.h"
+#include "work.h"
+
+/*
+ * An event that finds the buffer full is lost and takes its connection along if it was a PDU: there
+ * is room for some thousands, at about 1 KiB each. Replies come at once and are few.
+ */
+#define EVENT_BUFFER_SIZE   (4 * 1024 * 1024)
+#define REQUEST_BUFFER_SIZE (1024 * 1024)
+/* Events taken with one system call, and system calls made before others in the loop have their
+ * turn. */
+#define EVENTS_AT_ONCE     8
+#define EVENT_ROUNDS_MAX   8
+#define REPLY_TIMEOUT_MSEC 2000
+#define KERNEL_PRIORITY    (SD_EVENT_PRIORITY_NORMAL - 10)
+
+struct kernel {
+	const struct kernel_callbacks *callbacks;
+	void *userdata;
+	struct nl_sock *request_socket;
+	struct nl_sock *event_socket;
+	struct kernel_channel channel; /* of the worker */
+	struct work *work;
+	sd_event_source *source;
+	uint64_t n_ignored;
+	bool overrun;
+	uint8_t events[EVENTS_AT_ONCE][NLMSG_ALIGN(KERNEL_EVENT_MAX)];
+};
+
+static const char *const error_names[] = {
+	[KERNEL_ERROR_DATASN - KERNEL_ERROR_DATASN] = "DataSN out of sequence",
+	[KERNEL_ERROR_DATA_OFFSET - KERNEL_ERROR_DATASN] = "data beyond the command's buffer",
+	[KERNEL_ERROR_MAX_CMDSN - KERNEL_ERROR_DATASN] = "MaxCmdSN error",
+	[KERNEL_ERROR_EXP_CMDSN - KERNEL_ERROR_DATASN] = "ExpCmdSN error",
+	[KERNEL_ERROR_BAD_OPCODE - KERNEL_ERROR_DATASN] = "bad opcode",
+	[KERNEL_ERROR_DATA_LENGTH - KERNEL_ERROR_DATASN] = "bad data length",
+	[KERNEL_ERROR_AHS_LENGTH - KERNEL_ERROR_DATASN] = "bad additional header segment",
+	[KERNEL_ERROR_PROTOCOL - KERNEL_ERROR_DATASN] = "protocol error",
+	[KERNEL_ERROR_LUN - KERNEL_ERROR_DATASN] = "LUN error",
+	[KERNEL_ERROR_BAD_ITT - KERNEL_ERROR_DATASN] = "bad initiator task tag",
+	[KERNEL_ERROR_CONNECTION - KERNEL_ERROR_DATASN] = "connection failure",
+	[KERNEL_ERROR_R2TSN - KERNEL_ERROR_DATASN] = "R2TSN out of sequence",
+	[KERNEL_ERROR_SESSION - KERNEL_ERROR_DATASN] = "session failure",
+	[KERNEL_ERROR_HEADER_DIGEST - KERNEL_ERROR_DATASN] = "header digest error",
+	[KERNEL_ERROR_DATA_DIGEST - KERNEL_ERROR_DATASN] = "data digest error",
+	[KERNEL_ERROR_PARAM_NOT_FOUND - KERNEL_ERROR_DATASN] = "parameter not found",
+	[KERNEL_ERROR_NO_SCSI_COMMAND - KERNEL_ERROR_DATASN] = "no SCSI command",
+	[KERNEL_ERROR_INVALID_HOST - KERNEL_ERROR_DATASN] = "host is being removed",
+	[KERNEL_ERROR_TRANSMIT - KERNEL_ERROR_DATASN] = "transmission failure",
+	[KERNEL_ERROR_CLOSED - KERNEL_ERROR_DATASN] = "connection closed by the target",
+	[KERNEL_ERROR_SCSI_RESET - KERNEL_ERROR_DATASN] = "session reset by SCSI error handling",
+	[KERNEL_ERROR_NOOP_TIMEOUT - KERNEL_ERROR_DATASN] = "NOP-Out timeout",
+};
+
+const char *iscsi_kernel_error_to_string(unsigned error)
+{
+	if (error == KERNEL_ERROR_NONE)
+		return "no error";
+	if (error < KERNEL_ERROR_DATASN)
+		return NULL;
+	return table_name(error_names, ELEMENTSOF(error_names), error - KERNEL_ERROR_DATASN);
+}
+
+/* Events */
+
+static bool dispatch_pdu(const struct kernel_callbacks *callbacks, void *userdata,
+			 const struct iscsi_kernel_event *event, const uint8_t *payload,
+			 size_t length)
+{
+	size_t data_length;
+
+	if (length < KERNEL_BHS_SIZE)
+		return false;
+	/* DataSegmentLength counts; the message may be padded. */
+	data_length = (size_t)payload[5] << 16 | (size_t)payload[6] << 8 | payload[7];
+	if (data_length > length - KERNEL_BHS_SIZE)
+		return false;
+	if (callbacks->pdu_received)
+		callbacks->pdu_received(userdata, event->result.received_pdu.sid,
+					event->result.received_pdu.cid, payload,
+					payload + KERNEL_BHS_SIZE, data_length);
+	return true;
+}
+
+/* Only the result fields of an event are defined, the rest of it is whatever was in memory. */
+static bool dispatch_event(const struct kernel_callbacks *callbacks, void *userdata,
+			   const struct iscsi_kernel_event *event, const uint8_t *payload,
+			   size_t length)
+{
+	switch (event->type) {
+	case KERNEL_EVENT_RECEIVED_PDU:
+		return dispatch_pdu(callbacks, userdata, event, payload, length);
+	case KERNEL_EVENT_CONNECTION_ERROR:
+		if (callbacks->connection_failed)
+			callbacks->connection_failed(userdata, event->result.connection_error.sid,
+						     event->result.connection_error.cid,
+						     event->result.connection_error.error);
+		return true;
+	case KERNEL_EVENT_CREATED_SESSION:
+		if (callbacks->session_created)
+			callbacks->session_created(userdata, event->result.session.sid,
+						   event->result.session.host);
+		return true;
+	case KERNEL_EVENT_UNBOUND_SESSION:
+		if (callbacks->session_unbound)
+			callbacks->session_unbound(userdata, event->result.session.sid);
+		return true;
+	case KERNEL_EVENT_DESTROYED_SESSION:
+		if (callbacks->session_destroyed)
+			callbacks->session_destroyed(userdata, event->result.destroyed.sid);
+		return true;
+	default:
+		/* Events of adapters, and answers that some other program asked for. */
+		return true;
+	}
+}
+
+unsigned kernel_dispatch_events(const struct kernel_callbacks *callbacks, void *userdata,
+				const void *data, size_t length)
+{
+	const uint8_t *bytes = data;
+	unsigned n_ignored = 0;
+
+	while (length > 0) {
+		struct iscsi_kernel_event event;
+		struct nlmsghdr header;
+		size_t step;
+
+		if (length < sizeof(header))
+			return n_ignored + 1;
+		memcpy(&header, bytes, sizeof(header));
+		if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > length)
+			return n_ignored + 1;
+		if (header.nlmsg_len >= KERNEL_MESSAGE_SIZE && header.nlmsg_type == 0) {
+			memcpy(&event, bytes + NLMSG_HDRLEN, sizeof(event));
+			if (!dispatch_event(callbacks, userdata, &event,
+					    bytes + KERNEL_MESSAGE_SIZE,
+					    header.nlmsg_len - KERNEL_MESSAGE_SIZE))
+				n_ignored++;
+		} else {
+			n_ignored++;
+		}
+		step = NLMSG_ALIGN((size_t)header.nlmsg_len);
+		if (step >= length)
+			break;
+		bytes += step;
+		length -= step;
+	}
+	return n_ignored;
+}
+
+/* Takes what is there, but at most EVENTS_AT_ONCE datagrams. Returns their number or a negative
+ * errno. */
+static int receive_events(struct kernel *kernel)
+{
+	struct mmsghdr messages[EVENTS_AT_ONCE];
+	struct iovec vectors[EVENTS_AT_ONCE];
+	struct sockaddr_nl senders[EVENTS_AT_ONCE];
+	int n;
+
+	memset(messages, 0, sizeof(messages));
+	for (unsigned i = 0; i < EVENTS_AT_ONCE; i++) {
+		vectors[i].iov_base = kernel->events[i];
+		vectors[i].iov_len = sizeof(kernel->events[i]);
+		messages[i].msg_hdr.msg_iov = &vectors[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+		messages[i].msg_hdr.msg_name = &senders[i];
+		messages[i].msg_hdr.msg_namelen = sizeof(senders[i]);
+	}
+	n = recvmmsg(nl_socket_get_fd(kernel->event_socket), messages, EVENTS_AT_ONCE, MSG_DONTWAIT,
+		     NULL);
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		const struct msghdr *message = &messages[i].msg_hdr;
+
+		if (message->msg_namelen != sizeof(struct sockaddr_nl) || senders[i].nl_pid != 0 ||
+		    message->msg_flags & MSG_TRUNC) {
+			kernel->n_ignored++;
+			continue;
+		}
+		kernel->n_ignored += kernel_dispatch_events(kernel->callbacks, kernel->userdata,
+							    kernel->events[i], messages[i].msg_len);
+	}
+	return n;
+}
+
+/*
+ * After an overrun the kernel delivers nothing until the socket is empty, so what is left is read
+ * first and the loss is reported after it: a look at sysfs then shows everything up to the next
+ * event.
+ */
+static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct kernel *kernel = userdata;
+
+	for (unsigned round = 0; round < EVENT_ROUNDS_MAX; round++) {
+		int r = receive_events(kernel);
+
+		if (r == -EINTR)
+			continue;
+		if (r == -EAGAIN) {
+			bool overrun = kernel->overrun;
+
+			kernel->overrun = false;
+			if (overrun && kernel->callbacks->overrun)
+				kernel->callbacks->overrun(kernel->userdata);
+			return 0;
+		}
+		if (r < 0)
+			kernel->overrun = true;
+		else if (r < EVENTS_AT_ONCE && !kernel->overrun)
+			return 0;
+	}
+	return 0;
+}
+
+uint64_t kernel_n_ignored(const struct kernel *kernel)
+{
+	return kernel->n_ignored;
+}
+
+/* Batches */
+
+static int run_batch(void *argument)
+{
+	struct kernel_batch *batch = argument;
+
+	kernel_batch_execute(batch, &batch->kernel->channel);
+	return 0;
+}
+
+static void batch_done(void *argument, int result)
+{
+	struct kernel_batch *batch = argument;
+
+	if (result < 0)
+		batch->result = (struct kernel_result){
+			.error = result,
+			.operation = batch->n_messages > 0 ? batch->messages[0].operation : 0,
+			.sid = batch->sid,
+		};
+	if (batch->done)
+		batch->done(batch->userdata, &batch->result);
+	kernel_batch_free(batch);
+}
+
+int kernel_batch_submit(struct kernel_batch *batch, kernel_done_t done, void *userdata)
+{
+	_cleanup_(kernel_batch_freep) struct kernel_batch *owned = batch;
+	int r;
+
+	if (!batch)
+		return -ENOMEM;
+	if (batch->error < 0)
+		return batch->error;
+	batch->done = done;
+	batch->userdata = userdata;
+	r = work_submit(batch->kernel->work, run_batch, batch_done, batch);
+	if (r < 0)
+		return r;
+	(void)TAKE_PTR(owned);
+	return 0;
+}
+
+/* Sockets */
+
+static int nl_to_errno(int error)
+{
+	switch (-error) {
+	case NLE_PERM:
+	case NLE_NOACCESS:
+		return -EPERM;
+	case NLE_AF_NOSUPPORT:
+	case NLE_PROTO_MISMATCH:
+	case NLE_OPNOTSUPP:
+		return -EPROTONOSUPPORT;
+	case NLE_NOMEM:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+static int open_socket(int buffer_size, struct nl_sock **ret)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct nl_sock *socket = nl_socket_alloc();
+	int r, fd;
+
+	if (!socket)
+		return -ENOMEM;
+	r = nl_connect(socket, KERNEL_NETLINK_FAMILY);
+	if (r < 0) {
+		nl_socket_free(socket);
+		return nl_to_errno(r);
+	}
+	fd = nl_socket_get_fd(socket);
+	/* Connected to port 0, nobody but the kernel can send to it. */
+	if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0) {
+		r = -errno;
+		nl_socket_free(socket);
+		return r;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_size, sizeof(buffer_size)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof(buffer_size));
+	*ret = socket;
+	return 0;
+}
+
+/*
+ * The kernel listens in the initial network namespace only; elsewhere sending is refused. A bare
+ * header is too short to be a request and is dropped without a reply.
+ */
+static int probe_kernel(int fd)
+{
+	struct nlmsghdr header = { .nlmsg_len = sizeof(header) };
+
+	return send(fd, &header, sizeof(header), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int open_event_source(struct kernel *kernel, sd_event *event)
+{
+	int r;
+
+	r = sd_event_add_io(event, &kernel->source, nl_socket_get_fd(kernel->event_socket), EPOLLIN,
+			    on_events, kernel);
+	if (r < 0)
+		return r;
+	(void)sd_event_source_set_description(kernel->source, "kernel-events");
+	return sd_event_source_set_priority(kernel->source, KERNEL_PRIORITY);
+}
+
+int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata,
+	       struct kernel **ret)
+{
+	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
+	int size = KERNEL_DATAGRAM_MAX;
+	int r;
+
+	kernel = calloc(1, sizeof(*kernel));
+	if (!kernel)
+		return -ENOMEM;
+	kernel->callbacks = callbacks;
+	kernel->userdata = userdata;
+
+	r = open_socket(REQUEST_BUFFER_SIZE, &kernel->request_socket);
+	if (r < 0)
+		return r;
+	kernel->channel.fd = nl_socket_get_fd(kernel->request_socket);
+	kernel->channel.timeout_msec = REPLY_TIMEOUT_MSEC;
+	(void)setsockopt(kernel->channel.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	r = probe_kernel(kernel->channel.fd);
+	if (r < 0)
+		return r;
+
+	r = open_socket(EVENT_BUFFER_SIZE, &kernel->event_socket);
+	if (r < 0)
+		return r;
+	r = nl_socket_add_membership(kernel->event_socket, KERNEL_NETLINK_GROUP);
+	if (r < 0)
+		return nl_to_errno(r);
+	r = open_event_source(kernel, event);
+	if (r < 0)
+		return r;
+
+	/* One thread: the kernel takes one request at a time anyway, and order matters. */
+	r = work_new(event, "oisd-kernel", 1, KERNEL_PRIORITY, &kernel->work);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(kernel);
+	return 0;
+}
+
+struct kernel *kernel_free(struct kernel *kernel)
+{
+	if (!kernel)
+		return NULL;
+	work_free(kernel->work);
+	sd_event_source_disable_unref(kernel->source);
+	nl_socket_free(kernel->event_socket);
+	nl_socket_free(kernel->request_socket);
+	free(kernel);
+	return NULL;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Worker threads. Queue and list of ended pieces are guarded by one mutex; an idle thread waits on
+ * the condition and costs nothing. Ended pieces reach the loop through an eventfd, which is written
+ * only when the list was empty, so a burst of completions is one wake-up.
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/eventfd.h>
+
+#include "work.h"
+
+/* Enough for getaddrinfo() with any name service module; the default of 8 MiB would be locked in
+ * memory. */
+#define THREAD_STACK_SIZE (256 * 1024)
+
+struct piece {
+	work_run_t run;
+	work_done_t done;
+	void *argument;
+	int result;
+	struct piece *next;
+};
+
+struct pieces {
+	struct piece *first;
+	struct piece **end; /* where the next one is hung in */
+};
+
+struct work {
+	char name[16]; /* all that the kernel keeps of a thread's name */
+	sd_event_source *source;
+	int completed_fd;
+	unsigned threads_max;
+	unsigned pending; /* of the loop: not yet told done() */
+
+	pthread_mutex_t mutex; /* guards what follows */
+	pthread_cond_t wakeup;
+	struct pieces queued;
+	struct pieces completed;
+	unsigned n_queued;
+	unsigned n_idle;
+	bool stopping;
+
+	unsigned n_threads;
+	pthread_t threads[];
+};
+
+static void pieces_init(struct pieces *pieces)
+{
+	pieces->first = NULL;
+	pieces->end = &pieces->first;
+}
+
+static void pieces_append(struct pieces *pieces, struct piece *piece)
+{
+	piece->next = NULL;
+	*pieces->end = piece;
+	pieces->end = &piece->next;
+}
+
+static struct piece *pieces_take_first(struct pieces *pieces)
+{
+	struct piece *piece = pieces->first;
+
+	if (!piece)
+		return NULL;
+	pieces->first = piece->next;
+	if (!pieces->first)
+		pieces->end = &pieces->first;
+	return piece;
+}
+
+static struct piece *pieces_take_all(struct pieces *pieces)
+{
+	struct piece *first = pieces->first;
+
+	pieces_init(pieces);
+	return first;
+}
+
+/* Called with the mutex held. */
+static void complete(struct work *work, struct piece *piece)
+{
+	bool was_empty = !work->completed.first;
+
+	pieces_append(&work->completed, piece);
+	if (was_empty)
+		(void)eventfd_write(work->completed_fd, 1);
+}
+
+static void *thread_main(void *argument)
+{
+	struct work *work = argument;
+
+	pthread_mutex_lock(&work->mutex);
+	while (!work->stopping) {
+		struct piece *piece = pieces_take_first(&work->queued);
+
+		if (!piece) {
+			work->n_idle++;
+			pthread_cond_wait(&work->wakeup, &work->mutex);
+			work->n_idle--;
+			continue;
+		}
+		work->n_queued--;
+		pthread_mutex_unlock(&work->mutex);
+		piece->result = piece->run(piece->argument);
+		pthread_mutex_lock(&work->mutex);
+		complete(work, piece);
+	}
+	pthread_mutex_unlock(&work->mutex);
+	return NULL;
+}
+
+/* Signals belong to the loop, so a thread is born with all of them blocked. */
+static int start_thread(struct work *work)
+{
+	pthread_attr_t attributes;
+	sigset_t all, saved;
+	pthread_t *thread = &work->threads[work->n_threads];
+	int r;
+
+	r = pthread_attr_init(&attributes);
+	if (r != 0)
+		return -r;
+	(void)pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	r = pthread_create(thread, &attributes, thread_main, work);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	pthread_attr_destroy(&attributes);
+	if (r != 0)
+		return -r;
+	(void)pthread_setname_np(*thread, work->name);
+	work->n_threads++;
+	return 0;
+}
+
+static void deliver(struct work *work, struct piece *first)
+{
+	while (first) {
+		struct piece *piece = first;
+
+		first = piece->next;
+		work->pending--;
+		piece->done(piece->argument, piece->result);
+		free(piece);
+	}
+}
+
+static int on_completed(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct work *work = userdata;
+	struct piece *first;
+	eventfd_t count;
+
+	/* The counter goes first: a piece that ends after the list was taken must wake the loop
+	 * again. */
+	(void)eventfd_read(fd, &count);
+	pthread_mutex_lock(&work->mutex);
+	first = pieces_take_all(&work->completed);
+	pthread_mutex_unlock(&work->mutex);
+	deliver(work, first);
+	return 0;
+}
+
+int work_new(sd_event *event, const char *name, unsigned threads_max, int64_t priority,
+	     struct work **ret)
+{
+	_cleanup_(work_freep) struct work *work = NULL;
+	int r;
+
+	assert(threads_max > 0);
+	work = calloc(1, sizeof(*work) + threads_max * sizeof(work->threads[0]));
+	if (!work)
+		return -ENOMEM;
+	work->completed_fd = -EBADF;
+	work->threads_max = threads_max;
+	(void)snprintf(work->name, sizeof(work->name), "%s", name);
+	pieces_init(&work->queued);
+	pieces_init(&work->completed);
+	pthread_mutex_init(&work->mutex, NULL);
+	pthread_cond_init(&work->wakeup, NULL);
+
+	work->completed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (work->completed_fd < 0)
+		return -errno;
+	r = sd_event_add_io(event, &work->source, work->completed_fd, EPOLLIN, on_completed, work);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_priority(work->source, priority);
+	if (r < 0)
+		return r;
+	(void)sd_event_source_set_description(work->source, work->name);
+	*ret = TAKE_PTR(work);
+	return 0;
+}
+
+struct work *work_free(struct work *work)
+{
+	struct piece *cancelled;
+
+	if (!work)
+		return NULL;
+	pthread_mutex_lock(&work->mutex);
+	work->stopping = true;
+	cancelled = pieces_take_all(&work->queued);
+	pthread_cond_broadcast(&work->wakeup);
+	pthread_mutex_unlock(&work->mutex);
+	for (unsigned i = 0; i < work->n_threads; i++)
+		pthread_join(work->threads[i], NULL);
+
+	deliver(work, pieces_take_all(&work->completed));
+	for (struct piece *piece = cancelled; piece; piece = piece->next)
+		piece->result = -ECANCELED;
+	deliver(work, cancelled);
+
+	sd_event_source_disable_unref(work->source);
+	close_fd(work->completed_fd);
+	pthread_cond_destroy(&work->wakeup);
+	pthread_mutex_destroy(&work->mutex);
+	free(work);
+	return NULL;
+}
+
+int work_submit(struct work *work, work_run_t run, work_done_t done, void *argument)
+{
+	_cleanup_free_ struct piece *piece = NULL;
+	bool need_thread;
+	int r = 0;
+
+	piece = malloc(sizeof(*piece));
+	if (!piece)
+		return -ENOMEM;
+	*piece = (struct piece){ .run = run, .done = done, .argument = argument };
+
+	pthread_mutex_lock(&work->mutex);
+	if (work->stopping) {
+		pthread_mutex_unlock(&work->mutex);
+		return -ECANCELED;
+	}
+	need_thread = work->n_queued >= work->n_idle && work->n_threads < work->threads_max;
+	if (need_thread)
+		r = start_thread(work);
+	/* A thread less is slower; without any nothing would ever run. */
+	if (r < 0 && work->n_threads == 0) {
+		pthread_mutex_unlock(&work->mutex);
+		return r;
+	}
+	pieces_append(&work->queued, TAKE_PTR(piece));
+	work->n_queued++;
+	work->pending++;
+	if (work->n_idle > 0)
+		pthread_cond_signal(&work->wakeup);
+	pthread_mutex_unlock(&work->mutex);
+	return 0;
+}
+
+unsigned work_pending(const struct work *work)
+{
+	return work->pending;
+}
