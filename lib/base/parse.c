@@ -326,26 +326,39 @@ void portal_format(const char *address, uint16_t port, char *ret)
 	(void)snprintf(ret, PORTAL_TEXT_MAX, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
 }
 
-/* Length of the valid UTF-8 character at @text, or 0; control characters and NUL are not valid here. */
-static size_t character_length(const uint8_t *text, size_t left)
+size_t utf8_length(const void *text, size_t left)
 {
 	static const uint32_t minimum[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const uint8_t *in = text;
 	uint32_t point;
 	size_t length;
 
-	if (text[0] < 0x80)
-		return text[0] >= 0x20 && text[0] != 0x7f ? 1 : 0;
-	length = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-	if (text[0] < 0xc2 || text[0] > 0xf4 || length > left)
+	if (left == 0)
 		return 0;
-	point = text[0] & (0x7fU >> length);
+	if (in[0] < 0x80)
+		return 1;
+	length = in[0] >= 0xf0 ? 4 : in[0] >= 0xe0 ? 3 : 2;
+	if (in[0] < 0xc2 || in[0] > 0xf4 || length > left)
+		return 0;
+	point = in[0] & (0x7fU >> length);
 	for (size_t i = 1; i < length; i++) {
-		if ((text[i] & 0xc0) != 0x80)
+		if ((in[i] & 0xc0) != 0x80)
 			return 0;
-		point = point << 6 | (text[i] & 0x3f);
+		point = point << 6 | (in[i] & 0x3f);
 	}
-	if (point < minimum[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ||
-	    (point >= 0x80 && point < 0xa0))
+	if (point < minimum[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+		return 0;
+	return length;
+}
+
+/* Like utf8_length(); control characters and NUL are not valid here. */
+static size_t character_length(const uint8_t *text, size_t left)
+{
+	size_t length = utf8_length(text, left);
+
+	if (length == 1 && (text[0] < 0x20 || text[0] == 0x7f))
+		return 0;
+	if (length == 2 && text[0] == 0xc2 && text[1] < 0xa0)
 		return 0;
 	return length;
 }

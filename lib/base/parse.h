@@ -48,6 +48,8 @@ int portal_parse(const char *text, uint16_t default_port, char *ret_address, siz
 #define PORTAL_TEXT_MAX (PORTAL_ADDRESS_MAX + 10)
 void portal_format(const char *address, uint16_t port, char *ret);
 
+/* Length of the UTF-8 character at @text, of which @left bytes can be read; 0 if there is no valid one. */
+size_t utf8_length(const void *text, size_t left);
 /*
  * Copies @length bytes of text from outside into @ret (@size bytes, NUL included): control characters,
  * backslash and invalid UTF-8 become \xNN; what does not fit is cut at a character. Returns bytes written.
