@@ -26,9 +26,9 @@ enum event_number {
 #undef EVENT
 };
 
-/* FIELD_TARGET is "OIS_TARGET" and so on, from fields.def; context fields first, then dump fields. */
+/* FIELD_TARGET is "OIS_TARGET" and so on, from fields.def. */
 enum event_field {
-#define FIELD(symbol, name) FIELD_##symbol,
+#define FIELD(symbol, name, label) FIELD_##symbol,
 #include "fields.def"
 #undef FIELD
 	_FIELD_MAX,
@@ -55,6 +55,14 @@ const struct event_type *event_type_at(size_t index);
 const char *event_severity_to_string(enum event_severity severity);
 /* "OIS_TARGET" */
 const char *event_field_name(enum event_field field);
+/*
+ * Whether events of a type may carry a field: context always, dump fields if the row promises them, decoded PDU
+ * fields if it promises the PDU.
+ */
+bool event_type_allows(const struct event_type *type, enum event_field field);
+
+/* All values of one event together never have more bytes; what would exceed it is left out. */
+#define EVENT_SIZE_MAX 32768
 
 /* What became of the thing the event is about, OIS_OUTCOME. */
 enum event_outcome {
@@ -81,6 +89,8 @@ const char *event_get(const struct event *event, enum event_field field);
  * Set a field, replacing a former value; a field that cannot be set for lack of memory is absent. A dump
  * field the row does not promise is a bug (assertion in debug builds). Text is escaped, so values are always
  * clean UTF-8 of one line, and cut to stay below 4096 bytes.
+ * event_set_string() leaves text alone that is clean already; event_set_text() is for text of the peer and escapes
+ * backslashes too, so that nothing can look escaped that was sent that way. A NULL value removes the field.
  */
 void event_set_string(struct event *event, enum event_field field, const char *value);
 void event_set_text(struct event *event, enum event_field field, const void *text, size_t length);
