@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Events: the rows of events.def as data, and the values one event carries. A value is escaped and cut when it
- * is set, so that whoever reads it (journal, Varlink, terminal) need not look at it again.
+ * Events: the rows of events.def as data, and the values one event carries. A value is escaped and
+ * cut when it is set, so that whoever reads it (journal, Varlink, terminal) need not look at it
+ * again.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -14,8 +15,8 @@
 #include "parse.h"
 
 /*
- * All MESSAGE_IDs are this random UUID (version 4) with the number of the event as the last four digits, so that
- * a person can type them. It is part of the interface and never changes.
+ * All MESSAGE_IDs are this random UUID (version 4) with the number of the event as the last four
+ * digits, so that a person can type them. It is part of the interface and never changes.
  */
 #define MESSAGE_ID_BASE                                                                            \
 	'0', '8', 'd', '9', '4', '9', '4', 'd', 'b', 'f', 'b', '3', '4', 'e', 'c', '4', '9', 'b',  \
@@ -23,11 +24,11 @@
 #define DIGIT(number, unit) '0' + (number) / (unit) % 10
 
 /* DUMP(A, B) in a row becomes FIELD_A, FIELD_B. */
-#define DUMP(...) __VA_OPT__(DUMP_1(__VA_ARGS__))
+#define DUMP(...)           __VA_OPT__(DUMP_1(__VA_ARGS__))
 #define DUMP_1(symbol, ...) FIELD_##symbol, __VA_OPT__(DUMP_2(__VA_ARGS__))
 #define DUMP_2(symbol, ...) FIELD_##symbol, __VA_OPT__(DUMP_3(__VA_ARGS__))
 #define DUMP_3(symbol, ...) FIELD_##symbol, __VA_OPT__(DUMP_4(__VA_ARGS__))
-#define DUMP_4(symbol) FIELD_##symbol
+#define DUMP_4(symbol)      FIELD_##symbol
 
 #define EVENT(number, severity, symbol, subject, dump, cause, advice)                              \
 	static const enum event_field promised_##symbol[] = { dump };
@@ -43,8 +44,8 @@ static const struct event_type event_types[] = {
 		.subject = (subject_),                                                             \
 		.cause = (cause_),                                                                 \
 		.advice = (advice_),                                                               \
-		.dump = promised_##symbol_,                                                            \
-		.n_dump = ELEMENTSOF(promised_##symbol_),                                              \
+		.dump = promised_##symbol_,                                                        \
+		.n_dump = ELEMENTSOF(promised_##symbol_),                                          \
 		.message_id = { MESSAGE_ID_BASE, DIGIT(number_, 1000), DIGIT(number_, 100),        \
 				DIGIT(number_, 10), DIGIT(number_, 1) },                           \
 	},
@@ -236,7 +237,8 @@ static size_t room(enum event_field field)
 	return FIELD_SIZE_MAX - strlen(event_field_name(field)) - 1;
 }
 
-/* Length of the first part of a clean text that has at most @maximum bytes and ends at a character. */
+/* Length of the first part of a clean text that has at most @maximum bytes and ends at a character.
+ */
 static size_t cut(const char *text, size_t maximum)
 {
 	size_t length = strnlen(text, maximum + 1);
@@ -310,7 +312,8 @@ void event_set_outcome(struct event *event, enum event_outcome outcome)
 	event_set_string(event, FIELD_OUTCOME, event_outcome_to_string(outcome));
 }
 
-/* Login Response, RFC 7143 11.13: a number of @width bytes in network order, of which @bits count from @shift. */
+/* Login Response, RFC 7143 11.13: a number of @width bytes in network order, of which @bits count
+ * from @shift. */
 static const struct {
 	enum event_field field;
 	uint8_t offset, width, shift, bits;
@@ -333,7 +336,7 @@ static const struct {
 	{ FIELD_PDU_STATUS_DETAIL, 37, 1, 0, 8 },
 };
 
-#define OPCODE_MASK 0x3f
+#define OPCODE_MASK           0x3f
 #define OPCODE_LOGIN_RESPONSE 0x23
 
 static void set_login_response(struct event *event, const uint8_t *header)
@@ -372,8 +375,10 @@ static int field_from_name(const char *name, size_t length)
 	return -ENOENT;
 }
 
-/* Appends @length bytes of a subject with its fields filled in. Errors: -ENODATA (a field is absent), -ENOMEM. */
-static int append_part(struct buffer *message, const struct event *event, const char *part, size_t length)
+/* Appends @length bytes of a subject with its fields filled in. Errors: -ENODATA (a field is
+ * absent), -ENOMEM. */
+static int append_part(struct buffer *message, const struct event *event, const char *part,
+		       size_t length)
 {
 	const char *end = part + length;
 	int r = 0;
@@ -399,7 +404,8 @@ static int append_part(struct buffer *message, const struct event *event, const 
 }
 
 /* A bracketed part: all of it, or nothing when a field is absent. */
-static int append_optional(struct buffer *message, const struct event *event, const char *part, size_t length)
+static int append_optional(struct buffer *message, const struct event *event, const char *part,
+			   size_t length)
 {
 	size_t before = message->length;
 	int r = append_part(message, event, part, length);
