@@ -33,7 +33,10 @@ struct setting_description {
 	int64_t minimum, maximum; /* numbers; for text the greatest length */
 	const char *default_value; /* as text; NULL: none */
 	const char *const *values; /* enumerations and lists, NULL at the end */
-	const char *description;   /* one sentence */
+	const char *description;   /* one sentence, without the full stop */
+	const char *details;	   /* whole sentences for the manual page; NULL: none */
+	const char *(*fault)(const char *text); /* of texts: what the value must be, or NULL */
+	bool power_of_two;
 	bool immediate;		   /* takes effect at once, else at the next login */
 };
 
