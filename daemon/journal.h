@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes events to the journal by its native protocol and never waits for it: the journal may hang on the very
- * disk we are about to bring back. What it does not take now is queued in memory, within bounds, and sent when
- * it takes entries again; what does not fit is counted and the next entry says so.
+ * Writes events to the journal by its native protocol and never waits for it: the journal may hang
+ * on the very disk we are about to bring back. What it does not take now is queued in memory,
+ * within bounds, and sent when it takes entries again; what does not fit is counted and the next
+ * entry says so.
  */
 #pragma once
 
@@ -23,8 +24,9 @@ struct journal *journal_free(struct journal *journal);
 DEFINE_CLEANUP(struct journal *, journal_free);
 
 /*
- * Reports @event with @message as its MESSAGE. @repeated entries like it were left out before (OIS_REPEATED).
- * The times go into the entry if it is sent late. What cannot be kept is counted as dropped.
+ * Reports @event with @message as its MESSAGE. @repeated entries like it were left out before
+ * (OIS_REPEATED). The times go into the entry if it is sent late. What cannot be kept is counted as
+ * dropped.
  */
 void journal_write(struct journal *journal, const struct event *event, const char *message,
 		   uint64_t realtime_usec, uint64_t monotonic_usec, uint64_t repeated);
