@@ -16,6 +16,7 @@ enum initiator_origin {
 };
 
 struct config {
+	struct config *next; /* the owner's list */
 	/* [Daemon] */
 	char *access_group;	   /* who may read; "ois" */
 	unsigned logins_max;	   /* at the same time */

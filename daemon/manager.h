@@ -24,6 +24,8 @@
 struct service;
 struct network;
 
+#define MANAGER_BUCKETS 1024
+
 /* Where things are; the defaults are the system's. Borrowed strings. */
 struct manager_paths {
 	const char *configuration;  /* /etc/ois/ois.conf */
@@ -60,14 +62,20 @@ struct manager {
 	struct service *service;
 
 	struct session *sessions; /* list through session->next */
+	struct session *by_sid[MANAGER_BUCKETS], *by_key[MANAGER_BUCKETS];
 	size_t n_sessions;
 	size_t n_logins_queued, n_logins_in_flight;
 	struct session *login_queue, *login_queue_tail; /* through session->queue_next */
+	struct session *tended; /* through session->tend_next */
+	sd_event_source *tend;	/* tells watchers, frees what has ended */
 	struct discovery *discoveries;
-	sd_event_source *reap; /* frees what has ended */
+	struct config *retired; /* before the last reload; logins under way still use its strings */
 };
 
-/* Reads the configuration and the records, opens the kernel's interface. @paths is borrowed. */
+/*
+ * Reads the configuration and the records, opens the kernel's interface. @paths is borrowed. A configuration
+ * that cannot be used is reported as event 1011 and on standard error: -EINVAL.
+ */
 int manager_new(sd_event *event, const struct manager_paths *paths, struct manager **ret);
 /* Sessions in the kernel are left alone. */
 struct manager *manager_free(struct manager *manager);

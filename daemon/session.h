@@ -61,7 +61,9 @@ struct session_watch {
 };
 
 struct session {
-	struct session *next, *queue_next;
+	struct session *next, **previous; /* manager->sessions */
+	struct session *queue_next, *tend_next, *sid_next, *key_next;
+	bool queued, tended;
 	struct manager *manager;
 	struct transport *transport;
 
@@ -106,7 +108,8 @@ struct session {
 /*
  * Ends the session in any phase: cancels a login, or logs out. @force skips the check for devices in use.
  * The watch ends with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the message names it).
- * Errors: -ENOMEM, -EALREADY (a logout is under way; the watch was added to it).
+ * Errors: -ENOMEM, -EALREADY (a logout is under way; the watch was added to it), -EOPNOTSUPP (a session of a
+ * transport that is none of ours).
  */
 int session_logout(struct session *session, bool force, const struct session_watch *watch);
 

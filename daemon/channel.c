@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "buffer.h"
+#include "channel.h"
+#include "kernel.h"
+#include "limits.h"
+#include "pdu.h"
+
+struct channel {
+	const struct channel_callbacks *callbacks;
+	void *userdata;
+	bool *freed; /* set while a callback runs */
+	bool failed;
+
+	/* Socket carrier */
+	int fd;
+	sd_event_source *source;
+	size_t limit;
+	struct buffer out;
+	uint8_t *in; /* header, AHS, data segment with padding */
+	size_t in_length, in_needed, in_allocated;
+
+	/* Kernel carrier */
+	struct kernel *kernel;
+	uint64_t transport_handle;
+	uint32_t sid;
+	struct channel_request *requests;
+
+	/* A failure found while sending is reported from the loop */
+	sd_event_source *deferred;
+	int deferred_error;
+};
+
+/* A SEND_PDU on its way; outlives its channel. */
+struct channel_request {
+	struct channel *channel;
+	struct channel_request *next;
+};
+
+/* Returns true if the channel still exists after the callback. */
+static bool channel_fail(struct channel *channel, int error, bool sending)
+{
+	bool freed = false;
+
+	if (channel->failed)
+		return true;
+	channel->failed = true;
+	channel->source = sd_event_source_disable_unref(channel->source);
+	channel->freed = &freed;
+	channel->callbacks->failed(channel->userdata, error, sending);
+	if (freed)
+		return false;
+	channel->freed = NULL;
+	return true;
+}
+
+static bool channel_pass_up(struct channel *channel, const uint8_t *header, const void *data,
+			    size_t length)
+{
+	bool freed = false;
+
+	channel->freed = &freed;
+	channel->callbacks->received(channel->userdata, header, data, length);
+	if (freed)
+		return false;
+	channel->freed = NULL;
+	return true;
+}
+
+static int deferred_failure(sd_event_source *source, void *userdata)
+{
+	struct channel *channel = userdata;
+
+	channel->deferred = sd_event_source_disable_unref(channel->deferred);
+	(void)channel_fail(channel, channel->deferred_error, true);
+	return 0;
+}
+
+static int channel_defer_failure(struct channel *channel, int error)
+{
+	int r;
+
+	if (channel->failed || channel->deferred)
+		return 0;
+	r = sd_event_add_defer(sd_event_source_get_event(channel->source), &channel->deferred,
+			       deferred_failure, channel);
+	if (r < 0)
+		return r;
+	channel->deferred_error = error;
+	return 0;
+}
+
+/* What has to be in channel->in before the PDU is complete; grows as the header becomes known. */
+static int channel_need(struct channel *channel)
+{
+	size_t needed = PDU_HEADER_LENGTH;
+	uint8_t *bigger;
+
+	if (channel->in_length >= PDU_HEADER_LENGTH) {
+		size_t data = pdu_header_data_length(channel->in);
+
+		if (data > channel->limit)
+			return -EMSGSIZE;
+		needed += pdu_header_ahs_length(channel->in) + data + pdu_padding(data);
+	}
+	if (needed > channel->in_allocated) {
+		bigger = realloc(channel->in, needed);
+		if (!bigger)
+			return -ENOMEM;
+		channel->in = bigger;
+		channel->in_allocated = needed;
+	}
+	channel->in_needed = needed;
+	return 0;
+}
+
+/*
+ * Reads to the end of the PDU and not a byte further: what follows the last Login Response belongs to the
+ * kernel. Returns 1 if a PDU is complete, 0 if more must arrive, negative errno; -ENODATA: closed.
+ */
+static int channel_read(struct channel *channel)
+{
+	for (;;) {
+		ssize_t n;
+		int r;
+
+		r = channel_need(channel);
+		if (r < 0)
+			return r;
+		if (channel->in_length == channel->in_needed)
+			return 1;
+		n = recv(channel->fd, channel->in + channel->in_length,
+			 channel->in_needed - channel->in_length, MSG_DONTWAIT);
+		if (n == 0)
+			return -ENODATA;
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		channel->in_length += (size_t)n;
+	}
+}
+
+static int channel_flush(struct channel *channel)
+{
+	uint32_t events = EPOLLIN;
+
+	while (channel->out.length > 0) {
+		ssize_t n = send(channel->fd, channel->out.data, channel->out.length,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			events |= EPOLLOUT;
+			break;
+		}
+		if (n < 0)
+			return -errno;
+		buffer_consume(&channel->out, (size_t)n);
+	}
+	/* A login may have carried a CHAP response: leave nothing of it behind. */
+	if (channel->out.length == 0)
+		buffer_erase(&channel->out);
+	return sd_event_source_set_io_events(channel->source, events);
+}
+
+static int socket_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct channel *channel = userdata;
+	int r;
+
+	if (revents & EPOLLOUT) {
+		r = channel_flush(channel);
+		if (r < 0) {
+			(void)channel_fail(channel, r, true);
+			return 0;
+		}
+	}
+	if (!(revents & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return 0;
+	r = channel_read(channel);
+	if (r < 0) {
+		(void)channel_fail(channel, r == -ENODATA ? 0 : r, false);
+	} else if (r > 0) {
+		size_t data = pdu_header_data_length(channel->in);
+		size_t start = PDU_HEADER_LENGTH + pdu_header_ahs_length(channel->in);
+
+		channel->in_length = 0;
+		(void)channel_pass_up(channel, channel->in, channel->in + start, data);
+	}
+	return 0;
+}
+
+static int channel_new(const struct channel_callbacks *callbacks, void *userdata, struct channel **ret)
+{
+	struct channel *channel;
+
+	channel = calloc(1, sizeof(*channel));
+	if (!channel)
+		return -ENOMEM;
+	channel->callbacks = callbacks;
+	channel->userdata = userdata;
+	channel->fd = -EBADF;
+	*ret = channel;
+	return 0;
+}
+
+int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *callbacks,
+		       void *userdata, struct channel **ret)
+{
+	_cleanup_(channel_freep) struct channel *channel = NULL;
+	int r;
+
+	r = channel_new(callbacks, userdata, &channel);
+	if (r < 0)
+		return r;
+	channel->limit = LOGIN_DATA_SEGMENT_MAX;
+	r = sd_event_add_io(event, &channel->source, fd, EPOLLIN, socket_ready, channel);
+	if (r < 0)
+		return r;
+	channel->fd = fd;
+	*ret = TAKE_PTR(channel);
+	return 0;
+}
+
+/* The kernel carrier needs the loop only to report a failure later. */
+static int nothing_to_do(sd_event_source *source, void *userdata)
+{
+	return 0;
+}
+
+int channel_new_kernel(sd_event *event, struct kernel *kernel, uint64_t transport_handle, uint32_t sid,
+		       const struct channel_callbacks *callbacks, void *userdata, struct channel **ret)
+{
+	_cleanup_(channel_freep) struct channel *channel = NULL;
+	int r;
+
+	r = channel_new(callbacks, userdata, &channel);
+	if (r < 0)
+		return r;
+	r = sd_event_add_defer(event, &channel->source, nothing_to_do, channel);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_enabled(channel->source, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	channel->kernel = kernel;
+	channel->transport_handle = transport_handle;
+	channel->sid = sid;
+	*ret = TAKE_PTR(channel);
+	return 0;
+}
+
+struct channel *channel_free(struct channel *channel)
+{
+	if (!channel)
+		return NULL;
+	if (channel->freed)
+		*channel->freed = true;
+	for (struct channel_request *r = channel->requests; r; r = r->next)
+		r->channel = NULL;
+	channel->deferred = sd_event_source_disable_unref(channel->deferred);
+	channel->source = sd_event_source_disable_unref(channel->source);
+	channel->fd = close_fd(channel->fd);
+	buffer_erase(&channel->out);
+	free(channel->in);
+	free(channel);
+	return NULL;
+}
+
+void channel_set_limit(struct channel *channel, size_t data_segment_length)
+{
+	channel->limit = data_segment_length;
+}
+
+static void request_done(void *userdata, const struct kernel_result *result)
+{
+	struct channel_request *request = userdata;
+	struct channel *channel = request->channel;
+
+	if (channel) {
+		for (struct channel_request **p = &channel->requests; *p; p = &(*p)->next)
+			if (*p == request) {
+				*p = request->next;
+				break;
+			}
+		if (result->error < 0)
+			(void)channel_fail(channel, result->error, true);
+	}
+	free(request);
+}
+
+static int channel_send_kernel(struct channel *channel, const uint8_t *header, const void *data,
+			       size_t length)
+{
+	_cleanup_(kernel_batch_freep) struct kernel_batch *batch = NULL;
+	struct channel_request *request;
+	int r;
+
+	batch = kernel_batch_new(channel->kernel, channel->transport_handle, channel->sid);
+	request = malloc(sizeof(*request));
+	if (!batch || !request) {
+		free(request);
+		return -ENOMEM;
+	}
+	kernel_batch_send_pdu(batch, header, data, length);
+	*request = (struct channel_request){ .channel = channel, .next = channel->requests };
+	r = kernel_batch_submit(TAKE_PTR(batch), request_done, request);
+	if (r < 0) {
+		free(request);
+		return r;
+	}
+	channel->requests = request;
+	return 0;
+}
+
+int channel_send(struct channel *channel, const uint8_t header[48], const void *data, size_t length)
+{
+	static const uint8_t padding[4];
+	int r;
+
+	if (channel->failed)
+		return 0;
+	if (channel->kernel)
+		return channel_send_kernel(channel, header, data, length);
+
+	r = buffer_append(&channel->out, header, PDU_HEADER_LENGTH);
+	if (r >= 0)
+		r = buffer_append(&channel->out, data, length);
+	if (r >= 0)
+		r = buffer_append(&channel->out, padding, pdu_padding(length));
+	if (r < 0)
+		return r;
+	r = channel_flush(channel);
+	return r < 0 ? channel_defer_failure(channel, r) : 0;
+}
+
+void channel_deliver(struct channel *channel, const uint8_t header[48], const void *data, size_t length)
+{
+	if (!channel->failed)
+		(void)channel_pass_up(channel, header, data, length);
+}
+
+int channel_take_fd(struct channel *channel)
+{
+	channel->source = sd_event_source_disable_unref(channel->source);
+	channel->failed = true;
+	return TAKE_FD(channel->fd);
+}

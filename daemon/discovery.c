@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "channel.h"
+#include "discovery.h"
+#include "login_driver.h"
+#include "manager.h"
+#include "manager_private.h"
+#include "portal.h"
+#include "sendtargets.h"
+#include "table.h"
+
+#define SECOND_USEC UINT64_C(1000000)
+/* CmdSN and tags of a discovery session; any number will do. */
+#define DISCOVERY_CMDSN	    1
+#define DISCOVERY_LOGIN_ITT 1
+#define DISCOVERY_TEXT_ITT  2
+
+static const char *const discovery_phase_names[] = {
+	[DISCOVERY_RESOLVING] = "resolving",
+	[DISCOVERY_CONNECTING] = "connecting",
+	[DISCOVERY_AUTHENTICATING] = "authenticating",
+	[DISCOVERY_QUERYING] = "querying",
+	[DISCOVERY_RECORDING] = "recording",
+};
+
+const char *discovery_phase_to_string(enum discovery_phase phase)
+{
+	return table_name(discovery_phase_names, ELEMENTSOF(discovery_phase_names), phase);
+}
+
+struct discovery {
+	struct discovery *next, **previous; /* manager->discoveries */
+	struct manager *manager;
+	const struct discovery_callbacks *callbacks;
+	void *userdata;
+
+	char *address;
+	uint16_t port;
+	uint64_t started_usec;
+	unsigned timeout_seconds;
+	enum discovery_phase phase;
+	size_t targets;
+
+	struct portal_connect *connect;
+	struct channel *channel;
+	struct login_driver *driver;
+	struct sendtargets *exchange;
+	sd_event_source *timer;
+	bool *freed;
+};
+
+static void exchange_run(struct discovery *discovery);
+
+static void discovery_raise(struct discovery *discovery, struct event *event)
+{
+	char portal[PORTAL_TEXT_MAX];
+
+	if (!event)
+		return;
+	portal_format(discovery->address, discovery->port, portal);
+	event_set_string(event, FIELD_PORTAL, portal);
+	event_set_string(event, FIELD_DISCOVERY, "send_targets");
+	eventlog_raise(discovery->manager->log, event);
+}
+
+static void enter_phase(struct discovery *discovery, enum discovery_phase phase)
+{
+	discovery->phase = phase;
+	if (discovery->callbacks->phase)
+		discovery->callbacks->phase(discovery->userdata, phase);
+}
+
+/* The end; frees the discovery. */
+static void finish(struct discovery *discovery, const struct discovery_failure *failure)
+{
+	const struct discovery_callbacks *callbacks = discovery->callbacks;
+	void *userdata = discovery->userdata;
+	struct event *event;
+
+	event = event_new(failure ? EVENT_DISCOVERY_FAILED : EVENT_DISCOVERY_COMPLETED);
+	if (failure)
+		event_set_status(event, (uint64_t)-failure->error, failure->message);
+	else
+		event_set_number(event, FIELD_COUNT, discovery->targets);
+	event_set_number(event, FIELD_DURATION_USEC,
+			 manager_monotonic() - discovery->started_usec);
+	discovery_raise(discovery, event);
+	(void)discovery_cancel(discovery);
+	callbacks->done(userdata, failure);
+}
+
+static void fail(struct discovery *discovery, int error, unsigned event, const char *message)
+{
+	struct discovery_failure failure = {
+		.error = error,
+		.event = event,
+		.status_class = -1,
+		.status_detail = -1,
+		.phase = discovery->phase,
+	};
+
+	(void)snprintf(failure.message, sizeof(failure.message), "%s",
+		       message ? message : strerror(-error));
+	finish(discovery, &failure);
+}
+
+static const char *event_cause(unsigned number)
+{
+	const struct event_type *type = event_type_get(number);
+
+	return type ? type->cause : NULL;
+}
+
+/* SendTargets */
+
+static int answer_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct discovery *discovery = userdata;
+
+	sendtargets_timed_out(discovery->exchange);
+	exchange_run(discovery);
+	return 0;
+}
+
+static int arm_timer(struct discovery *discovery)
+{
+	discovery->timer = sd_event_source_disable_unref(discovery->timer);
+	return sd_event_add_time_relative(discovery->manager->event, &discovery->timer, CLOCK_MONOTONIC,
+					  discovery->timeout_seconds * SECOND_USEC, 0, answer_timed_out,
+					  discovery);
+}
+
+static void pass_target(struct discovery *discovery, const struct sendtargets_target *target)
+{
+	struct discovery_portal portals[SENDTARGETS_PORTALS_MAX];
+	struct discovery_target found = {
+		.name = target->name,
+		.alias = target->alias[0] ? target->alias : NULL,
+		.portals = portals,
+		.n_portals = target->n_portals,
+	};
+
+	for (size_t i = 0; i < target->n_portals; i++)
+		portals[i] = (struct discovery_portal){
+			.address = target->portals[i].address,
+			.port = target->portals[i].port,
+			.portal_group_tag = target->portals[i].portal_group_tag,
+		};
+	/* RFC 7143, appendix C: without an address it is reached where it was asked for. */
+	if (found.n_portals == 0) {
+		portals[0] = (struct discovery_portal){ discovery->address, discovery->port, -1 };
+		found.n_portals = 1;
+	}
+	discovery->targets++;
+	discovery->callbacks->target(discovery->userdata, &found);
+}
+
+static void exchange_send(struct discovery *discovery, const struct sendtargets_step *step)
+{
+	int r;
+
+	r = channel_send(discovery->channel, step->send.header, step->send.data,
+			 step->send.data_length);
+	if (r >= 0)
+		r = arm_timer(discovery);
+	if (r < 0) {
+		struct event *event = event_new(EVENT_SEND_FAILED);
+
+		event_set_errno(event, r);
+		discovery_raise(discovery, event);
+		sendtargets_disconnected(discovery->exchange);
+	}
+}
+
+/* Does what the machine wants until it waits or has ended. */
+static void exchange_run(struct discovery *discovery)
+{
+	bool freed = false;
+
+	discovery->freed = &freed;
+	while (!freed) {
+		struct sendtargets_step step;
+
+		sendtargets_next(discovery->exchange, &step);
+		switch (step.type) {
+		case SENDTARGETS_STEP_WAIT:
+			discovery->freed = NULL;
+			return;
+		case SENDTARGETS_STEP_SEND:
+			exchange_send(discovery, &step);
+			break;
+		case SENDTARGETS_STEP_EVENT:
+			discovery_raise(discovery, step.event);
+			break;
+		case SENDTARGETS_STEP_TARGET:
+			pass_target(discovery, step.target);
+			break;
+		case SENDTARGETS_STEP_DONE:
+			finish(discovery, NULL);
+			return;
+		case SENDTARGETS_STEP_FAILED:
+			fail(discovery, step.failed.error, step.failed.event,
+			     event_cause(step.failed.event));
+			return;
+		}
+	}
+}
+
+static void start_exchange(struct discovery *discovery, const struct login_result *result)
+{
+	struct sendtargets_config config = {
+		.itt = DISCOVERY_TEXT_ITT,
+		.cmd_sn = DISCOVERY_CMDSN,
+		.exp_stat_sn = result->stat_sn + 1,
+		.max_recv_data_segment_length = result->parameters.max_recv_data_segment_length,
+		.logout = true,
+	};
+	int r;
+
+	channel_set_limit(discovery->channel, config.max_recv_data_segment_length);
+	r = sendtargets_new(&config, &discovery->exchange);
+	if (r < 0) {
+		fail(discovery, r, 0, NULL);
+		return;
+	}
+	enter_phase(discovery, DISCOVERY_QUERYING);
+	exchange_run(discovery);
+}
+
+/* Login */
+
+static void driver_raise(void *userdata, struct event *event)
+{
+	discovery_raise(userdata, event);
+}
+
+static void driver_stage(void *userdata, enum login_stage stage)
+{
+}
+
+static void login_refused(struct discovery *discovery, const struct login_step *step)
+{
+	struct discovery_failure failure = {
+		.error = step->failed.error,
+		.event = step->failed.event,
+		.status_class = step->failed.status_class,
+		.status_detail = step->failed.status_detail,
+		.phase = discovery->phase,
+	};
+	const char *text = NULL;
+
+	if (failure.status_class >= 0)
+		text = login_status_text((unsigned)failure.status_class,
+					 (unsigned)failure.status_detail);
+	if (!text)
+		text = event_cause(failure.event);
+	(void)snprintf(failure.message, sizeof(failure.message), "%s",
+		       text ? text : strerror(-failure.error));
+	finish(discovery, &failure);
+}
+
+static void driver_finished(void *userdata, const struct login_step *step)
+{
+	struct discovery *discovery = userdata;
+	struct login_step final = *step;
+	struct login_result result = { 0 };
+
+	if (final.type == LOGIN_STEP_DONE)
+		result = *final.result;
+	discovery->driver = login_driver_free(discovery->driver);
+	if (final.type == LOGIN_STEP_DONE)
+		start_exchange(discovery, &result);
+	else if (final.type == LOGIN_STEP_REDIRECT)
+		fail(discovery, -EREMOTE, EVENT_LOGIN_FAILED,
+		     "the target redirects discovery sessions; ask the portal it names");
+	else
+		login_refused(discovery, &final);
+}
+
+static const struct login_driver_callbacks driver_callbacks = {
+	.raise = driver_raise,
+	.stage = driver_stage,
+	.finished = driver_finished,
+};
+
+static void channel_received(void *userdata, const uint8_t header[48], const void *data, size_t length)
+{
+	struct discovery *discovery = userdata;
+
+	if (discovery->driver) {
+		login_driver_received(discovery->driver, header, data, length);
+		return;
+	}
+	sendtargets_receive(discovery->exchange, header, data, length);
+	exchange_run(discovery);
+}
+
+static void channel_failed(void *userdata, int error, bool sending)
+{
+	struct discovery *discovery = userdata;
+	struct event *event;
+
+	if (discovery->driver) {
+		login_driver_channel_failed(discovery->driver, error, sending);
+		return;
+	}
+	if (sending) {
+		event = event_new(EVENT_SEND_FAILED);
+		event_set_errno(event, error);
+		discovery_raise(discovery, event);
+	}
+	sendtargets_disconnected(discovery->exchange);
+	exchange_run(discovery);
+}
+
+static const struct channel_callbacks channel_callbacks = {
+	.received = channel_received,
+	.failed = channel_failed,
+};
+
+static int start_login(struct discovery *discovery)
+{
+	const struct config *ours = discovery->manager->config;
+	struct login_config config = {
+		.initiator_name = ours->initiator_name,
+		.initiator_alias = ours->initiator_alias,
+		.cmdsn = DISCOVERY_CMDSN,
+		.itt = DISCOVERY_LOGIN_ITT,
+		.portal_group_tag = -1,
+	};
+
+	iscsi_offer_init(&config.offer);
+	/* RFC 7143, 10.12.5: format "random"; its own for each, so that discoveries do not end each other. */
+	config.isid[0] = 0x80;
+	if (getrandom(config.isid + 1, 5, GRND_NONBLOCK) != 5)
+		return -EAGAIN;
+	return login_driver_new(discovery->manager->event, discovery->channel, &config,
+				discovery->timeout_seconds, &driver_callbacks, discovery,
+				&discovery->driver);
+}
+
+/* Connect */
+
+static void connect_raise(void *userdata, struct event *event)
+{
+	discovery_raise(userdata, event);
+}
+
+static void connect_resolved(void *userdata)
+{
+	enter_phase(userdata, DISCOVERY_CONNECTING);
+}
+
+static void connect_connected(void *userdata, const struct portal_connected *connected)
+{
+	struct discovery *discovery = userdata;
+	_cleanup_close_ int fd = connected->fd;
+	int r;
+
+	discovery->connect = portal_connect_free(discovery->connect);
+	enter_phase(discovery, DISCOVERY_AUTHENTICATING);
+	r = channel_new_socket(discovery->manager->event, fd, &channel_callbacks, discovery,
+			       &discovery->channel);
+	if (r >= 0) {
+		(void)TAKE_FD(fd);
+		r = start_login(discovery);
+	}
+	if (r < 0)
+		fail(discovery, r, 0, NULL);
+	else
+		login_driver_start(discovery->driver);
+}
+
+static void connect_failed(void *userdata, int error, enum event_number event)
+{
+	struct discovery *discovery = userdata;
+
+	discovery->connect = portal_connect_free(discovery->connect);
+	fail(discovery, error, event, NULL);
+}
+
+static const struct portal_callbacks connect_callbacks = {
+	.raise = connect_raise,
+	.resolved = connect_resolved,
+	.connected = connect_connected,
+	.failed = connect_failed,
+};
+
+static int connect_portal(struct discovery *discovery, const struct discovery_config *config)
+{
+	_cleanup_(settings_freep) struct settings *defaults = NULL;
+	struct portal_config portal = {
+		.address = config->address,
+		.port = config->port,
+		.source_address = config->source_address,
+		.timeout_seconds = config->timeout_seconds,
+	};
+	int r;
+
+	r = settings_effective(discovery->manager->config->node_defaults, NULL, &defaults);
+	if (r < 0)
+		return r;
+	if (discovery->timeout_seconds == 0) {
+		discovery->timeout_seconds =
+			(unsigned)settings_number(defaults, SETTING_LOGIN_TIMEOUT_SECONDS);
+		portal.timeout_seconds =
+			(unsigned)settings_number(defaults, SETTING_CONNECT_TIMEOUT_SECONDS);
+	}
+	if (!portal.source_address)
+		portal.source_address = settings_text(defaults, SETTING_TCP_SOURCE_ADDRESS);
+	portal.net_device = settings_text(defaults, SETTING_TCP_NET_DEVICE);
+	return portal_connect_new(discovery->manager->event, discovery->manager->resolver, &portal,
+				  &connect_callbacks, discovery, &discovery->connect);
+}
+
+int discovery_start(struct manager *manager, const struct discovery_config *config,
+		    const struct discovery_callbacks *callbacks, void *userdata, struct discovery **ret)
+{
+	_cleanup_(discovery_cancelp) struct discovery *discovery = NULL;
+	int r;
+
+	if (manager->state == MANAGER_STOPPING)
+		return -ESHUTDOWN;
+	discovery = calloc(1, sizeof(*discovery));
+	if (!discovery)
+		return -ENOMEM;
+	discovery->manager = manager;
+	discovery->callbacks = callbacks;
+	discovery->userdata = userdata;
+	discovery->port = config->port;
+	discovery->timeout_seconds = config->timeout_seconds;
+	discovery->started_usec = manager_monotonic();
+	discovery->address = strdup(config->address);
+	if (!discovery->address)
+		return -ENOMEM;
+	r = connect_portal(discovery, config);
+	if (r < 0)
+		return r;
+	discovery->next = manager->discoveries;
+	discovery->previous = &manager->discoveries;
+	if (discovery->next)
+		discovery->next->previous = &discovery->next;
+	manager->discoveries = discovery;
+	*ret = TAKE_PTR(discovery);
+	return 0;
+}
+
+struct discovery *discovery_cancel(struct discovery *discovery)
+{
+	if (!discovery)
+		return NULL;
+	if (discovery->freed)
+		*discovery->freed = true;
+	if (discovery->previous) {
+		*discovery->previous = discovery->next;
+		if (discovery->next)
+			discovery->next->previous = discovery->previous;
+	}
+	discovery->timer = sd_event_source_disable_unref(discovery->timer);
+	discovery->connect = portal_connect_free(discovery->connect);
+	discovery->driver = login_driver_free(discovery->driver);
+	discovery->exchange = sendtargets_free(discovery->exchange);
+	discovery->channel = channel_free(discovery->channel);
+	free(discovery->address);
+	free(discovery);
+	return NULL;
+}

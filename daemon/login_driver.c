@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "login_driver.h"
+
+struct login_driver {
+	sd_event *event;
+	struct channel *channel;
+	struct login *login;
+	const struct login_driver_callbacks *callbacks;
+	void *userdata;
+	uint64_t timeout_usec;
+	sd_event_source *timer;
+	int stage; /* enum login_stage last reported; -1: none */
+	bool *freed;
+};
+
+static void driver_run(struct login_driver *driver);
+
+static int request_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct login_driver *driver = userdata;
+
+	login_timed_out(driver->login);
+	driver_run(driver);
+	return 0;
+}
+
+static int arm_timer(struct login_driver *driver)
+{
+	int r;
+
+	if (!driver->timer)
+		return sd_event_add_time_relative(driver->event, &driver->timer, CLOCK_MONOTONIC,
+						  driver->timeout_usec, 0, request_timed_out, driver);
+	r = sd_event_source_set_time_relative(driver->timer, driver->timeout_usec);
+	return r < 0 ? r : sd_event_source_set_enabled(driver->timer, SD_EVENT_ONESHOT);
+}
+
+/* A request that cannot be sent: event 7, and the machine ends as if the connection were gone. */
+static void send_failed(struct login_driver *driver, int error)
+{
+	struct event *event = event_new(error == -ENOMEM ? EVENT_SEND_RESOURCES : EVENT_SEND_FAILED);
+
+	event_set_errno(event, error);
+	event_set_outcome(event, EVENT_OUTCOME_FAILED);
+	if (event)
+		driver->callbacks->raise(driver->userdata, event);
+}
+
+static bool send_request(struct login_driver *driver, const struct login_step *step)
+{
+	int r;
+
+	r = channel_send(driver->channel, step->send.header, step->send.data, step->send.data_length);
+	if (r >= 0)
+		r = arm_timer(driver);
+	if (r < 0) {
+		send_failed(driver, r);
+		login_disconnected(driver->login);
+		return false;
+	}
+	return true;
+}
+
+static void report_stage(struct login_driver *driver)
+{
+	enum login_stage stage = login_stage(driver->login);
+
+	if ((int)stage == driver->stage)
+		return;
+	driver->stage = (int)stage;
+	driver->callbacks->stage(driver->userdata, stage);
+}
+
+/* Does what the machine wants until it waits or has ended. */
+static void driver_run(struct login_driver *driver)
+{
+	bool freed = false;
+
+	driver->freed = &freed;
+	while (!freed) {
+		struct login_step step;
+
+		login_next(driver->login, &step);
+		switch (step.type) {
+		case LOGIN_STEP_SEND:
+			report_stage(driver);
+			if (!freed)
+				(void)send_request(driver, &step);
+			break;
+		case LOGIN_STEP_EVENT:
+			if (step.event)
+				driver->callbacks->raise(driver->userdata, step.event);
+			break;
+		case LOGIN_STEP_WAIT:
+			driver->freed = NULL;
+			return;
+		case LOGIN_STEP_REDIRECT:
+		case LOGIN_STEP_DONE:
+		case LOGIN_STEP_FAILED:
+			driver->timer = sd_event_source_disable_unref(driver->timer);
+			driver->freed = NULL;
+			driver->callbacks->finished(driver->userdata, &step);
+			return;
+		}
+	}
+}
+
+int login_driver_new(sd_event *event, struct channel *channel, const struct login_config *config,
+		     unsigned timeout_seconds, const struct login_driver_callbacks *callbacks,
+		     void *userdata, struct login_driver **ret)
+{
+	_cleanup_(login_driver_freep) struct login_driver *driver = NULL;
+	int r;
+
+	driver = calloc(1, sizeof(*driver));
+	if (!driver)
+		return -ENOMEM;
+	driver->event = event;
+	driver->channel = channel;
+	driver->callbacks = callbacks;
+	driver->userdata = userdata;
+	driver->timeout_usec = (uint64_t)timeout_seconds * 1000000;
+	driver->stage = -1;
+	r = login_new(config, &driver->login);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(driver);
+	return 0;
+}
+
+struct login_driver *login_driver_free(struct login_driver *driver)
+{
+	if (!driver)
+		return NULL;
+	if (driver->freed)
+		*driver->freed = true;
+	driver->timer = sd_event_source_disable_unref(driver->timer);
+	driver->login = login_free(driver->login);
+	free(driver);
+	return NULL;
+}
+
+void login_driver_start(struct login_driver *driver)
+{
+	driver_run(driver);
+}
+
+void login_driver_received(struct login_driver *driver, const uint8_t header[48], const void *data,
+			   size_t length)
+{
+	login_receive(driver->login, header, data, length);
+	driver_run(driver);
+}
+
+void login_driver_channel_failed(struct login_driver *driver, int error, bool sending)
+{
+	if (sending)
+		send_failed(driver, error);
+	login_disconnected(driver->login);
+	driver_run(driver);
+}

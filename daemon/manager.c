@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "discovery.h"
+#include "manager.h"
+#include "manager_private.h"
+#include "network.h"
+#include "service.h"
+#include "session_private.h"
+#include "trace.h"
+
+#define RESOLVER_THREADS 8
+/*
+ * Order in the loop: completions of workers before events of the kernel, so that a session knows its number
+ * before the kernel tells something about it; clients last.
+ */
+#define PRIORITY_COMPLETIONS (SD_EVENT_PRIORITY_NORMAL - 20)
+
+static uint64_t clock_usec(clockid_t clock)
+{
+	struct timespec now;
+
+	if (clock_gettime(clock, &now) < 0)
+		return 0;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t manager_now(void)
+{
+	return clock_usec(CLOCK_REALTIME);
+}
+
+uint64_t manager_monotonic(void)
+{
+	return clock_usec(CLOCK_MONOTONIC);
+}
+
+/* Finding sessions */
+
+static size_t sid_bucket(uint32_t sid)
+{
+	return sid % MANAGER_BUCKETS;
+}
+
+/* FNV-1a */
+static size_t key_bucket(const char *target_name, const char *address, uint16_t port)
+{
+	uint32_t hash = 2166136261U ^ port;
+
+	for (const char *p = target_name; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619U;
+	for (const char *p = address; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619U;
+	return hash % MANAGER_BUCKETS;
+}
+
+struct session *manager_find_session(struct manager *manager, uint32_t sid)
+{
+	struct session *session = manager->by_sid[sid_bucket(sid)];
+
+	while (session && session->sid != sid)
+		session = session->sid_next;
+	return session;
+}
+
+struct session *manager_find_session_of(struct manager *manager, const struct node_key *key)
+{
+	struct session *session = manager->by_key[key_bucket(key->target_name, key->address, key->port)];
+
+	while (session && (session->port != key->port || session->phase == SESSION_CLOSED ||
+			   strcmp(session->target_name, key->target_name) != 0 ||
+			   strcmp(session->address, key->address) != 0))
+		session = session->key_next;
+	return session;
+}
+
+void manager_index_session(struct session *session)
+{
+	struct session **bucket = &session->manager->by_sid[sid_bucket(session->sid)];
+
+	session->sid_next = *bucket;
+	*bucket = session;
+}
+
+void manager_unindex_session(struct session *session)
+{
+	struct session **p = &session->manager->by_sid[sid_bucket(session->sid)];
+
+	while (*p && *p != session)
+		p = &(*p)->sid_next;
+	if (*p)
+		*p = session->sid_next;
+}
+
+static void add_session(struct manager *manager, struct session *session)
+{
+	struct session **bucket =
+		&manager->by_key[key_bucket(session->target_name, session->address, session->port)];
+
+	session->key_next = *bucket;
+	*bucket = session;
+	session->next = manager->sessions;
+	session->previous = &manager->sessions;
+	if (session->next)
+		session->next->previous = &session->next;
+	manager->sessions = session;
+	manager->n_sessions++;
+}
+
+static void drop_session(struct manager *manager, struct session *session)
+{
+	struct session **p =
+		&manager->by_key[key_bucket(session->target_name, session->address, session->port)];
+
+	while (*p && *p != session)
+		p = &(*p)->key_next;
+	if (*p)
+		*p = session->key_next;
+	*session->previous = session->next;
+	if (session->next)
+		session->next->previous = session->previous;
+	manager->n_sessions--;
+	manager_unindex_session(session);
+	(void)session_free(session);
+}
+
+/* Looking after sessions */
+
+static int tend(sd_event_source *source, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	while (manager->tended) {
+		struct session *session = manager->tended;
+
+		manager->tended = session->tend_next;
+		session->tended = false;
+		session_tell(session);
+		if (session->phase == SESSION_RETRYING && session->private->persistent)
+			(void)network_listen(manager->network, true);
+		if (session->phase == SESSION_CLOSED && session->private->pending == 0 &&
+		    !session->tended)
+			drop_session(manager, session);
+	}
+	return 0;
+}
+
+void manager_tend(struct session *session)
+{
+	struct manager *manager = session->manager;
+
+	if (session->tended)
+		return;
+	session->tended = true;
+	session->tend_next = manager->tended;
+	manager->tended = session;
+	(void)sd_event_source_set_enabled(manager->tend, SD_EVENT_ONESHOT);
+}
+
+/* Admission */
+
+static void admit_next(struct manager *manager)
+{
+	while (manager->login_queue && manager->n_logins_in_flight < manager->config->logins_max) {
+		struct session *session = manager->login_queue;
+
+		manager->login_queue = session->queue_next;
+		if (!manager->login_queue)
+			manager->login_queue_tail = NULL;
+		session->queued = false;
+		manager->n_logins_queued--;
+		session->private->admitted = true;
+		manager->n_logins_in_flight++;
+		session_begin(session);
+	}
+}
+
+void manager_admit(struct session *session)
+{
+	struct manager *manager = session->manager;
+
+	if (session->queued || session->private->admitted)
+		return;
+	session->queued = true;
+	session->queue_next = NULL;
+	if (manager->login_queue_tail)
+		manager->login_queue_tail->queue_next = session;
+	else
+		manager->login_queue = session;
+	manager->login_queue_tail = session;
+	manager->n_logins_queued++;
+	session_set_phase(session, SESSION_QUEUED, NULL);
+	admit_next(manager);
+}
+
+static void leave_queue(struct session *session)
+{
+	struct manager *manager = session->manager;
+	struct session *before = NULL;
+
+	for (struct session *s = manager->login_queue; s != session; s = s->queue_next)
+		before = s;
+	if (before)
+		before->queue_next = session->queue_next;
+	else
+		manager->login_queue = session->queue_next;
+	if (manager->login_queue_tail == session)
+		manager->login_queue_tail = before;
+	session->queued = false;
+	manager->n_logins_queued--;
+}
+
+void manager_release(struct session *session)
+{
+	struct manager *manager = session->manager;
+
+	if (session->queued)
+		leave_queue(session);
+	if (!session->private->admitted)
+		return;
+	session->private->admitted = false;
+	manager->n_logins_in_flight--;
+	if (manager->state != MANAGER_STOPPING)
+		admit_next(manager);
+}
+
+int manager_login(struct manager *manager, const struct node *node, int retry_max,
+		  const struct session_watch *watch, struct session **ret)
+{
+	struct session *session;
+	int r;
+
+	if (manager->state == MANAGER_STOPPING)
+		return -ESHUTDOWN;
+	session = manager_find_session_of(manager, &node->key);
+	if (session && session->private->leaving)
+		return -EBUSY;
+	if (session) {
+		*ret = session;
+		return session_watch(session, watch, false);
+	}
+	r = session_new(manager, node, &session);
+	if (r < 0)
+		return r;
+	r = session_watch(session, watch, false);
+	if (r < 0) {
+		(void)session_free(session);
+		return r;
+	}
+	session->private->retry_max =
+		retry_max >= 0 ? retry_max :
+				 (int)settings_number(session->settings, SETTING_LOGIN_RETRY_MAX);
+	add_session(manager, session);
+	manager_admit(session);
+	*ret = session;
+	return 0;
+}
+
+/* Nodes that log in by themselves keep trying: the network or the target may come later. */
+static void login_automatic(struct manager *manager)
+{
+	struct node *node;
+
+	for (size_t i = 0; (node = records_at(manager->records, i)); i++) {
+		_cleanup_(settings_freep) struct settings *effective = NULL;
+		struct session *session;
+
+		if (settings_effective(manager->config->node_defaults, node->settings, &effective) < 0 ||
+		    settings_number(effective, SETTING_STARTUP) != STARTUP_AUTOMATIC)
+			continue;
+		if (manager_login(manager, node, 0, NULL, &session) < 0)
+			continue;
+		session->private->retry_max = -1;
+		session->private->persistent = true;
+	}
+}
+
+static void network_changed(void *userdata)
+{
+	struct manager *manager = userdata;
+	bool waiting = false;
+
+	for (struct session *s = manager->sessions; s; s = s->next) {
+		waiting |= s->private->persistent && s->phase == SESSION_RETRYING;
+		session_hurry(s);
+	}
+	if (!waiting)
+		(void)network_listen(manager->network, false);
+}
+
+/* The kernel */
+
+static void pdu_received(void *userdata, uint32_t sid, uint32_t cid, const uint8_t header[48],
+			 const void *data, size_t length)
+{
+	struct session *session = manager_find_session(userdata, sid);
+
+	if (session)
+		session_kernel_pdu(session, header, data, length);
+}
+
+static void connection_failed(void *userdata, uint32_t sid, uint32_t cid, unsigned error)
+{
+	struct session *session = manager_find_session(userdata, sid);
+
+	if (session)
+		session_kernel_failed(session, error);
+}
+
+static void session_unbound(void *userdata, uint32_t sid)
+{
+	struct session *session = manager_find_session(userdata, sid);
+
+	if (session)
+		session_kernel_unbound(session);
+}
+
+static void session_destroyed(void *userdata, uint32_t sid)
+{
+	struct session *session = manager_find_session(userdata, sid);
+
+	if (session)
+		session_kernel_destroyed(session);
+}
+
+/* Events were lost: sysfs says what became of our sessions. */
+static void overrun(void *userdata)
+{
+	struct manager *manager = userdata;
+	struct session *next;
+
+	eventlog_raise(manager->log, event_new(EVENT_KERNEL_OVERRUN));
+	for (struct session *session = manager->sessions; session; session = next) {
+		enum sysfs_connection_state connection;
+		enum sysfs_session_state state;
+		int r;
+
+		next = session->next;
+		if (!session->in_kernel)
+			continue;
+		r = sysfs_session_read_state(&manager->sysfs, session->sid, &state, &connection);
+		if (r == -ENOENT)
+			session_kernel_destroyed(session);
+		else if (r >= 0 && connection == SYSFS_CONNECTION_FAILED &&
+			 session->connection == CONNECTION_STATE_LOGGED_IN)
+			session_kernel_failed(session, KERNEL_ERROR_CONNECTION);
+	}
+}
+
+static const struct kernel_callbacks kernel_callbacks = {
+	.pdu_received = pdu_received,
+	.connection_failed = connection_failed,
+	.session_unbound = session_unbound,
+	.session_destroyed = session_destroyed,
+	.overrun = overrun,
+};
+
+int manager_open_kernel(struct manager *manager)
+{
+	int r;
+
+	if (manager->kernel)
+		return 0;
+	r = kernel_new(manager->event, &kernel_callbacks, manager, &manager->kernel);
+	if (r < 0)
+		trace("the kernel's iSCSI interface is not available: %s", strerror(-r));
+	return r;
+}
+
+/* Sessions found at the start */
+
+static const struct node *node_of(struct manager *manager, const struct sysfs_session *found)
+{
+	struct node_key key = {
+		.target_name = found->target_name,
+		.address = found->persistent_address,
+		.port = (uint16_t)found->persistent_port,
+	};
+
+	if (strcmp(found->interface, SESSION_LABEL) != 0)
+		return NULL;
+	return records_find(manager->records, &key);
+}
+
+static void report_found(struct session *session)
+{
+	struct event *event = event_new(EVENT_SESSION_FOUND);
+
+	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
+	session_raise(session, event);
+}
+
+static void take_over(struct manager *manager, uint32_t sid)
+{
+	struct sysfs_session found;
+	struct session *session;
+
+	if (sysfs_session_read(&manager->sysfs, sid, &found) < 0)
+		return;
+	if (session_new_found(manager, &found, node_of(manager, &found), &session) < 0)
+		return;
+	add_session(manager, session);
+	manager_index_session(session);
+	report_found(session);
+	session_adopt(session);
+}
+
+static int take_over_sessions(struct manager *manager)
+{
+	_cleanup_free_ uint32_t *sids = NULL;
+	size_t n = 0;
+	int r;
+
+	r = sysfs_session_list(&manager->sysfs, &sids, &n);
+	if (r < 0)
+		return r;
+	for (struct transport *t = manager->transports; t->name; t++)
+		transport_refresh(manager, t);
+	for (size_t i = 0; i < n; i++)
+		take_over(manager, sids[i]);
+	return 0;
+}
+
+/* Configuration */
+
+static void report_configuration(struct manager *manager, int error, const struct config_fault *fault)
+{
+	struct event *event;
+
+	if (error >= 0) {
+		eventlog_raise(manager->log, event_new(EVENT_CONFIGURATION_LOADED));
+		return;
+	}
+	event = event_new(EVENT_CONFIGURATION_INVALID);
+	event_set_string(event, FIELD_FILE, fault->file);
+	if (fault->line)
+		event_set_number(event, FIELD_LINE, fault->line);
+	if (fault->setting[0])
+		event_set_string(event, FIELD_SETTING, fault->setting);
+	event_set_status(event, (uint64_t)-error, fault->message);
+	eventlog_raise(manager->log, event);
+}
+
+struct reload {
+	struct manager *manager;
+	struct config *config;
+	struct config_fault fault;
+	manager_reload_t done;
+	void *userdata;
+};
+
+static int reload_run(void *argument)
+{
+	struct reload *reload = argument;
+	const struct manager_paths *paths = &reload->manager->paths;
+
+	return config_load(paths->configuration, paths->initiator_name, paths->records, &reload->config,
+			   &reload->fault);
+}
+
+static void reload_done(void *argument, int result)
+{
+	_cleanup_free_ struct reload *reload = argument;
+	struct manager *manager = reload->manager;
+
+	if (result != -ECANCELED)
+		report_configuration(manager, result, &reload->fault);
+	if (result >= 0) {
+		struct config *old = manager->config;
+
+		manager->config = reload->config;
+		service_reload(manager->service);
+		/* Logins and discoveries under way borrow strings of the old one. */
+		old->next = manager->retired;
+		manager->retired = old;
+		if (manager->n_logins_in_flight == 0 && !manager->discoveries)
+			while (manager->retired) {
+				old = manager->retired->next;
+				(void)config_free(manager->retired);
+				manager->retired = old;
+			}
+		admit_next(manager);
+	}
+	reload->done(reload->userdata, result, &reload->fault);
+}
+
+int manager_reload(struct manager *manager, manager_reload_t done, void *userdata)
+{
+	struct reload *reload;
+	int r;
+
+	reload = calloc(1, sizeof(*reload));
+	if (!reload)
+		return -ENOMEM;
+	reload->manager = manager;
+	reload->done = done;
+	reload->userdata = userdata;
+	r = work_submit(manager->loader, reload_run, reload_done, reload);
+	if (r < 0)
+		free(reload);
+	return r;
+}
+
+static int load_configuration(struct manager *manager)
+{
+	const struct manager_paths *paths = &manager->paths;
+	struct config_fault fault = { 0 };
+	int r;
+
+	r = config_load(paths->configuration, paths->initiator_name, paths->records, &manager->config,
+			&fault);
+	if (r == -ENOMEM)
+		return r;
+	report_configuration(manager, r, &fault);
+	if (r < 0 && fault.line)
+		fprintf(stderr, "%s:%u: %s: %s\n", fault.file, fault.line, fault.setting, fault.message);
+	else if (r < 0)
+		fprintf(stderr, "%s: %s\n", fault.file, fault.message);
+	return r;
+}
+
+/* Making, starting, freeing */
+
+int manager_new(sd_event *event, const struct manager_paths *paths, struct manager **ret)
+{
+	_cleanup_(manager_freep) struct manager *manager = NULL;
+	int r;
+
+	manager = calloc(1, sizeof(*manager));
+	if (!manager)
+		return -ENOMEM;
+	manager->event = sd_event_ref(event);
+	manager->paths = *paths;
+	manager->started_usec = manager_now();
+	manager->sysfs = (struct sysfs){ .root = paths->sysfs, .proc = "/proc" };
+	manager->transports = transport_table();
+	r = sd_event_add_defer(event, &manager->tend, tend, manager);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(manager->tend, SD_EVENT_OFF);
+	if (r >= 0)
+		r = journal_new(event, paths->journal, &manager->journal);
+	if (r >= 0)
+		r = eventlog_new(event, manager->journal, 1024, &manager->log);
+	if (r >= 0)
+		r = load_configuration(manager);
+	if (r >= 0)
+		r = records_new(event, paths->records, manager->log, &manager->records);
+	if (r >= 0)
+		r = work_new(event, "ois-resolve", RESOLVER_THREADS, PRIORITY_COMPLETIONS,
+			     &manager->resolver);
+	if (r >= 0)
+		r = work_new(event, "ois-load", 1, PRIORITY_COMPLETIONS, &manager->loader);
+	if (r >= 0)
+		r = devices_new(event, &manager->sysfs, manager->config->scans_max, &manager->devices);
+	if (r >= 0)
+		r = network_new(event, network_changed, manager, &manager->network);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(manager);
+	return 0;
+}
+
+int manager_start(struct manager *manager)
+{
+	int r;
+
+	/* First the events, then what is there: nothing falls between. */
+	(void)manager_open_kernel(manager);
+	r = take_over_sessions(manager);
+	if (r < 0)
+		return r;
+	r = service_new(manager, &manager->service);
+	if (r < 0)
+		return r;
+	manager->state = MANAGER_RUNNING;
+	login_automatic(manager);
+	return 0;
+}
+
+struct manager *manager_free(struct manager *manager)
+{
+	if (!manager)
+		return NULL;
+	manager->state = MANAGER_STOPPING;
+	manager->service = service_free(manager->service);
+	while (manager->discoveries)
+		(void)discovery_cancel(manager->discoveries);
+	/* Completions of batches and scans still go to their sessions. */
+	manager->kernel = kernel_free(manager->kernel);
+	manager->loader = work_free(manager->loader);
+	while (manager->sessions)
+		drop_session(manager, manager->sessions);
+	manager->devices = devices_free(manager->devices);
+	manager->resolver = work_free(manager->resolver);
+	manager->network = network_free(manager->network);
+	manager->records = records_free(manager->records);
+	manager->log = eventlog_free(manager->log);
+	manager->journal = journal_free(manager->journal);
+	manager->config = config_free(manager->config);
+	while (manager->retired) {
+		struct config *next = manager->retired->next;
+
+		(void)config_free(manager->retired);
+		manager->retired = next;
+	}
+	manager->tend = sd_event_source_disable_unref(manager->tend);
+	manager->event = sd_event_unref(manager->event);
+	free(manager);
+	return NULL;
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <openssl/evp.h>
+
+#include "session_private.h"
+#include "table.h"
+#include "trace.h"
+
+static const char *const session_phase_names[] = {
+	[SESSION_QUEUED] = "queued",
+	[SESSION_RESOLVING] = "resolving",
+	[SESSION_CONNECTING] = "connecting",
+	[SESSION_SECURITY_NEGOTIATION] = "security_negotiation",
+	[SESSION_OPERATIONAL_NEGOTIATION] = "operational_negotiation",
+	[SESSION_SCANNING] = "scanning",
+	[SESSION_LOGGED_IN] = "done",
+	[SESSION_RETRYING] = "retrying",
+	[SESSION_REMOVING_DEVICES] = "removing_devices",
+	[SESSION_LOGGING_OUT] = "logging_out",
+	[SESSION_CLOSED] = "closed",
+};
+
+const char *session_phase_to_string(enum session_phase phase)
+{
+	return table_name(session_phase_names, ELEMENTSOF(session_phase_names), phase);
+}
+
+/* The machine */
+
+static void action_none(struct session *session)
+{
+}
+
+static void (*const actions[])(struct session *session) = {
+	[CONNECTION_ACTION_NONE] = action_none,
+	[CONNECTION_ACTION_CONNECT] = session_action_connect,
+	[CONNECTION_ACTION_LOGIN] = session_action_login,
+	[CONNECTION_ACTION_START] = session_action_start,
+	[CONNECTION_ACTION_LOGOUT] = session_action_logout,
+	[CONNECTION_ACTION_CLOSE] = session_action_close,
+	[CONNECTION_ACTION_FAIL] = session_action_fail,
+	[CONNECTION_ACTION_REDIRECT] = session_action_redirect,
+	/* The target goes on to drop the connection; what follows is an ordinary recovery. */
+	[CONNECTION_ACTION_ANNOUNCE] = action_none,
+	[CONNECTION_ACTION_STOP] = session_action_stop,
+	[CONNECTION_ACTION_RECOVER] = session_recover,
+};
+
+_Static_assert(ELEMENTSOF(actions) == _CONNECTION_ACTION_MAX, "an action without a function");
+
+static void handle_event(struct session *session, enum connection_event event)
+{
+	const struct connection_transition *row = connection_transition(session->connection, event);
+
+	if (!row) {
+		if (!connection_event_ignored(session->connection, event))
+			session->private->unexpected++;
+		trace("%s: %s in state %s ignored", session->target_name,
+		      connection_event_to_string(event),
+		      connection_state_to_string(session->connection));
+		return;
+	}
+	trace("%s: %s: %s -> %s (%s)", session->target_name, connection_event_to_string(event),
+	      connection_state_to_string(session->connection),
+	      connection_state_to_string(row->result), row->rfc);
+	session->connection = row->result;
+	actions[row->action](session);
+}
+
+void session_post(struct session *session, enum connection_event event)
+{
+	struct session_private *p = session->private;
+
+	if (p->n_posted == SESSION_POSTED_MAX) {
+		p->unexpected++;
+		return;
+	}
+	p->posted[p->n_posted++] = event;
+	if (p->running)
+		return;
+	p->running = true;
+	while (p->n_posted > 0) {
+		event = p->posted[0];
+		memmove(p->posted, p->posted + 1, --p->n_posted * sizeof(p->posted[0]));
+		handle_event(session, event);
+	}
+	p->running = false;
+}
+
+void session_apply(struct session *session, enum session_event event)
+{
+	const struct session_transition *row = session_transition(session->state, event);
+
+	if (!row) {
+		if (!session_event_ignored(session->state, event))
+			session->private->unexpected++;
+		return;
+	}
+	trace("%s: session %s -> %s (%s)", session->target_name,
+	      session_state_to_string(session->state), session_state_to_string(row->result), row->rfc);
+	session->state = row->result;
+}
+
+/* Events */
+
+void session_raise(struct session *session, struct event *event)
+{
+	char portal[PORTAL_TEXT_MAX];
+
+	if (!event)
+		return;
+	portal_format(session->current_address ? session->current_address : session->address,
+		      session->current_address ? session->current_port : session->port, portal);
+	event_set_string(event, FIELD_TARGET, session->target_name);
+	event_set_string(event, FIELD_PORTAL, portal);
+	if (session->transport)
+		event_set_string(event, FIELD_TRANSPORT, session->transport->name);
+	if (session->in_kernel) {
+		event_set_number(event, FIELD_SESSION, session->sid);
+		event_set_number(event, FIELD_CONNECTION, 0);
+		event_set_number(event, FIELD_HOST, session->host);
+	}
+	if (session->attempt > 1)
+		event_set_number(event, FIELD_ATTEMPT, session->attempt);
+	eventlog_raise(session->manager->log, event);
+}
+
+void session_fail(struct session *session, int error, unsigned event, const char *message)
+{
+	struct session_failure *failure = &session->failure;
+
+	*failure = (struct session_failure){
+		.error = error,
+		.event = event,
+		.status_class = -1,
+		.status_detail = -1,
+	};
+	(void)snprintf(failure->message, sizeof(failure->message), "%s",
+		       message ? message : strerror(-error));
+}
+
+/* Watches */
+
+static bool watch_ends(const struct session_watcher *watcher, enum session_phase phase)
+{
+	return phase == SESSION_CLOSED || (phase == SESSION_LOGGED_IN && !watcher->logout);
+}
+
+static void tell(struct session *session, struct session_watcher *watcher,
+		 const struct session_failure *failure)
+{
+	enum session_phase phase = session->phase;
+
+	static const struct session_failure logged_out = {
+		.error = -ECANCELED,
+		.status_class = -1,
+		.status_detail = -1,
+		.message = "logged out meanwhile",
+	};
+
+	watcher->told = true;
+	if (phase == SESSION_CLOSED && !watcher->logout && !failure)
+		failure = &logged_out;
+	if (watch_ends(watcher, phase))
+		watcher->gone = true;
+	watcher->watch.changed(watcher->watch.userdata, session, phase, failure);
+}
+
+static void sweep_watchers(struct session *session)
+{
+	struct session_watcher **p = &session->private->watchers;
+
+	while (*p) {
+		struct session_watcher *watcher = *p;
+
+		if (!watcher->gone) {
+			p = &watcher->next;
+			continue;
+		}
+		*p = watcher->next;
+		free(watcher);
+	}
+}
+
+void session_set_phase(struct session *session, enum session_phase phase,
+		       const struct session_failure *failure)
+{
+	if (session->phase == phase && !failure)
+		return;
+	trace("%s: %s%s%s", session->target_name, session_phase_to_string(phase),
+	      failure ? ": " : "", failure ? failure->message : "");
+	session->phase = phase;
+	/* A watcher may add or drop watches in its callback; rows are freed by session_tell() only. */
+	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
+		if (!w->gone)
+			tell(session, w, failure);
+	manager_tend(session);
+}
+
+void session_tell(struct session *session)
+{
+	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
+		if (!w->gone && !w->told)
+			tell(session, w, NULL);
+	sweep_watchers(session);
+}
+
+void session_refuse_logout(struct session *session, const struct session_failure *failure)
+{
+	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
+		if (!w->gone && w->logout) {
+			w->gone = true;
+			w->watch.changed(w->watch.userdata, session, session->phase, failure);
+		}
+	manager_tend(session);
+}
+
+int session_watch(struct session *session, const struct session_watch *watch, bool logout)
+{
+	struct session_watcher *watcher, **p = &session->private->watchers;
+
+	if (!watch)
+		return 0;
+	watcher = calloc(1, sizeof(*watcher));
+	if (!watcher)
+		return -ENOMEM;
+	watcher->watch = *watch;
+	watcher->logout = logout;
+	while (*p)
+		p = &(*p)->next;
+	*p = watcher;
+	manager_tend(session);
+	return 0;
+}
+
+void session_unwatch(struct session *session, const void *userdata)
+{
+	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
+		if (w->watch.userdata == userdata)
+			w->gone = true;
+	if (session->private->scan_userdata == userdata)
+		session->private->scan_done = NULL;
+	manager_tend(session);
+}
+
+/* Helpers of all parts */
+
+int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_handler_t handler)
+{
+	struct session_private *p = session->private;
+
+	p->timer = sd_event_source_disable_unref(p->timer);
+	if (!handler)
+		return 0;
+	return sd_event_add_time_relative(session->manager->event, &p->timer, CLOCK_MONOTONIC, usec, 0,
+					  handler, session);
+}
+
+void session_cancel(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	p->timer = sd_event_source_disable_unref(p->timer);
+	p->connect = portal_connect_free(p->connect);
+	p->driver = login_driver_free(p->driver);
+	p->channel = channel_free(p->channel);
+	p->scan = devices_scan_cancel(p->scan);
+	p->check = devices_scan_cancel(p->check);
+	if (p->scan_done) {
+		session_scan_t done = p->scan_done;
+
+		p->scan_done = NULL;
+		done(p->scan_userdata, session, -ECANCELED, NULL, 0, NULL, 0);
+	}
+	if (p->pending == 0)
+		p->fd = close_fd(p->fd);
+	manager_release(session);
+}
+
+struct kernel_batch *session_batch(struct session *session)
+{
+	return kernel_batch_new(session->manager->kernel, session->transport->handle,
+				session->in_kernel ? session->sid : KERNEL_SESSION_NEW);
+}
+
+int session_submit(struct session *session, struct kernel_batch *batch, kernel_done_t done)
+{
+	int r;
+
+	if (!batch)
+		return -ENOMEM;
+	r = kernel_batch_submit(batch, done, session);
+	if (r >= 0)
+		session->private->pending++;
+	return r;
+}
+
+bool session_returned(struct session *session)
+{
+	session->private->pending--;
+	manager_tend(session);
+	/* The daemon ends; what is in the kernel is taken over by the next one. */
+	return session->manager->state != MANAGER_STOPPING;
+}
+
+void session_close(struct session *session, const struct session_failure *failure)
+{
+	session_cancel(session);
+	session_set_phase(session, SESSION_CLOSED, failure);
+	manager_tend(session);
+}
+
+/* Making and freeing */
+
+/*
+ * The ISID is derived from what identifies the session, so that a restarted daemon reinstates its sessions
+ * instead of adding new ones. RFC 7143, 10.12.5: format "random", 24 bits and a qualifier of 16.
+ */
+static int derive_isid(const char *initiator, const struct node_key *key, uint8_t ret[6])
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned length;
+	int n;
+
+	n = asprintf(&text, "%s\n%s\n%s\n%u", initiator, key->target_name, key->address, key->port);
+	if (n < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	if (EVP_Digest(text, (size_t)n, hash, &length, EVP_sha256(), NULL) != 1)
+		return -EIO;
+	ret[0] = 0x80;
+	memcpy(ret + 1, hash, 5);
+	return 0;
+}
+
+static int copy_secret(const struct secret *from, struct secret **to)
+{
+	*to = secret_free(*to);
+	return from ? secret_new(secret_bytes(from), secret_length(from), to) : 0;
+}
+
+static int copy_text(const char *from, char **to)
+{
+	free(*to);
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -ENOMEM : 0;
+}
+
+int session_take_node(struct session *session, const struct node *node)
+{
+	struct session_private *p = session->private;
+	struct settings *effective;
+	int r;
+
+	r = settings_effective(session->manager->config->node_defaults, node->settings, &effective);
+	if (r < 0)
+		return r;
+	(void)settings_free(session->settings);
+	session->settings = effective;
+	session->portal_group_tag = node->portal_group_tag;
+	r = copy_secret(node->secret, &p->secret);
+	if (r >= 0)
+		r = copy_secret(node->target_secret, &p->target_secret);
+	if (r >= 0)
+		r = copy_text(settings_text(effective, SETTING_AUTHENTICATION_USER_NAME),
+			      &p->user_name);
+	if (r >= 0)
+		r = copy_text(settings_text(effective, SETTING_AUTHENTICATION_TARGET_USER_NAME),
+			      &p->target_user_name);
+	return r;
+}
+
+static int session_new_named(struct manager *manager, const struct node_key *key, struct session **ret)
+{
+	_cleanup_(session_freep) struct session *session = NULL;
+	int r;
+
+	session = calloc(1, sizeof(*session));
+	if (!session)
+		return -ENOMEM;
+	session->private = calloc(1, sizeof(*session->private));
+	if (!session->private)
+		return -ENOMEM;
+	session->private->fd = -EBADF;
+	session->manager = manager;
+	session->state = SESSION_STATE_FREE;
+	session->connection = CONNECTION_STATE_FREE;
+	session->portal_group_tag = -1;
+	session->target_name = strdup(key->target_name);
+	session->address = strdup(key->address);
+	session->port = key->port;
+	if (!session->target_name || !session->address)
+		return -ENOMEM;
+	r = derive_isid(manager->config->initiator_name, key, session->isid);
+	if (r < 0)
+		return r;
+	session->created_usec = manager_now();
+	*ret = TAKE_PTR(session);
+	return 0;
+}
+
+int session_new(struct manager *manager, const struct node *node, struct session **ret)
+{
+	_cleanup_(session_freep) struct session *session = NULL;
+	int r;
+
+	r = session_new_named(manager, &node->key, &session);
+	if (r < 0)
+		return r;
+	r = session_take_node(session, node);
+	if (r < 0)
+		return r;
+	session->transport = transport_find("tcp");
+	session->managed = true;
+	session->isid_known = true;
+	*ret = TAKE_PTR(session);
+	return 0;
+}
+
+/* A session that was there before us. With @node it is ours to look after. */
+int session_new_found(struct manager *manager, const struct sysfs_session *found,
+		      const struct node *node, struct session **ret)
+{
+	_cleanup_(session_freep) struct session *session = NULL;
+	struct node_key key = {
+		.target_name = found->target_name,
+		.address = found->persistent_address[0] ? found->persistent_address : found->address,
+		.port = (uint16_t)(found->persistent_port >= 0 ? found->persistent_port :
+								 found->port),
+	};
+	int r;
+
+	r = session_new_named(manager, node ? &node->key : &key, &session);
+	if (r < 0)
+		return r;
+	session->found = malloc(sizeof(*found));
+	if (!session->found)
+		return -ENOMEM;
+	*session->found = *found;
+	session->portal_group_tag = (int)found->portal_group_tag;
+	if (node) {
+		r = session_take_node(session, node);
+		if (r < 0)
+			return r;
+		session->managed = true;
+		session->isid_known = true;
+	}
+	session->transport = transport_find(found->transport);
+	if (!session->transport)
+		session->managed = false;
+	session->in_kernel = true;
+	session->sid = found->sid;
+	session->host = found->host;
+	*ret = TAKE_PTR(session);
+	return 0;
+}
+
+struct session *session_free(struct session *session)
+{
+	struct session_private *p;
+
+	if (!session)
+		return NULL;
+	p = session->private;
+	if (p) {
+		p->timer = sd_event_source_disable_unref(p->timer);
+		p->connect = portal_connect_free(p->connect);
+		p->driver = login_driver_free(p->driver);
+		p->channel = channel_free(p->channel);
+		p->scan = devices_scan_cancel(p->scan);
+		p->check = devices_scan_cancel(p->check);
+		p->fd = close_fd(p->fd);
+		while (p->watchers) {
+			struct session_watcher *next = p->watchers->next;
+
+			free(p->watchers);
+			p->watchers = next;
+		}
+		free(p->user_name);
+		free(p->target_user_name);
+		p->secret = secret_free(p->secret);
+		p->target_secret = secret_free(p->target_secret);
+		free(p);
+	}
+	session->settings = settings_free(session->settings);
+	free(session->target_name);
+	free(session->address);
+	free(session->current_address);
+	free(session->found);
+	free(session->luns);
+	free(session);
+	return NULL;
+}

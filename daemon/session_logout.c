@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ways out of a session: logout as RFC 7143 11.14 wants it, each step with a timer, and the removal of
+ * whatever the kernel holds, which always works and ends every failed step.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "session_private.h"
+#include "trace.h"
+
+#define SECOND_USEC UINT64_C(1000000)
+/* The kernel removes a session within milliseconds; this only keeps a lost event from blocking us for ever. */
+#define REMOVAL_TIMEOUT_USEC (60 * SECOND_USEC)
+
+static uint64_t logout_timeout(const struct session *session)
+{
+	int64_t seconds = 15;
+
+	if (session->settings)
+		seconds = settings_number(session->settings, SETTING_LOGOUT_TIMEOUT_SECONDS);
+	return (uint64_t)seconds * SECOND_USEC;
+}
+
+/* Removal */
+
+static void removed(struct session *session)
+{
+	struct session_private *p = session->private;
+	enum session_removal removal = p->removal;
+
+	session_arm_timer(session, 0, NULL);
+	if (p->created_event) {
+		session_raise(session, event_new(EVENT_SESSION_CLOSED));
+		p->created_event = false;
+	}
+	manager_unindex_session(session);
+	session->in_kernel = false;
+	session->logged_in_usec = 0;
+	p->removal = SESSION_REMOVAL_NONE;
+	p->vanished = false;
+	p->started = false;
+	free(session->luns);
+	session->luns = NULL;
+	session->n_luns = 0;
+	session_apply(session, SESSION_EVENT_CLOSED);
+	if (session->connection == CONNECTION_STATE_CLEANUP_WAIT)
+		session_post(session, CONNECTION_EVENT_CLEANED_UP);
+	else if (removal == SESSION_REMOVAL_RETRY)
+		session_attempt_failed(session);
+	else
+		session_close(session, session->failure.error && !p->leaving ? &session->failure : NULL);
+}
+
+static int removal_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct session *session = userdata;
+
+	if (session->private->pending > 0)
+		(void)session_arm_timer(session, REMOVAL_TIMEOUT_USEC, removal_timed_out);
+	else
+		removed(session);
+	return 0;
+}
+
+static void removal_returned(void *userdata, const struct kernel_result *result)
+{
+	struct session *session = userdata;
+	struct session_private *p = session->private;
+
+	if (!session_returned(session))
+		return;
+	p->fd = close_fd(p->fd);
+	/* Not even the session is there: somebody was quicker. */
+	if (result->error == -EINVAL && result->operation == KERNEL_DESTROY_SESSION)
+		p->vanished = true;
+	if (p->removal == SESSION_REMOVAL_NONE)
+		return;
+	if (p->vanished)
+		removed(session);
+}
+
+void session_remove(struct session *session, enum session_removal removal)
+{
+	struct session_private *p = session->private;
+	struct kernel_batch *batch;
+	int r;
+
+	session_cancel(session);
+	p->removal = removal;
+	if (!session->in_kernel) {
+		removed(session);
+		return;
+	}
+	if (p->leaving)
+		session_set_phase(session, SESSION_LOGGING_OUT, NULL);
+	batch = session_batch(session);
+	if (batch) {
+		kernel_batch_stop(batch, KERNEL_STOP_TERMINATE);
+		kernel_batch_destroy_connection(batch);
+		kernel_batch_destroy_session(batch);
+	}
+	r = session_submit(session, batch, removal_returned);
+	if (r >= 0)
+		r = session_arm_timer(session, REMOVAL_TIMEOUT_USEC, removal_timed_out);
+	if (r < 0)
+		trace("%s: cannot remove the session from the kernel: %s", session->target_name,
+		      strerror(-r));
+}
+
+void session_kernel_destroyed(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	p->vanished = true;
+	if (p->removal != SESSION_REMOVAL_NONE) {
+		/* Before the answer to our request, or after it. */
+		if (p->pending == 0)
+			removed(session);
+		return;
+	}
+	session_raise(session, event_new(EVENT_SESSION_VANISHED));
+	p->created_event = false;
+	p->leaving = true;
+	session_fail(session, -ENODEV, EVENT_SESSION_VANISHED, "somebody else removed the session");
+	manager_unindex_session(session);
+	session->in_kernel = false;
+	session_close(session, &session->failure);
+}
+
+/* Logout */
+
+static int logout_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct session *session = userdata;
+	struct event *event = event_new(EVENT_LOGOUT_TIMEOUT);
+
+	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
+	session_raise(session, event);
+	session_fail(session, -ETIMEDOUT, EVENT_LOGOUT_TIMEOUT, "the target did not answer the logout");
+	session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
+	return 0;
+}
+
+static void logout_sent(void *userdata, const struct kernel_result *result)
+{
+	struct session *session = userdata;
+
+	if (session_returned(session) && result->error < 0 && session->connection == CONNECTION_STATE_IN_LOGOUT)
+		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
+}
+
+/* RFC 7143, 11.14: close the session. */
+static void send_logout(struct session *session)
+{
+	struct pdu logout = {
+		.opcode = PDU_OPCODE_LOGOUT_REQUEST,
+		.immediate = true,
+		.logout_request = { .reason = PDU_LOGOUT_CLOSE_SESSION },
+	};
+	struct kernel_batch *batch = session_batch(session);
+	uint8_t header[PDU_HEADER_LENGTH];
+	int r;
+
+	session_set_phase(session, SESSION_LOGGING_OUT, NULL);
+	pdu_encode(&logout, header);
+	if (batch)
+		kernel_batch_send_pdu(batch, header, NULL, 0);
+	r = session_submit(session, batch, logout_sent);
+	if (r >= 0)
+		r = session_arm_timer(session, logout_timeout(session), logout_timed_out);
+	if (r < 0)
+		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
+}
+
+void session_logout_pdu(struct session *session, const struct pdu *pdu)
+{
+	if (session->connection != CONNECTION_STATE_IN_LOGOUT ||
+	    session->phase != SESSION_LOGGING_OUT)
+		return;
+	session_arm_timer(session, 0, NULL);
+	session_post(session, pdu->logout_response.response == PDU_LOGOUT_SUCCESS ?
+				      CONNECTION_EVENT_LOGOUT_SUCCEEDED :
+				      CONNECTION_EVENT_LOGOUT_FAILED);
+}
+
+/* A command is stuck in the target: the removal of the connection will fail it and free the devices. */
+static int unbind_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	trace("%s: devices are not removed in time", ((struct session *)userdata)->target_name);
+	send_logout(userdata);
+	return 0;
+}
+
+void session_kernel_unbound(struct session *session)
+{
+	if (session->connection == CONNECTION_STATE_IN_LOGOUT &&
+	    session->phase == SESSION_REMOVING_DEVICES)
+		send_logout(session);
+}
+
+static void unbind_returned(void *userdata, const struct kernel_result *result)
+{
+	struct session *session = userdata;
+
+	if (session_returned(session) && result->error < 0 && session->phase == SESSION_REMOVING_DEVICES)
+		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
+}
+
+/* T9, T10: devices first, so that their caches are written on a connection that still works. */
+void session_action_logout(struct session *session)
+{
+	struct kernel_batch *batch = session_batch(session);
+	int r;
+
+	session_set_phase(session, SESSION_REMOVING_DEVICES, NULL);
+	if (batch)
+		kernel_batch_unbind_session(batch);
+	r = session_submit(session, batch, unbind_returned);
+	if (r >= 0)
+		r = session_arm_timer(session, logout_timeout(session), unbind_timed_out);
+	if (r < 0)
+		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
+}
+
+/* T13 and whatever ends without anything to clean up */
+void session_action_close(struct session *session)
+{
+	if (session->in_kernel)
+		session_remove(session, SESSION_REMOVAL_CLOSE);
+	else
+		session_close(session, NULL);
+}
+
+static void stopped(void *userdata, const struct kernel_result *result)
+{
+	struct session *session = userdata;
+
+	if (session_returned(session))
+		session_post(session, CONNECTION_EVENT_CLEANED_UP);
+}
+
+/*
+ * A connection was lost, or did not come up. What never worked or is not wanted any more leaves the kernel; a
+ * session that worked stays there, blocked, and keeps its devices.
+ */
+void session_action_stop(struct session *session)
+{
+	struct session_private *p = session->private;
+	struct kernel_batch *batch;
+
+	session_apply(session, SESSION_EVENT_FAILED);
+	if (p->leaving || !p->created_event) {
+		session_remove(session, p->leaving ? SESSION_REMOVAL_CLOSE : SESSION_REMOVAL_RETRY);
+		return;
+	}
+	session_cancel(session);
+	batch = session_batch(session);
+	if (batch)
+		kernel_batch_stop(batch, KERNEL_STOP_RECOVER);
+	if (session_submit(session, batch, stopped) < 0)
+		session_post(session, CONNECTION_EVENT_CLEANED_UP);
+}
+
+void session_leave(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	if (p->pending > 0 || p->removal != SESSION_REMOVAL_NONE)
+		return;
+	session_cancel(session);
+	if (session->connection == CONNECTION_STATE_FREE)
+		session_action_close(session);
+	else
+		session_post(session, CONNECTION_EVENT_LOGOUT);
+}
+
+static void refuse_logout(struct session *session, const struct devices_result *result)
+{
+	struct session_private *p = session->private;
+	struct session_failure failure = { .error = -EBUSY, .status_class = -1, .status_detail = -1 };
+	size_t used = 0;
+
+	(void)snprintf(failure.message, sizeof(failure.message), "in use:");
+	used = strlen(failure.message);
+	for (size_t i = 0; i < result->n_luns && used < sizeof(failure.message) - 40; i++)
+		if (result->luns[i].in_use)
+			used += (size_t)snprintf(failure.message + used,
+						 sizeof(failure.message) - used, " %s",
+						 result->luns[i].block);
+	p->leaving = false;
+	session_refuse_logout(session, &failure);
+}
+
+static void use_checked(void *userdata, const struct devices_result *result)
+{
+	struct session *session = userdata;
+	struct session_private *p = session->private;
+	bool in_use = false;
+
+	p->check = NULL;
+	for (size_t i = 0; i < result->n_luns; i++)
+		in_use |= result->luns[i].in_use;
+	if (in_use && !p->forced) {
+		refuse_logout(session, result);
+		return;
+	}
+	session_leave(session);
+}
+
+int session_logout(struct session *session, bool force, const struct session_watch *watch)
+{
+	struct session_private *p = session->private;
+	int r;
+
+	if (!session->transport)
+		return -EOPNOTSUPP;
+	r = session_watch(session, watch, true);
+	if (r < 0)
+		return r;
+	p->forced |= force;
+	if (p->leaving && !(force && p->check))
+		return -EALREADY;
+	p->leaving = true;
+	p->check = devices_scan_cancel(p->check);
+	if (session->in_kernel && !force) {
+		r = devices_list(session->manager->devices, session->sid, session->host, true,
+				 use_checked, session, &p->check);
+		if (r < 0)
+			p->leaving = false;
+		return r;
+	}
+	session_leave(session);
+	return 0;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the parts of a session share: session.c (machine, identity, watches), session_login.c (connect, login,
+ * hand-over, scan, recovery), session_logout.c (logout, removal from the kernel).
+ *
+ * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an event, the
+ * table gives the new state and an action, and actions are the functions below. An action may post; the event is
+ * handled when the action has returned.
+ */
+#pragma once
+
+#include <netinet/in.h>
+
+#include "channel.h"
+#include "kernel.h"
+#include "login_driver.h"
+#include "manager.h"
+#include "portal.h"
+#include "secret.h"
+#include "session.h"
+#include "manager_private.h"
+
+#define SESSION_POSTED_MAX 8
+/* Redirections followed in one attempt. */
+#define SESSION_REDIRECTS_MAX 4
+/* CmdSN and ITT of our Login Requests; any number will do. */
+#define SESSION_INITIAL_CMDSN 1
+/* Marks sessions of ours in the kernel: the interface label. */
+#define SESSION_LABEL "ois"
+
+/* What to do with the session when the kernel has nothing of it any more. */
+enum session_removal {
+	SESSION_REMOVAL_NONE,
+	SESSION_REMOVAL_RETRY, /* the attempt failed */
+	SESSION_REMOVAL_CLOSE, /* it was logged out or given up */
+};
+
+struct session_watcher {
+	struct session_watcher *next;
+	struct session_watch watch;
+	bool logout; /* ends with SESSION_CLOSED, else with SESSION_LOGGED_IN, too */
+	bool told;   /* knows the present phase */
+	bool gone;
+};
+
+struct session_private {
+	enum connection_event posted[SESSION_POSTED_MAX];
+	size_t n_posted;
+	bool running;
+	unsigned unexpected; /* events the tables have no row for */
+
+	/* What is under way; at most one of them, but for the timer. */
+	sd_event_source *timer;
+	struct portal_connect *connect;
+	struct channel *channel;
+	struct login_driver *driver;
+	struct devices_scan *scan;
+	struct devices_scan *check; /* for devices in use, before a logout */
+	/* Pieces of work that cannot be called back: batches and module loads; the session waits for them. */
+	unsigned pending;
+	bool admitted; /* counts as a login in flight */
+
+	int fd; /* handed to the kernel, open until it has it */
+	bool started;	  /* the kernel was told to start the connection */
+	bool leaving;	  /* somebody wants it logged out */
+	bool forced;
+	bool persistent; /* an automatic node: retried until it works */
+	bool vanished;	 /* the kernel removed it */
+	bool created_event; /* SESSION_ESTABLISHED was raised */
+	enum session_removal removal;
+	int retry_max;
+	unsigned redirects;
+	struct login_redirect redirect;
+	bool redirected;
+
+	/* For the login machine, which borrows them. */
+	char *user_name, *target_user_name;
+	struct secret *secret, *target_secret;
+
+	struct session_watcher *watchers;
+	session_scan_t scan_done;
+	void *scan_userdata;
+};
+
+/* session.c */
+void session_post(struct session *session, enum connection_event event);
+void session_set_phase(struct session *session, enum session_phase phase,
+		       const struct session_failure *failure);
+/* Completes the event with what it is about, and reports it. */
+void session_raise(struct session *session, struct event *event);
+void session_fail(struct session *session, int error, unsigned event, const char *message);
+int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_handler_t handler);
+/* Ends everything that can be ended. */
+void session_cancel(struct session *session);
+/* The end: SESSION_CLOSED is told, and the manager frees the session when nothing is pending. */
+void session_close(struct session *session, const struct session_failure *failure);
+void session_apply(struct session *session, enum session_event event);
+/* Tells those who wished it that the logout does not take place. */
+void session_refuse_logout(struct session *session, const struct session_failure *failure);
+int session_watch(struct session *session, const struct session_watch *watch, bool logout);
+int session_new(struct manager *manager, const struct node *node, struct session **ret);
+struct session *session_free(struct session *session);
+DEFINE_CLEANUP(struct session *, session_free);
+int session_new_found(struct manager *manager, const struct sysfs_session *found,
+		      const struct node *node, struct session **ret);
+int session_take_node(struct session *session, const struct node *node);
+/* Tells watchers the present phase who do not know it yet; called by the manager. */
+void session_tell(struct session *session);
+/* A batch for this session, and its submission: session->private->pending counts it. */
+struct kernel_batch *session_batch(struct session *session);
+int session_submit(struct session *session, struct kernel_batch *batch, kernel_done_t done);
+/* To be called first when a piece of work that session->private->pending counts comes back; false: go no further. */
+bool session_returned(struct session *session);
+
+/* session_login.c: actions */
+void session_action_connect(struct session *session);
+void session_action_login(struct session *session);
+void session_action_start(struct session *session);
+void session_action_fail(struct session *session);
+void session_action_redirect(struct session *session);
+/* The manager admits the login. */
+void session_begin(struct session *session);
+/* Next attempt, or the end of the login. */
+void session_attempt_failed(struct session *session);
+/* A lost connection is cleaned up: wait, connect again. */
+void session_recover(struct session *session);
+/* The network changed: a session that waits for its next attempt tries at once. */
+void session_hurry(struct session *session);
+void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
+			size_t length);
+void session_kernel_failed(struct session *session, unsigned error);
+
+/* session_logout.c: actions */
+void session_action_logout(struct session *session);
+void session_action_close(struct session *session);
+void session_action_stop(struct session *session);
+void session_logout_pdu(struct session *session, const struct pdu *pdu);
+/* Goes on with a logout wished while something that cannot be called back was under way. */
+void session_leave(struct session *session);
+void session_kernel_unbound(struct session *session);
+void session_kernel_destroyed(struct session *session);
+/* Removes everything of the session from the kernel, then does what @removal says. */
+void session_remove(struct session *session, enum session_removal removal);
+/* A session found at the start: goes on with whatever state it is in. */
+void session_adopt(struct session *session);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "event.h"
+#include "manager.h"
+#include "manager_private.h"
+#include "module.h"
+#include "table.h"
+#include "transport.h"
+
+static const char *const transport_kind_names[] = {
+	[TRANSPORT_SOCKET] = "socket",
+	[TRANSPORT_ENDPOINT] = "endpoint",
+	[TRANSPORT_ADAPTER] = "adapter",
+};
+
+const char *transport_kind_to_string(enum transport_kind kind)
+{
+	return table_name(transport_kind_names, ELEMENTSOF(transport_kind_names), kind);
+}
+
+static struct transport transports[] = {
+	{ .name = "tcp", .module = "iscsi_tcp", .kind = TRANSPORT_SOCKET },
+	{ .name = NULL },
+};
+
+struct transport *transport_table(void)
+{
+	return transports;
+}
+
+struct transport *transport_find(const char *name)
+{
+	for (struct transport *t = transports; t->name; t++)
+		if (strcmp(t->name, name) == 0)
+			return t;
+	return NULL;
+}
+
+struct preparation {
+	struct manager *manager;
+	struct transport *transport;
+	transport_ready_t done;
+	void *userdata;
+};
+
+static int load_transport(void *argument)
+{
+	struct preparation *preparation = argument;
+
+	return module_load(preparation->transport->module);
+}
+
+void transport_refresh(struct manager *manager, struct transport *transport)
+{
+	uint64_t handle;
+	uint32_t capabilities;
+
+	transport->loaded = sysfs_transport_read(&manager->sysfs, transport->name, &handle,
+						 &capabilities) >= 0;
+	if (!transport->loaded)
+		return;
+	transport->handle = handle;
+	transport->capabilities = capabilities;
+}
+
+static void transport_loaded(void *argument, int result)
+{
+	_cleanup_free_ struct preparation *preparation = argument;
+	struct transport *transport = preparation->transport;
+	struct manager *manager = preparation->manager;
+
+	if (result != -ECANCELED) {
+		transport_refresh(manager, transport);
+		/* Built in, or loaded by somebody else: what counts is that it is there. */
+		if (transport->loaded)
+			result = manager_open_kernel(manager);
+		else if (result >= 0)
+			result = -ENODEV;
+	}
+	if (result < 0 && result != -ECANCELED) {
+		struct event *event = event_new(EVENT_TRANSPORT_UNAVAILABLE);
+
+		event_set_string(event, FIELD_TRANSPORT, transport->name);
+		event_set_string(event, FIELD_MODULE, transport->module);
+		event_set_errno(event, result);
+		eventlog_raise(manager->log, event);
+	}
+	preparation->done(preparation->userdata, result);
+}
+
+int transport_prepare(struct manager *manager, struct transport *transport, transport_ready_t done,
+		      void *userdata)
+{
+	struct preparation *preparation;
+	int r;
+
+	if (!transport->loaded)
+		transport_refresh(manager, transport);
+	if (transport->loaded && manager_open_kernel(manager) >= 0)
+		return 1;
+	preparation = malloc(sizeof(*preparation));
+	if (!preparation)
+		return -ENOMEM;
+	*preparation = (struct preparation){ manager, transport, done, userdata };
+	r = work_submit(manager->loader, load_transport, transport_loaded, preparation);
+	if (r < 0) {
+		free(preparation);
+		return r;
+	}
+	return 0;
+}
