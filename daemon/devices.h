@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SCSI devices of sessions: scans hosts in parallel off the loop, waits until the kernel has bound its drivers
- * (uevent "bind"), and says what is there.
+ * SCSI devices of sessions: scans hosts in parallel off the loop, waits until the kernel has bound
+ * its drivers (uevent "bind"), and says what is there.
  */
 #pragma once
 
@@ -15,14 +15,21 @@
 
 struct devices;
 
-/* @scan_threads: hosts scanned at the same time. Errors: -ENOMEM, -EPERM, ... */
-int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads, struct devices **ret);
+/* @scan_threads: hosts scanned at the same time. @sysfs is borrowed. Errors: -ENOMEM, -EMFILE. */
+int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads,
+		struct devices **ret);
+/*
+ * done() of all scans is called with -ECANCELED. Waits for the scans in progress, that is, as long
+ * as targets do not answer; stop the connections first. Not from inside a done().
+ */
 struct devices *devices_free(struct devices *devices);
 DEFINE_CLEANUP(struct devices *, devices_free);
 
 struct devices_result {
-	int error; /* 0; -ETIMEDOUT: a disk did not appear in time; -ECANCELED; other: the scan failed */
-	const struct sysfs_lun *luns; /* borrowed for the time of the call; valid with -ETIMEDOUT, too */
+	/* 0; -ETIMEDOUT: a disk did not appear in time; -ECANCELED; other: the scan failed */
+	int error;
+	/* Borrowed for the time of the call; there with -ETIMEDOUT, too, unless the scan hangs. */
+	const struct sysfs_lun *luns;
 	size_t n_luns;
 };
 
@@ -31,18 +38,24 @@ typedef void (*devices_done_t)(void *userdata, const struct devices_result *resu
 struct devices_scan;
 
 /*
- * Scans the host of session @sid ("- - -", or one LUN unless @lun is NULL), then waits at most @timeout_usec
- * for block devices. done() is called exactly once from the loop unless the scan is cancelled; the scan is
- * gone afterwards. Errors: -ENOMEM.
+ * Scans session @sid for all LUNs, or for one unless @lun is NULL, and waits until every disk has
+ * its block device. done() is called exactly once from the loop unless the scan is cancelled; the
+ * scan is gone then. @timeout_usec counts from when a thread begins to scan, however many scans are
+ * in line; after it done() comes in any case, with -ETIMEDOUT, though the thread may hang until the
+ * kernel gives up. Errors: -ENOMEM, -EMFILE, -EAGAIN.
  */
 int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
-		 uint64_t timeout_usec, devices_done_t done, void *userdata, struct devices_scan **ret);
-/* Forgets about it: done() is not called. The scan itself cannot be interrupted and ends by itself. */
+		 uint64_t timeout_usec, devices_done_t done, void *userdata,
+		 struct devices_scan **ret);
+/*
+ * Forgets about it: done() is not called. A scan that has begun cannot be interrupted and ends by
+ * itself. Not from done() of the same scan, which is gone then.
+ */
 struct devices_scan *devices_scan_cancel(struct devices_scan *scan);
 
 /*
- * Reads the present devices of a session in a worker thread, without scanning; @in_use also looks for
- * mounts, swap and holders. done() as above.
+ * Reads the present devices of a session in a worker thread, without scanning; @in_use also looks
+ * for mounts, swap and holders. done() as above.
  */
-int devices_list(struct devices *devices, uint32_t sid, uint32_t host, bool in_use, devices_done_t done,
-		 void *userdata, struct devices_scan **ret);
+int devices_list(struct devices *devices, uint32_t sid, uint32_t host, bool in_use,
+		 devices_done_t done, void *userdata, struct devices_scan **ret);

@@ -11,7 +11,7 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 
-#include "kernel_internal.h"
+#include "kernel_private.h"
 #include "table.h"
 #include "work.h"
 

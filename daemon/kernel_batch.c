@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "kernel_internal.h"
+#include "kernel_private.h"
 #include "table.h"
 
 /* The kernel works a datagram off under a lock that all of the machine shares. */

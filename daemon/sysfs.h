@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the kernel shows of iSCSI in sysfs. All readers take the root of the tree from struct sysfs, so that
- * tests can stand in; a thing that disappears while it is read is -ENOENT.
+ * What the kernel shows of iSCSI in sysfs. All readers take the root of the tree from struct sysfs,
+ * so that tests can stand in; a thing that disappears while it is read is -ENOENT.
  */
 #pragma once
 
@@ -35,7 +35,7 @@ enum sysfs_session_state {
 	SYSFS_SESSION_UNKNOWN,
 };
 
-/* Strings are empty where the kernel shows none, numbers -1. */
+/* Strings are empty where the kernel shows none, numbers -1 (also a recovery timeout of "off"). */
 struct sysfs_session {
 	uint32_t sid, host;
 	bool has_connection;
@@ -50,15 +50,20 @@ struct sysfs_session {
 	char address[64], persistent_address[256];
 	int64_t port, persistent_port, local_port;
 	char local_address[64];
-	int64_t header_digest, data_digest, max_recv_data_segment_length, max_xmit_data_segment_length;
-	int64_t initial_r2t, immediate_data, max_burst_length, first_burst_length, max_outstanding_r2t;
+	int64_t header_digest, data_digest, max_recv_data_segment_length,
+		max_xmit_data_segment_length;
+	int64_t initial_r2t, immediate_data, max_burst_length, first_burst_length,
+		max_outstanding_r2t;
 	int64_t data_pdu_in_order, data_sequence_in_order, error_recovery_level;
 	int64_t recovery_timeout, abort_timeout, lu_reset_timeout, target_reset_timeout;
 	int64_t noop_interval, noop_timeout;
 	int64_t can_queue;
 };
 
-/* Session numbers present now; the caller frees *@ret. Errors: -ENOMEM. No class at all is an empty list. */
+/*
+ * Session numbers present now, ascending; the caller frees *@ret. No class at all is an empty list.
+ * Errors: -ENOMEM.
+ */
 int sysfs_session_list(const struct sysfs *sysfs, uint32_t **ret, size_t *ret_n);
 int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret);
 /* Only the two states; cheap. */
@@ -68,23 +73,33 @@ int sysfs_session_read_state(const struct sysfs *sysfs, uint32_t sid, enum sysfs
 struct sysfs_lun {
 	uint32_t host, channel, target;
 	uint64_t lun;
-	int type;	     /* SCSI peripheral device type */
-	bool bound;	     /* a driver is attached */
-	char state[24];	     /* "running" */
-	char block[32];	     /* "sda"; empty: none */
-	char generic[32];    /* "sg0" */
+	int type;         /* SCSI peripheral device type */
+	bool bound;       /* a driver is attached; of a disk: it has a block device */
+	char state[24];   /* "running" */
+	char block[32];   /* "sda"; empty: none */
+	char generic[32]; /* "sg0" */
 	char vendor[16], model[24];
-	char wwid[256];	     /* of page 0x83, as the kernel prints it */
-	int64_t size_bytes;  /* -1: unknown */
+	char wwid[256];     /* of page 0x83, as the kernel prints it */
+	int64_t size_bytes; /* -1: unknown */
 	int64_t queue_depth;
-	bool in_use;	     /* only where asked for */
+	bool in_use; /* only where asked for */
 };
 
-/* Devices of a session in the order of their LUNs; the caller frees *@ret. Blocks; worker threads only. */
+/*
+ * Devices of a session in the order of their LUNs; the caller frees *@ret. @in_use also looks for
+ * mounts, swap and holders. Some forty system calls per device: worker threads only. Errors:
+ * -ENOENT (no such session).
+ */
 int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool in_use,
 		   struct sysfs_lun **ret, size_t *ret_n);
 /* True if this is a device the sd driver will make a disk of. */
 bool sysfs_lun_is_disk(const struct sysfs_lun *lun);
+/* How many disks of a session are not bound yet; cheaper than a list. */
+int sysfs_lun_count_unbound(const struct sysfs *sysfs, uint32_t sid, uint32_t host, unsigned *ret);
 
-/* Writes to the host's scan file and returns when probing has ended. Blocks; worker threads only. */
-int sysfs_host_scan(const struct sysfs *sysfs, uint32_t host, const uint64_t *lun);
+/*
+ * Scans a session for all LUNs, or for one unless @lun is NULL; returns when probing has ended.
+ * Does nothing if the session is not logged in. Blocks, for minutes if the target does not answer:
+ * worker threads only.
+ */
+int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const uint64_t *lun);

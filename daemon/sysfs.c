@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sessions, connections and transports in sysfs. What a driver does not offer and what the kernel
+ * has not been told is unset, never an error; a session is gone when its state cannot be read any
+ * more.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "parse.h"
+#include "sysfs.h"
+#include "sysfs_private.h"
+#include "table.h"
+
+/* Attributes */
+
+int sysfs_open_directory(const struct sysfs *sysfs, const char *format, ...)
+{
+	char path[PATH_MAX];
+	va_list arguments;
+	int length, n, fd;
+
+	length = snprintf(path, sizeof(path), "%s/", sysfs->root);
+	if (length < 0 || (size_t)length >= sizeof(path))
+		return -ENAMETOOLONG;
+	va_start(arguments, format);
+	n = vsnprintf(path + length, sizeof(path) - (size_t)length, format, arguments);
+	va_end(arguments);
+	if (n < 0 || (size_t)n >= sizeof(path) - (size_t)length)
+		return -ENAMETOOLONG;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int sysfs_read_string(int directory_fd, const char *name, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	ret[0] = '\0';
+	if (fd < 0)
+		return -errno;
+	length = read(fd, ret, size - 1);
+	if (length < 0) {
+		ret[0] = '\0';
+		return -errno;
+	}
+	while (length > 0 && (ret[length - 1] == '\n' || ret[length - 1] == ' '))
+		length--;
+	ret[length] = '\0';
+	if (strcmp(ret, "(null)") == 0)
+		ret[0] = '\0';
+	return 0;
+}
+
+int64_t sysfs_read_number(int directory_fd, const char *name)
+{
+	char text[32];
+	int64_t value = -1;
+
+	if (sysfs_read_string(directory_fd, name, text, sizeof(text)) < 0)
+		return -1;
+	/* "off" of recovery_tmo is no number, either. */
+	if (parse_i64(text, INT64_MIN, INT64_MAX, &value) < 0)
+		return -1;
+	return value;
+}
+
+int directory_open(int parent_fd, const char *name, struct directory *directory)
+{
+	directory->at = directory->length = 0;
+	directory->fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return directory->fd < 0 ? -errno : 0;
+}
+
+const char *directory_next(struct directory *directory)
+{
+	for (;;) {
+		const struct dirent64 *entry;
+
+		if (directory->at >= directory->length) {
+			ssize_t n = getdents64(directory->fd, directory->buffer,
+					       sizeof(directory->buffer));
+
+			if (n <= 0)
+				return NULL;
+			directory->at = 0;
+			directory->length = (size_t)n;
+		}
+		entry = (const struct dirent64 *)(const void *)(directory->buffer + directory->at);
+		directory->at += entry->d_reclen;
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return entry->d_name;
+	}
+}
+
+/* Transports */
+
+/* What the class calls a transport, by what its SCSI hosts are called; elsewhere the two are the
+ * same. */
+static const struct {
+	const char *proc_name;
+	const char *transport;
+} transports[] = {
+	{ "iscsi_tcp", "tcp" },
+	{ "iscsi_iser", "iser" },
+};
+
+static void proc_name_to_transport(char *name, size_t size)
+{
+	for (size_t i = 0; i < ELEMENTSOF(transports); i++) {
+		if (strcmp(name, transports[i].proc_name) == 0) {
+			(void)snprintf(name, size, "%s", transports[i].transport);
+			return;
+		}
+	}
+}
+
+static int parse_hex(const char *text, uint32_t *ret)
+{
+	unsigned long value;
+	char *end;
+
+	if (strncmp(text, "0x", 2) != 0 || text[2] == '\0' || text[2] == '-' || text[2] == '+')
+		return -EINVAL;
+	errno = 0;
+	value = strtoul(text + 2, &end, 16);
+	if (errno != 0 || *end != '\0' || value > UINT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)value;
+	return 0;
+}
+
+int sysfs_transport_read(const struct sysfs *sysfs, const char *name, uint64_t *ret_handle,
+			 uint32_t *ret_capabilities)
+{
+	_cleanup_close_ int fd = sysfs_open_directory(sysfs, "class/iscsi_transport/%s", name);
+	char text[32];
+	uint64_t handle;
+	uint32_t capabilities;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = sysfs_read_string(fd, "handle", text, sizeof(text));
+	if (r < 0)
+		return r;
+	r = parse_u64(text, 0, UINT64_MAX, &handle);
+	if (r < 0)
+		return r;
+	r = sysfs_read_string(fd, "caps", text, sizeof(text));
+	if (r < 0)
+		return r;
+	r = parse_hex(text, &capabilities);
+	if (r < 0)
+		return r;
+	*ret_handle = handle;
+	*ret_capabilities = capabilities;
+	return 0;
+}
+
+/* Sessions */
+
+static int compare_u32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* "session12" gives 12. */
+static int parse_object(const char *name, const char *prefix, uint32_t *ret)
+{
+	size_t length = strlen(prefix);
+	uint64_t number;
+
+	if (strncmp(name, prefix, length) != 0 ||
+	    parse_u64(name + length, 0, UINT32_MAX, &number) < 0)
+		return -EINVAL;
+	*ret = (uint32_t)number;
+	return 0;
+}
+
+int sysfs_session_list(const struct sysfs *sysfs, uint32_t **ret, size_t *ret_n)
+{
+	_cleanup_close_ int class_fd = sysfs_open_directory(sysfs, "class/iscsi_session");
+	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
+	_cleanup_free_ uint32_t *sessions = NULL;
+	size_t n = 0, allocated = 0;
+	const char *name;
+	uint32_t sid;
+	int r;
+
+	r = class_fd < 0 ? class_fd : directory_open(class_fd, ".", &directory);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	while (r == 0 && (name = directory_next(&directory))) {
+		if (parse_object(name, "session", &sid) < 0)
+			continue;
+		if (n == allocated) {
+			uint32_t *larger;
+
+			allocated = allocated > 0 ? allocated * 2 : 64;
+			larger = reallocarray(sessions, allocated, sizeof(*sessions));
+			if (!larger)
+				return -ENOMEM;
+			sessions = larger;
+		}
+		sessions[n++] = sid;
+	}
+	if (n > 0)
+		qsort(sessions, n, sizeof(*sessions), compare_u32);
+	*ret = TAKE_PTR(sessions);
+	*ret_n = n;
+	return 0;
+}
+
+static const char *const session_states[] = {
+	[SYSFS_SESSION_LOGGED_IN] = "LOGGED_IN",
+	[SYSFS_SESSION_FAILED] = "FAILED",
+	[SYSFS_SESSION_FREE] = "FREE",
+};
+
+static const char *const connection_states[] = {
+	[SYSFS_CONNECTION_UP] = "up",
+	[SYSFS_CONNECTION_DOWN] = "down",
+	[SYSFS_CONNECTION_FAILED] = "failed",
+	[SYSFS_CONNECTION_BOUND] = "bound",
+};
+
+/* Fails if there is no session any more. */
+static int read_session_state(int fd, enum sysfs_session_state *ret)
+{
+	char text[32];
+	int value;
+
+	if (sysfs_read_string(fd, "state", text, sizeof(text)) < 0)
+		return -ENOENT;
+	value = table_value(session_states, ELEMENTSOF(session_states), text);
+	*ret = value < 0 ? SYSFS_SESSION_UNKNOWN : (enum sysfs_session_state)value;
+	return 0;
+}
+
+static enum sysfs_connection_state read_connection_state(int fd)
+{
+	char text[32];
+	int value = -1;
+
+	if (fd >= 0 && sysfs_read_string(fd, "state", text, sizeof(text)) == 0)
+		value = table_value(connection_states, ELEMENTSOF(connection_states), text);
+	return value < 0 ? SYSFS_CONNECTION_UNKNOWN : (enum sysfs_connection_state)value;
+}
+
+struct attribute {
+	const char *name;
+	size_t offset;
+	size_t size; /* of the string; 0: a number */
+};
+
+#define NUMBER(name, field)                                                                        \
+	{                                                                                          \
+		name, offsetof(struct sysfs_session, field), 0                                     \
+	}
+#define STRING(name, field)                                                                        \
+	{                                                                                          \
+		name, offsetof(struct sysfs_session, field),                                       \
+			sizeof(((struct sysfs_session *)0)->field)                                 \
+	}
+
+static const struct attribute session_attributes[] = {
+	STRING("targetname", target_name),
+	STRING("initiatorname", initiator_name),
+	STRING("ifacename", interface),
+	NUMBER("tpgt", portal_group_tag),
+	NUMBER("creator", creator),
+	NUMBER("initial_r2t", initial_r2t),
+	NUMBER("immediate_data", immediate_data),
+	NUMBER("max_burst_len", max_burst_length),
+	NUMBER("first_burst_len", first_burst_length),
+	NUMBER("max_outstanding_r2t", max_outstanding_r2t),
+	NUMBER("data_pdu_in_order", data_pdu_in_order),
+	NUMBER("data_seq_in_order", data_sequence_in_order),
+	NUMBER("erl", error_recovery_level),
+	NUMBER("recovery_tmo", recovery_timeout),
+	NUMBER("abort_tmo", abort_timeout),
+	NUMBER("lu_reset_tmo", lu_reset_timeout),
+	NUMBER("tgt_reset_tmo", target_reset_timeout),
+};
+
+static const struct attribute connection_attributes[] = {
+	STRING("address", address),
+	NUMBER("port", port),
+	STRING("persistent_address", persistent_address),
+	NUMBER("persistent_port", persistent_port),
+	NUMBER("local_port", local_port),
+	NUMBER("header_digest", header_digest),
+	NUMBER("data_digest", data_digest),
+	NUMBER("max_recv_dlength", max_recv_data_segment_length),
+	NUMBER("max_xmit_dlength", max_xmit_data_segment_length),
+	NUMBER("recv_tmo", noop_interval),
+	NUMBER("ping_tmo", noop_timeout),
+};
+
+static const struct attribute host_attributes[] = {
+	STRING("proc_name", transport),
+	NUMBER("can_queue", can_queue),
+};
+
+static const struct attribute iscsi_host_attributes[] = {
+	STRING("ipaddress", local_address),
+};
+
+/* With @fd negative everything is unset. */
+static void read_attributes(int fd, const struct attribute *attributes, size_t n,
+			    struct sysfs_session *session)
+{
+	for (size_t i = 0; i < n; i++) {
+		void *field = (char *)session + attributes[i].offset;
+
+		if (attributes[i].size > 0 && fd >= 0)
+			(void)sysfs_read_string(fd, attributes[i].name, field, attributes[i].size);
+		else if (attributes[i].size > 0)
+			*(char *)field = '\0';
+		else
+			*(int64_t *)field = fd < 0 ? -1 : sysfs_read_number(fd, attributes[i].name);
+	}
+}
+
+/* The kernel prints IPv6 addresses as eight full groups. */
+static void canonicalize_address(char *address, size_t size)
+{
+	struct in6_addr binary;
+
+	if (inet_pton(AF_INET6, address, &binary) == 1)
+		(void)inet_ntop(AF_INET6, &binary, address, (socklen_t)size);
+}
+
+/* The class entry is a link to ".../hostH/sessionS/iscsi_session/sessionS". */
+static int read_host(const struct sysfs *sysfs, uint32_t sid, uint32_t *ret)
+{
+	char path[PATH_MAX], link[PATH_MAX], component[32], *end, *begin;
+	ssize_t length;
+	int n;
+
+	n = snprintf(path, sizeof(path), "%s/class/iscsi_session/session%" PRIu32, sysfs->root,
+		     sid);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	length = readlink(path, link, sizeof(link) - 1);
+	if (length < 0)
+		return -errno;
+	link[length] = '\0';
+	(void)snprintf(component, sizeof(component), "/session%" PRIu32 "/", sid);
+	end = strstr(link, component);
+	if (!end)
+		return -ENOENT;
+	*end = '\0';
+	begin = strrchr(link, '/');
+	return begin && parse_object(begin + 1, "host", ret) == 0 ? 0 : -ENOENT;
+}
+
+int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret)
+{
+	_cleanup_close_ int session_fd = -EBADF, connection_fd = -EBADF, host_fd = -EBADF,
+			    iscsi_host_fd = -EBADF;
+	struct sysfs_session session = { .sid = sid };
+	int r;
+
+	r = read_host(sysfs, sid, &session.host);
+	if (r < 0)
+		return r;
+	session_fd = sysfs_open_directory(sysfs, "class/iscsi_session/session%" PRIu32, sid);
+	if (session_fd < 0)
+		return session_fd;
+	connection_fd =
+		sysfs_open_directory(sysfs, "class/iscsi_connection/connection%" PRIu32 ":0", sid);
+	host_fd = sysfs_open_directory(sysfs, "class/scsi_host/host%" PRIu32, session.host);
+	iscsi_host_fd = sysfs_open_directory(sysfs, "class/iscsi_host/host%" PRIu32, session.host);
+
+	session.has_connection = connection_fd >= 0;
+	session.connection_state = read_connection_state(connection_fd);
+	read_attributes(session_fd, session_attributes, ELEMENTSOF(session_attributes), &session);
+	read_attributes(connection_fd, connection_attributes, ELEMENTSOF(connection_attributes),
+			&session);
+	read_attributes(host_fd, host_attributes, ELEMENTSOF(host_attributes), &session);
+	read_attributes(iscsi_host_fd, iscsi_host_attributes, ELEMENTSOF(iscsi_host_attributes),
+			&session);
+	proc_name_to_transport(session.transport, sizeof(session.transport));
+	canonicalize_address(session.address, sizeof(session.address));
+	canonicalize_address(session.local_address, sizeof(session.local_address));
+	/* Last, so that a session that went away in between is noticed. */
+	r = read_session_state(session_fd, &session.state);
+	if (r < 0)
+		return r;
+	*ret = session;
+	return 0;
+}
+
+int sysfs_session_read_state(const struct sysfs *sysfs, uint32_t sid, enum sysfs_session_state *ret,
+			     enum sysfs_connection_state *ret_connection)
+{
+	_cleanup_close_ int session_fd = -EBADF, connection_fd = -EBADF;
+	enum sysfs_connection_state connection_state;
+	int r;
+
+	session_fd = sysfs_open_directory(sysfs, "class/iscsi_session/session%" PRIu32, sid);
+	if (session_fd < 0)
+		return session_fd;
+	connection_fd =
+		sysfs_open_directory(sysfs, "class/iscsi_connection/connection%" PRIu32 ":0", sid);
+	connection_state = read_connection_state(connection_fd);
+	r = read_session_state(session_fd, ret);
+	if (r < 0)
+		return r;
+	*ret_connection = connection_state;
+	return 0;
+}

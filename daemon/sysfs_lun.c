@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The SCSI devices below a session: .../sessionS/targetH:C:T/H:C:T:L. They come and go while we
+ * look; one that cannot be read any more is left out.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "parse.h"
+#include "sysfs.h"
+#include "sysfs_private.h"
+
+/* Device types the sd driver takes: disk, optical memory, simplified disk, zoned disk. SPC-6, 6.7.2
+ */
+bool sysfs_lun_is_disk(const struct sysfs_lun *lun)
+{
+	return lun->type == 0x00 || lun->type == 0x07 || lun->type == 0x0e || lun->type == 0x14;
+}
+
+/* Splits "H:C:T:L". */
+static int parse_hctl(const char *name, struct sysfs_lun *ret)
+{
+	char text[64], *at = text;
+	uint64_t numbers[4];
+
+	if (strlen(name) >= sizeof(text))
+		return -EINVAL;
+	strcpy(text, name);
+	for (unsigned i = 0; i < ELEMENTSOF(numbers); i++) {
+		const char *number = strsep(&at, ":");
+
+		if (!number ||
+		    parse_u64(number, 0, i == 3 ? UINT64_MAX : UINT32_MAX, &numbers[i]) < 0)
+			return -EINVAL;
+	}
+	if (at)
+		return -EINVAL;
+	ret->host = (uint32_t)numbers[0];
+	ret->channel = (uint32_t)numbers[1];
+	ret->target = (uint32_t)numbers[2];
+	ret->lun = numbers[3];
+	return 0;
+}
+
+/* @target_fd and @name lead to the device, whose address @lun has. Negative ends the walk. */
+typedef int (*visit_t)(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata);
+
+static int visit_target(int session_fd, const char *target, uint32_t host, visit_t visit,
+			void *userdata)
+{
+	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
+	const char *name;
+
+	if (directory_open(session_fd, target, &directory) < 0)
+		return 0;
+	while ((name = directory_next(&directory))) {
+		struct sysfs_lun lun = { 0 };
+		int r;
+
+		if (parse_hctl(name, &lun) < 0 || lun.host != host)
+			continue;
+		r = visit(directory.fd, name, &lun, userdata);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int visit_luns(const struct sysfs *sysfs, uint32_t sid, uint32_t host, visit_t visit,
+		      void *userdata)
+{
+	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
+	_cleanup_close_ int class_fd = -EBADF;
+	const char *name;
+	int r;
+
+	class_fd = sysfs_open_directory(sysfs, "class/iscsi_session/session%" PRIu32, sid);
+	if (class_fd < 0)
+		return class_fd;
+	r = directory_open(class_fd, "device", &directory);
+	if (r < 0)
+		return r;
+	while ((name = directory_next(&directory))) {
+		if (strncmp(name, "target", strlen("target")) != 0)
+			continue;
+		r = visit_target(directory.fd, name, host, visit, userdata);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool exists(int directory_fd, const char *path)
+{
+	return faccessat(directory_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int count_unbound(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata)
+{
+	unsigned *n = userdata;
+	char path[NAME_MAX + sizeof("/block")];
+
+	(void)snprintf(path, sizeof(path), "%s/type", name);
+	lun->type = (int)sysfs_read_number(target_fd, path);
+	if (!sysfs_lun_is_disk(lun))
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/block", name);
+	if (!exists(target_fd, path))
+		(*n)++;
+	return 0;
+}
+
+int sysfs_lun_count_unbound(const struct sysfs *sysfs, uint32_t sid, uint32_t host, unsigned *ret)
+{
+	unsigned n = 0;
+	int r;
+
+	r = visit_luns(sysfs, sid, host, count_unbound, &n);
+	if (r < 0)
+		return r;
+	*ret = n;
+	return 0;
+}
+
+/* "block/sda" and the like: the name of the only entry of a directory. */
+static void read_child(int device_fd, const char *directory_name, char *ret, size_t size)
+{
+	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
+	const char *name;
+
+	if (directory_open(device_fd, directory_name, &directory) < 0)
+		return;
+	name = directory_next(&directory);
+	if (name && strlen(name) < size)
+		strcpy(ret, name);
+}
+
+static void read_block(int device_fd, struct sysfs_lun *lun)
+{
+	char path[64];
+	int64_t sectors;
+
+	read_child(device_fd, "block", lun->block, sizeof(lun->block));
+	if (lun->block[0] == '\0')
+		return;
+	(void)snprintf(path, sizeof(path), "block/%s/size", lun->block);
+	sectors = sysfs_read_number(device_fd, path);
+	if (sectors >= 0 && sectors <= INT64_MAX / 512)
+		lun->size_bytes = sectors * 512;
+}
+
+struct list {
+	struct sysfs_lun *luns;
+	size_t n, allocated;
+	const struct usage *usage;
+};
+
+static struct sysfs_lun *list_add(struct list *list)
+{
+	struct sysfs_lun *larger;
+
+	if (list->n < list->allocated)
+		return &list->luns[list->n++];
+	larger = reallocarray(list->luns, list->allocated + 8 + list->allocated / 2,
+			      sizeof(*larger));
+	if (!larger)
+		return NULL;
+	list->luns = larger;
+	list->allocated += 8 + list->allocated / 2;
+	return &list->luns[list->n++];
+}
+
+static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata)
+{
+	_cleanup_close_ int fd = openat(target_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct list *list = userdata;
+	struct sysfs_lun *added;
+
+	if (fd < 0)
+		return 0;
+	lun->size_bytes = -1;
+	lun->type = (int)sysfs_read_number(fd, "type");
+	(void)sysfs_read_string(fd, "vendor", lun->vendor, sizeof(lun->vendor));
+	(void)sysfs_read_string(fd, "model", lun->model, sizeof(lun->model));
+	(void)sysfs_read_string(fd, "wwid", lun->wwid, sizeof(lun->wwid));
+	lun->queue_depth = sysfs_read_number(fd, "queue_depth");
+	/* The link to the driver is there before its probe has begun: a disk is bound when it has a
+	 * block device. */
+	lun->bound = exists(fd, "driver");
+	if (lun->bound)
+		read_block(fd, lun);
+	if (sysfs_lun_is_disk(lun))
+		lun->bound = lun->block[0] != '\0';
+	read_child(fd, "scsi_generic", lun->generic, sizeof(lun->generic));
+	if (list->usage && lun->block[0] != '\0')
+		lun->in_use = usage_has_disk(list->usage, fd, lun->block);
+	/* Last: a device whose state cannot be read is gone. */
+	if (lun->type < 0 || sysfs_read_string(fd, "state", lun->state, sizeof(lun->state)) < 0)
+		return 0;
+	added = list_add(list);
+	if (!added)
+		return -ENOMEM;
+	*added = *lun;
+	return 0;
+}
+
+static int compare_luns(const void *a, const void *b)
+{
+	const struct sysfs_lun *x = a, *y = b;
+
+	if (x->channel != y->channel)
+		return x->channel < y->channel ? -1 : 1;
+	if (x->target != y->target)
+		return x->target < y->target ? -1 : 1;
+	return x->lun < y->lun ? -1 : x->lun > y->lun;
+}
+
+int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool in_use,
+		   struct sysfs_lun **ret, size_t *ret_n)
+{
+	_cleanup_(usage_freep) struct usage *usage = NULL;
+	struct list list = { 0 };
+	int r;
+
+	if (in_use) {
+		r = usage_new(sysfs, &usage);
+		if (r < 0)
+			return r;
+		list.usage = usage;
+	}
+	r = visit_luns(sysfs, sid, host, read_lun, &list);
+	if (r < 0) {
+		free(list.luns);
+		return r;
+	}
+	if (list.n > 0)
+		qsort(list.luns, list.n, sizeof(*list.luns), compare_luns);
+	*ret = list.luns;
+	*ret_n = list.n;
+	return 0;
+}
+
+/*
+ * An adapter has all its sessions on one host, each with a target number of its own; with wildcards
+ * every scan would go through all of them.
+ */
+static int read_target_id(const struct sysfs *sysfs, uint32_t sid, int64_t *ret)
+{
+	_cleanup_close_ int fd =
+		sysfs_open_directory(sysfs, "class/iscsi_session/session%" PRIu32, sid);
+
+	if (fd < 0)
+		return fd;
+	*ret = sysfs_read_number(fd, "target_id");
+	return 0;
+}
+
+int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const uint64_t *lun)
+{
+	_cleanup_close_ int host_fd = -EBADF, fd = -EBADF;
+	char text[64] = "- -";
+	int64_t target;
+	size_t length;
+	int r;
+
+	r = read_target_id(sysfs, sid, &target);
+	if (r < 0)
+		return r;
+	if (target >= 0 && target <= INT32_MAX)
+		(void)snprintf(text, sizeof(text), "0 %" PRIi64, target);
+	length = strlen(text);
+	if (lun)
+		(void)snprintf(text + length, sizeof(text) - length, " %" PRIu64, *lun);
+	else
+		(void)snprintf(text + length, sizeof(text) - length, " -");
+
+	host_fd = sysfs_open_directory(sysfs, "class/scsi_host/host%" PRIu32, host);
+	if (host_fd < 0)
+		return host_fd;
+	fd = openat(host_fd, "scan", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (write(fd, text, strlen(text)) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading of attributes and directories, shared by the files that read sysfs.
+ */
+#pragma once
+
+#include <dirent.h>
+#include <stdarg.h>
+
+#include "cleanup.h"
+#include "sysfs.h"
+
+/* Opens a directory below the root. Errors: -ENOENT and what open() says. */
+int sysfs_open_directory(const struct sysfs *sysfs, const char *format, ...) _printf_(2, 3);
+/*
+ * Reads an attribute relative to @directory_fd, without the newline and blanks at its end; what
+ * does not fit is cut, what the kernel shows as "(null)" is empty. On failure @ret is empty.
+ */
+int sysfs_read_string(int directory_fd, const char *name, char *ret, size_t size);
+/* Decimal; -1 where there is nothing or no number. */
+int64_t sysfs_read_number(int directory_fd, const char *name);
+
+/* Iterates over a directory without allocating; about two system calls for a small one. */
+struct directory {
+	int fd;
+	size_t at, length;
+	char buffer[2048] __attribute__((aligned(8)));
+};
+
+int directory_open(int parent_fd, const char *name, struct directory *directory);
+/* Name of the next entry, valid until the next call, or NULL. Leaves out "." and "..". */
+const char *directory_next(struct directory *directory);
+static inline void directory_close(struct directory *directory)
+{
+	directory->fd = close_fd(directory->fd);
+}
+
+/* Block devices that are mounted or swapped to. */
+struct usage;
+
+int usage_new(const struct sysfs *sysfs, struct usage **ret);
+struct usage *usage_free(struct usage *usage);
+DEFINE_CLEANUP(struct usage *, usage_free);
+
+/* @device_fd: the SCSI device; @block: the name of its disk. Looks at its partitions, too. */
+bool usage_has_disk(const struct usage *usage, int device_fd, const char *block);

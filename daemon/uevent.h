@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The kernel's "bind" events: a driver has taken a device. All other events (thirty for one login)
+ * are dropped by a filter in the kernel and do not wake anybody.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "cleanup.h"
+
+struct uevent;
+
+struct uevent_callbacks {
+	/* @path: of the device, below /sys, "/devices/..." */
+	void (*bound)(void *userdata, const char *path);
+	/* Events were lost. */
+	void (*overrun)(void *userdata);
+};
+
+/* Listens until it is freed, which no callback may do. @callbacks is borrowed. Errors: -ENOMEM,
+ * -EMFILE. */
+int uevent_new(sd_event *event, const struct uevent_callbacks *callbacks, void *userdata,
+	       struct uevent **ret);
+struct uevent *uevent_free(struct uevent *uevent);
+DEFINE_CLEANUP(struct uevent *, uevent_free);
