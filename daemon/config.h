@@ -4,7 +4,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "cleanup.h"
 #include "settings.h"
@@ -19,6 +21,8 @@ struct config {
 	struct config *next; /* the owner's list */
 	/* [Daemon] */
 	char *access_group;	   /* who may read; "ois" */
+	bool access_group_known;   /* this system has it */
+	gid_t access_gid;
 	unsigned logins_max;	   /* at the same time */
 	unsigned scans_max;	   /* hosts scanned at the same time */
 	unsigned event_history;	   /* events kept in memory */

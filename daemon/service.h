@@ -27,25 +27,17 @@ struct session;
 #define SERVICE_SUBSCRIBERS_MAX 128
 
 /*
- * Looks up the access group (which may read files). @manager is borrowed. Errors: -ENOMEM, and -EINVAL if an
- * interface definition of ours is unusable.
+ * Serves the socket the service manager passed under the name "varlink", else one made at manager->paths.socket.
+ * @manager is borrowed. Calls that come before manager->state is MANAGER_RUNNING are answered NotReady. Errors:
+ * -ENOMEM; -EADDRINUSE (somebody listens there), -EACCES, -ENAMETOOLONG, ...
  */
 int service_new(struct manager *manager, struct service **ret);
 /* Closes all connections; calls that are not answered yet are told that the daemon stops. */
 struct service *service_free(struct service *service);
 DEFINE_CLEANUP(struct service *, service_free);
 
-/*
- * Serves the socket the service manager passed under the name "varlink", else one made at manager->paths.socket.
- * Calls that come before manager->state is MANAGER_RUNNING are answered NotReady. Errors: -EADDRINUSE (another
- * daemon listens there), -EACCES, -ENAMETOOLONG, ...
- */
-int service_start(struct service *service);
-
-/* manager_reload() of @service's manager, told to the service manager; the access group is looked up again. */
-int service_reload(struct service *service, manager_reload_t done, void *userdata);
-/* @userdata's caller is gone: done() is not called for it. */
-void service_reload_forget(struct service *service, const void *userdata);
+/* There is a new configuration: looks again who belongs to the access group. */
+void service_reload(struct service *service);
 
 /* To be called when a session is freed: a listing under way may still have it before it. */
 void service_session_gone(struct service *service, const struct session *session);
