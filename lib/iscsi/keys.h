@@ -181,7 +181,7 @@ enum key_sender {
 enum key_irrelevance {
 	KEY_UNLESS_DISCOVERY = 1 << 0,	   /* irrelevant when SessionType=Discovery */
 	KEY_UNLESS_NO_UNSOLICITED = 1 << 1, /* irrelevant when InitialR2T=Yes and ImmediateData=No */
-	KEY_ONLY_RDMA = 1 << 2,		   /* irrelevant when RDMAExtensions=No */
+	KEY_UNLESS_NO_RDMA = 1 << 2,	   /* irrelevant when RDMAExtensions=No */
 };
 
 struct key_row {
@@ -197,17 +197,27 @@ struct key_row {
 		uint32_t minimum, maximum;
 	} range;
 	bool zero_allowed; /* beside .range */
-	bool iser;	   /* unknown to a peer, and offered by us, only on iSER */
+	bool iser;	   /* offered only on iSER */
 	bool obsolete;	   /* answered Reject */
-	const char *const *values; /* of a list, NULL after the last; NULL: free */
-	size_t value_max;	   /* bytes a value may have; 0: ISCSI_VALUE_MAX */
+	bool repeats;	   /* may be sent more than once */
+	const char *const *values; /* of a list: those known here; a number stands for its index */
+	size_t n_values;
+	size_t value_max; /* bytes a value may have; 0: ISCSI_VALUE_MAX */
 	const char *rfc;	   /* "RFC 7143, 13.10" */
-	/* Where offer and result are kept; KEY_NOWHERE: not by negotiate.c */
+	/* Where offer and result are kept. A declaration's result is the peer's. */
 	size_t offer, result;
 };
 
+/* No offer: .def is ours, and is not sent unasked. No result: nobody needs it. */
 #define KEY_NOWHERE SIZE_MAX
 
 const struct key_row *key_row(enum iscsi_key key);
 /* Key names are case sensitive. -ENOENT: unknown. */
 int key_from_name(const char *name, size_t length, enum iscsi_key *ret);
+
+/*
+ * Offer and result of a boolean or number, or the result of a list, by row. A boolean is 0 or 1.
+ */
+uint32_t key_offer_get(const struct key_row *row, const struct iscsi_offer *offer);
+uint32_t key_result_get(const struct key_row *row, const struct iscsi_parameters *parameters);
+void key_result_set(const struct key_row *row, struct iscsi_parameters *parameters, uint32_t value);

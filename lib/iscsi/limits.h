@@ -10,8 +10,8 @@
 /* RFC 7143, 6.1: a binary value encodes at most 1024 bytes; twice as many digits and the prefix. */
 #define ISCSI_BINARY_MAX       1024
 #define ISCSI_BINARY_VALUE_MAX (2 + 2 * ISCSI_BINARY_MAX)
-/* A list is as long as its key's definition allows; no key has one longer than a SendTargets address. */
-#define ISCSI_LONG_VALUE_MAX 8192
+/* Where chapter 13 gives no limit to a value, and beyond what CHAP allows so that its own rule is met first. */
+#define ISCSI_LONG_VALUE_MAX 16384
 
 /* RFC 7143, 13.12: in the Login Phase a data segment has at most the default length, whatever is declared. */
 #define LOGIN_DATA_SEGMENT_MAX 8192
@@ -24,8 +24,8 @@
 
 /* Portals handed out with one target; a target with more is handed out several times. */
 #define SENDTARGETS_PORTALS_MAX 32
-/* Unparsed text: one PDU of the largest size we declare, and one pair that began in the PDU before. */
-#define SENDTARGETS_TEXT_MAX (256 * 1024 + ISCSI_KEY_NAME_MAX + ISCSI_LONG_VALUE_MAX + 2)
+/* A pair that is still without its end when it is this long is not waited for; beside it one PDU is kept. */
+#define SENDTARGETS_PAIR_MAX (ISCSI_KEY_NAME_MAX + ISCSI_LONG_VALUE_MAX + 2)
 /* Text Responses of one SendTargets, and how many of these may bring nothing. */
 #define SENDTARGETS_EXCHANGES_MAX 1000000
 #define SENDTARGETS_EMPTY_MAX	  16

@@ -37,7 +37,7 @@ enum pdu_opcode {
 	PDU_OPCODE_R2T = 0x31,
 	PDU_OPCODE_ASYNC_MESSAGE = 0x32,
 	PDU_OPCODE_REJECT = 0x3f,
-	_PDU_OPCODE_MAX,
+	_PDU_OPCODE_MAX = 0x40, /* six bits */
 };
 
 /* RFC 7143, 11.12.3: CSG and NSG. */

@@ -22,7 +22,7 @@ struct sendtargets_config {
 	uint32_t itt;	      /* of the Text Requests; the Logout Request has the next one */
 	uint32_t cmd_sn;      /* of all requests, which are immediate */
 	uint32_t exp_stat_sn; /* StatSN of the last Login Response + 1 */
-	uint32_t max_recv_data_segment_length; /* what we declared at login */
+	uint32_t max_recv_data_segment_length; /* what we declared at login; 0: the default */
 	bool logout; /* end with a Logout; without it the caller closes the connection */
 };
 

@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The Login Phase: PDU fields, stages, collection of text, and the outcome. Authentication is in
+ * login_security.c, the meaning of operational keys in negotiate.c.
+ */
+#include <string.h>
+
+#include "login_private.h"
+#include "secret.h"
+#include "serial.h"
+
+/* RFC 7143, 11.12.4: the only version there is. */
+#define ISCSI_VERSION 0
+
+struct event *login_event(enum event_number number, enum event_outcome outcome)
+{
+	struct event *event = event_new(number);
+
+	event_set_outcome(event, outcome);
+	return event;
+}
+
+void login_raise(struct login *login, struct event *event)
+{
+	if (event && login->n_events < LOGIN_EVENTS_MAX)
+		login->events[login->n_events++] = event;
+	else
+		event_free(event);
+}
+
+void login_end(struct login *login, const struct login_step *final)
+{
+	login->ended = true;
+	login->final = *final;
+}
+
+int login_fail(struct login *login, int error, bool retry, enum event_number number,
+	       struct event *event)
+{
+	struct login_step final = { .type = LOGIN_STEP_FAILED };
+
+	final.failed.error = error;
+	final.failed.status_class = -1;
+	final.failed.status_detail = -1;
+	final.failed.event = number;
+	final.failed.retry = retry;
+	login_raise(login, event);
+	login_end(login, &final);
+	return error;
+}
+
+int login_fault(struct login *login, const char *reason)
+{
+	struct event *event = login_event(EVENT_LOGIN_RESPONSE_INVALID, EVENT_OUTCOME_FAILED);
+
+	event_set_pdu(event, login->received_header, login->received_data, login->received_length);
+	event_set_string(event, FIELD_REASON, reason);
+	return login_fail(login, -EPROTO, false, EVENT_LOGIN_RESPONSE_INVALID, event);
+}
+
+static int login_fail_plain(struct login *login, int error, bool retry, enum event_number number)
+{
+	return login_fail(login, error, retry, number, login_event(number, EVENT_OUTCOME_FAILED));
+}
+
+static bool login_in_security(const struct login *login)
+{
+	return login->phase != LOGIN_PHASE_OPERATIONAL;
+}
+
+static unsigned login_csg(const struct login *login)
+{
+	return login_in_security(login) ? PDU_STAGE_SECURITY : PDU_STAGE_OPERATIONAL;
+}
+
+static unsigned login_nsg(const struct login *login)
+{
+	return login_in_security(login) ? PDU_STAGE_OPERATIONAL : PDU_STAGE_FULL_FEATURE;
+}
+
+/* Sending */
+
+/*
+ * Makes the next PDU of the request in .out; the C bit is set in all but the last, and only the last asks for
+ * the transition. RFC 7143, 11.12
+ */
+static void send_chunk(struct login *login)
+{
+	const struct login_config *config = &login->config;
+	size_t left = login->out.length - login->out_sent;
+	bool more = left > LOGIN_DATA_SEGMENT_MAX;
+	struct pdu pdu = {
+		.opcode = PDU_OPCODE_LOGIN_REQUEST,
+		.immediate = true,
+		.itt = config->itt,
+		.login_request = {
+			.transit = !more && login->out_transit,
+			.more = more,
+			.csg = (uint8_t)login_csg(login),
+			.version_max = ISCSI_VERSION,
+			.version_min = ISCSI_VERSION,
+			.tsih = config->tsih,
+			.cid = config->cid,
+			.cmd_sn = config->cmdsn,
+			.exp_stat_sn = login->stat_sn_known ? login->stat_sn + 1 : 0,
+		},
+	};
+
+	memcpy(pdu.login_request.isid, config->isid, sizeof(config->isid));
+	if (pdu.login_request.transit)
+		pdu.login_request.nsg = (uint8_t)login_nsg(login);
+	login->chunk_at = login->out_sent;
+	login->chunk_length = more ? LOGIN_DATA_SEGMENT_MAX : left;
+	login->out_sent += login->chunk_length;
+	pdu.data_length = (uint32_t)login->chunk_length;
+	pdu_encode(&pdu, login->header);
+	login->sent_more = more;
+	login->sent_transit = pdu.login_request.transit;
+	login->send_ready = true;
+	login->exchanges++;
+}
+
+static void send_request(struct login *login, bool transit)
+{
+	login->out_sent = 0;
+	login->out_transit = transit;
+	send_chunk(login);
+}
+
+/* The target has more to say: an empty request, which repeats the wish for the transition. RFC 7143, 6.2 */
+static void send_empty(struct login *login)
+{
+	buffer_clear(&login->out);
+	send_request(login, login->out_transit);
+}
+
+/* RFC 7143, 6.3.1: what the first request of a connection must say. */
+static int write_identity(struct login *login)
+{
+	const struct login_config *config = &login->config;
+	int r;
+
+	r = text_write(&login->out, "InitiatorName", config->initiator_name);
+	if (r >= 0 && config->initiator_alias)
+		r = text_write(&login->out, "InitiatorAlias", config->initiator_alias);
+	if (r >= 0)
+		r = text_write(&login->out, "SessionType", config->target_name ? "Normal" : "Discovery");
+	if (r >= 0 && config->target_name)
+		r = text_write(&login->out, "TargetName", config->target_name);
+	return r;
+}
+
+static int start_operational(struct login *login)
+{
+	login->phase = LOGIN_PHASE_OPERATIONAL;
+	return negotiation_offer(&login->negotiation, login->config.tsih == 0, &login->out);
+}
+
+/* Judging a Login Response */
+
+/* RFC 7143, 11.13 and 6.3: fields that must be right in every response. */
+static const char *response_fault(const struct login *login, const struct pdu *pdu)
+{
+	const struct login_config *config = &login->config;
+	bool final = pdu->login_response.transit &&
+		     pdu->login_response.nsg == PDU_STAGE_FULL_FEATURE;
+
+	if (pdu->login_response.version_active != ISCSI_VERSION)
+		return "the active version is not one that was offered";
+	if (memcmp(pdu->login_response.isid, config->isid, sizeof(config->isid)) != 0)
+		return "the ISID is not the one of the request";
+	if (config->tsih != 0 && pdu->login_response.tsih != config->tsih)
+		return "the TSIH is not the one of the request";
+	if (config->tsih == 0 && !final && pdu->login_response.tsih != 0)
+		return "the TSIH is set before the last response";
+	if (final && pdu->login_response.tsih == 0)
+		return "the TSIH of a new session is zero";
+	if (pdu->login_response.csg != login_csg(login))
+		return "the current stage is not the one of the request";
+	if (pdu->login_response.transit && pdu->login_response.more)
+		return "the T bit and the C bit are both set";
+	return NULL;
+}
+
+/* RFC 7143, 6.3 and 11.13.2: a target may refuse a transition, and may not make one by itself. */
+static const char *transit_fault(const struct login *login, const struct pdu *pdu)
+{
+	if (pdu->login_response.transit && !login->sent_transit)
+		return "the target makes a stage transition that was not asked for";
+	if (pdu->login_response.transit && pdu->login_response.nsg != login_nsg(login))
+		return "the next stage is not the one of the request";
+	if (login->sent_more && (pdu->login_response.more || pdu->data_length > 0))
+		return "the target answers before it has the whole request";
+	return NULL;
+}
+
+/* RFC 7143, 11.13.4: each response carries the next StatSN. */
+static int check_stat_sn(struct login *login, uint32_t stat_sn)
+{
+	uint32_t expected = login->stat_sn + 1;
+	struct event *event;
+
+	if (!login->stat_sn_known || stat_sn == expected) {
+		login->stat_sn = stat_sn;
+		login->stat_sn_known = true;
+		return 0;
+	}
+	event = login_event(EVENT_STATSN_INVALID, EVENT_OUTCOME_FAILED);
+	event_set_number(event, FIELD_DUMP_EXPECTED_STATSN, expected);
+	event_set_number(event, FIELD_DUMP_RECEIVED_STATSN, stat_sn);
+	return login_fail(login, -EPROTO, false, EVENT_STATSN_INVALID, event);
+}
+
+/*
+ * RFC 7143, 4.2.2.1: a window of one command and a closed one are legal, and reported once; a MaxCmdSN below
+ * that is not.
+ */
+static int check_window(struct login *login, const struct pdu_numbers *numbers)
+{
+	bool legal = numbers->max_cmd_sn == numbers->exp_cmd_sn ||
+		     numbers->max_cmd_sn == numbers->exp_cmd_sn - 1;
+	struct event *event;
+
+	login->result.exp_cmd_sn = numbers->exp_cmd_sn;
+	login->result.max_cmd_sn = numbers->max_cmd_sn;
+	if (serial_greater(numbers->max_cmd_sn, numbers->exp_cmd_sn) ||
+	    (legal && login->window_reported))
+		return 0;
+	event = login_event(EVENT_CMDSN_WINDOW_INVALID,
+			    legal ? EVENT_OUTCOME_CONTINUED : EVENT_OUTCOME_FAILED);
+	event_set_number(event, FIELD_DUMP_EXP_CMDSN, numbers->exp_cmd_sn);
+	event_set_number(event, FIELD_DUMP_MAX_CMDSN, numbers->max_cmd_sn);
+	if (!legal)
+		return login_fail(login, -EPROTO, false, EVENT_CMDSN_WINDOW_INVALID, event);
+	login->window_reported = true;
+	login_raise(login, event);
+	return 0;
+}
+
+/* A Reject PDU in place of a response; its data segment is the header it is about. RFC 7143, 11.17 */
+static int receive_reject(struct login *login, const struct pdu *pdu)
+{
+	const char *text = pdu_reject_reason_to_string(pdu->reject.reason);
+	struct event *event = login_event(EVENT_PDU_REJECTED, EVENT_OUTCOME_FAILED);
+
+	if (login->received_length >= PDU_HEADER_LENGTH)
+		event_set_pdu(event, login->received_data, NULL, 0);
+	event_set_status(event, pdu->reject.reason, text ? text : "unknown reason");
+	return login_fail(login, -EPROTO, false, EVENT_PDU_REJECTED, event);
+}
+
+/* Text of a response */
+
+static bool offers_none(const struct iscsi_digest_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->digest[i] == ISCSI_DIGEST_NONE)
+			return true;
+	return list->n == 0;
+}
+
+/* The events that the table has for the answers to four keys; 0: none for this one. */
+static int key_event(const struct login *login, const struct negotiation_fault *fault,
+		     const struct text_pair *pair)
+{
+	const struct iscsi_offer *offer = &login->config.offer;
+
+	switch ((int)fault->key) {
+	case ISCSI_KEY_HEADER_DIGEST:
+		if (login->config.header_digest_required || !offers_none(&offer->header_digest))
+			return EVENT_HEADER_DIGEST_REQUIRED;
+		break;
+	case ISCSI_KEY_DATA_DIGEST:
+		if (login->config.data_digest_required || !offers_none(&offer->data_digest))
+			return EVENT_DATA_DIGEST_REQUIRED;
+		break;
+	case ISCSI_KEY_DATA_PDU_IN_ORDER:
+		if (text_value_is(pair, "No"))
+			return EVENT_DATA_PDU_IN_ORDER_REFUSED;
+		break;
+	case ISCSI_KEY_DATA_SEQUENCE_IN_ORDER:
+		if (text_value_is(pair, "No"))
+			return EVENT_DATA_SEQUENCE_IN_ORDER_REFUSED;
+		break;
+	}
+	return 0;
+}
+
+static int negotiation_failed(struct login *login, const struct negotiation_fault *fault,
+			      const struct text_pair *pair)
+{
+	int number = key_event(login, fault, pair);
+	char reason[ISCSI_KEY_NAME_MAX + 160];
+
+	if (number > 0)
+		return login_fail_plain(login, -EPROTO, false, (enum event_number)number);
+	(void)snprintf(reason, sizeof(reason), "%.*s: %s (%s)", (int)pair->key_length, pair->key,
+		       fault->reason, fault->rfc);
+	return login_fault(login, reason);
+}
+
+static int receive_pair(struct login *login, const struct text_pair *pair,
+			struct negotiation *scratch, struct buffer *answers,
+			struct security_keys *keys)
+{
+	unsigned stage = login_in_security(login) ? KEY_IN_SECURITY : KEY_IN_OPERATIONAL;
+	struct negotiation_fault fault;
+	enum iscsi_key key;
+	int r;
+
+	if (key_from_name(pair->key, pair->key_length, &key) >= 0) {
+		if (key <= ISCSI_KEY_CHAP_R)
+			return security_key(login, key, pair, keys);
+		if (key <= ISCSI_KEY_TARGET_AUTH)
+			return login_fault(login, "a key of a method that was not offered");
+	}
+	r = negotiation_receive(scratch, stage, pair, answers, &fault);
+	return r == -EPROTO ? negotiation_failed(login, &fault, pair) : r;
+}
+
+/* A whole answer is checked into a scratch copy, which takes effect when all of it was good. RFC 7143, 6.2 */
+static int receive_text(struct login *login, struct security_keys *keys)
+{
+	_cleanup_(buffer_done) struct buffer answers = { .limit = LOGIN_TEXT_MAX };
+	struct negotiation scratch = login->negotiation;
+	struct text_iterator iterator;
+	struct text_pair pair;
+	const char *fault;
+	unsigned n = 0;
+	int r;
+
+	scratch.owes_answer = false;
+	text_iterator_init(&iterator, login->in.text.data, login->in.text.length);
+	while ((r = text_iterator_next(&iterator, &pair, &fault)) > 0) {
+		if (++n > LOGIN_KEYS_MAX)
+			return login_fault(login, "too many keys");
+		r = receive_pair(login, &pair, &scratch, &answers, keys);
+		if (r < 0)
+			return r;
+	}
+	if (r < 0)
+		return login_fault(login, fault);
+	login->negotiation = scratch;
+	buffer_clear(&login->out);
+	return buffer_append(&login->out, answers.data, answers.length);
+}
+
+/* The end */
+
+/* RFC 7143, 13.13 and 13.14. Sending less unsolicited data than agreed harms nobody. */
+static int check_burst(struct login *login)
+{
+	struct iscsi_parameters *parameters = &login->result.parameters;
+	bool excess = parameters->first_burst_length > parameters->max_burst_length;
+	bool unsolicited = parameters->immediate_data || !parameters->initial_r2t;
+	bool fatal = excess && login->config.burst_length_strict;
+	struct event *event;
+
+	if (!login->config.target_name || !unsolicited ||
+	    parameters->max_burst_length > parameters->first_burst_length)
+		return 0;
+	event = login_event(EVENT_BURST_LENGTH_INVALID,
+			    fatal ? EVENT_OUTCOME_FAILED : EVENT_OUTCOME_CONTINUED);
+	event_set_number(event, FIELD_DUMP_FIRST_BURST_LENGTH, parameters->first_burst_length);
+	event_set_number(event, FIELD_DUMP_MAX_BURST_LENGTH, parameters->max_burst_length);
+	if (fatal)
+		return login_fail(login, -EPROTO, false, EVENT_BURST_LENGTH_INVALID, event);
+	if (excess)
+		parameters->first_burst_length = parameters->max_burst_length;
+	login_raise(login, event);
+	return 0;
+}
+
+static int check_outcome(struct login *login)
+{
+	const struct login_config *config = &login->config;
+	const struct negotiation *negotiation = &login->negotiation;
+
+	if (negotiation->owes_answer)
+		return login_fault(login, "the last response offers keys that cannot be answered");
+	/* RFC 7143, 13.9: the session would be with another portal group than the one discovered. */
+	if (config->portal_group_tag >= 0 && negotiation->portal_group_tag >= 0 &&
+	    config->portal_group_tag != negotiation->portal_group_tag)
+		return login_fault(login, "the portal group tag is not the one discovered");
+	if (!negotiation->parameters.header_digest &&
+	    (config->header_digest_required || !offers_none(&config->offer.header_digest)))
+		return login_fail_plain(login, -EPROTO, false, EVENT_HEADER_DIGEST_REQUIRED);
+	if (!negotiation->parameters.data_digest &&
+	    (config->data_digest_required || !offers_none(&config->offer.data_digest)))
+		return login_fail_plain(login, -EPROTO, false, EVENT_DATA_DIGEST_REQUIRED);
+	return 0;
+}
+
+static int login_finish(struct login *login, const struct pdu *pdu)
+{
+	struct login_step final = { .type = LOGIN_STEP_DONE, .result = &login->result };
+	int r;
+
+	negotiation_finish(&login->negotiation);
+	r = check_outcome(login);
+	if (r < 0)
+		return r;
+	login->result.parameters = login->negotiation.parameters;
+	r = check_burst(login);
+	if (r < 0)
+		return r;
+	login->result.tsih = pdu->login_response.tsih;
+	login->result.stat_sn = login->stat_sn;
+	login->result.portal_group_tag = login->negotiation.portal_group_tag;
+	memcpy(login->result.target_alias, login->negotiation.target_alias,
+	       sizeof(login->result.target_alias));
+	login_end(login, &final);
+	return 0;
+}
+
+/* Acts on a complete and good answer. */
+static int receive_answer(struct login *login, const struct pdu *pdu)
+{
+	bool transit = pdu->login_response.transit;
+	struct security_keys keys = { 0 };
+	int r;
+
+	r = receive_text(login, &keys);
+	if (r < 0)
+		return r;
+	if (login->phase == LOGIN_PHASE_OPERATIONAL && transit)
+		return login_finish(login, pdu);
+	if (login_in_security(login)) {
+		r = security_receive(login, &keys);
+		if (r < 0)
+			return r;
+		if (transit)
+			r = start_operational(login);
+		if (r < 0)
+			return r;
+	}
+	/* Until its identity is proved there is nothing to go on to. */
+	send_request(login, login->phase >= LOGIN_PHASE_CHAP_RESPONSE);
+	return 0;
+}
+
+static int receive_response(struct login *login, const struct pdu *pdu)
+{
+	const char *fault;
+	int r;
+
+	if (pdu->itt != login->config.itt)
+		return login_fault(login, "the initiator task tag is not the one of the request");
+	if (pdu->login_response.status_class != PDU_LOGIN_SUCCESS)
+		return login_refused(login, pdu);
+	fault = response_fault(login, pdu);
+	if (!fault)
+		fault = transit_fault(login, pdu);
+	if (fault)
+		return login_fault(login, fault);
+	r = check_stat_sn(login, pdu->login_response.numbers.stat_sn);
+	if (r >= 0)
+		r = check_window(login, &pdu->login_response.numbers);
+	if (r < 0)
+		return r;
+	if (login->exchanges >= LOGIN_EXCHANGES_MAX)
+		return login_fault(login, "too many exchanges");
+	if (login->sent_more) {
+		send_chunk(login);
+		return 0;
+	}
+	r = text_collect(&login->in, login->received_data, login->received_length,
+			 pdu->login_response.more);
+	if (r == -E2BIG)
+		return login_fault(login, "too much text");
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return receive_answer(login, pdu);
+	send_empty(login);
+	return 0;
+}
+
+static int receive_pdu(struct login *login)
+{
+	struct pdu pdu;
+
+	if (pdu_decode(login->received_header, &pdu) < 0)
+		return login_fault(login, "the opcode is unknown");
+	if (pdu.data_length != login->received_length)
+		return login_fault(login, "the data segment does not have the length the header gives");
+	if (pdu.opcode == PDU_OPCODE_REJECT)
+		return receive_reject(login, &pdu);
+	if (pdu.opcode != PDU_OPCODE_LOGIN_RESPONSE)
+		return login_fault(login, "it is no Login Response");
+	/* RFC 7143, 13.12: the default holds until the Full Feature Phase. */
+	if (pdu.data_length > LOGIN_DATA_SEGMENT_MAX)
+		return login_fail_plain(login, -EPROTO, false, EVENT_DATA_SEGMENT_TOO_LONG);
+	if (!login->awaiting)
+		return login_fault(login, "no request was sent that it could answer");
+	login->awaiting = false;
+	return receive_response(login, &pdu);
+}
+
+/* The machine */
+
+static bool config_valid(const struct login_config *config)
+{
+	if (!config->initiator_name)
+		return false;
+	return config->authentication == LOGIN_AUTHENTICATION_NONE ||
+	       (config->user_name && config->secret && config->n_chap_algorithms > 0 &&
+		config->n_chap_algorithms <= _CHAP_ALGORITHM_MAX);
+}
+
+/* RFC 7143, 9.2.1: secrets of less than 96 bits need IPsec, which nobody can vouch for here. */
+static int check_secrets(struct login *login)
+{
+	const struct login_config *config = &login->config;
+	struct event *event;
+
+	if (secret_length(config->secret) < CHAP_SECRET_MINIMUM) {
+		event = login_event(EVENT_INITIATOR_SECRET_TOO_SHORT, EVENT_OUTCOME_FAILED);
+		event_set_number(event, FIELD_DUMP_SECRET_LENGTH, secret_length(config->secret));
+		return login_fail(login, -EINVAL, false, EVENT_INITIATOR_SECRET_TOO_SHORT, event);
+	}
+	if (config->target_secret && secret_length(config->target_secret) < CHAP_SECRET_MINIMUM)
+		return login_fail_plain(login, -EINVAL, false, EVENT_TARGET_SECRET_TOO_SHORT);
+	if (!security_algorithms(&login->config))
+		return login_fail_plain(login, -EOPNOTSUPP, false, EVENT_CHAP_UNAVAILABLE);
+	return 0;
+}
+
+/* Without authentication the security stage is left out, RFC 7143 6.3; one exchange is then enough. */
+static int login_start(struct login *login)
+{
+	bool authenticate = login->config.authentication == LOGIN_AUTHENTICATION_CHAP;
+	int r;
+
+	if (authenticate && check_secrets(login) < 0)
+		return 0;
+	r = write_identity(login);
+	if (r < 0)
+		return r;
+	r = authenticate ? security_start(login) : start_operational(login);
+	if (r >= 0)
+		send_request(login, !authenticate);
+	return r;
+}
+
+int login_new(const struct login_config *config, struct login **ret)
+{
+	_cleanup_(login_freep) struct login *login = NULL;
+	int r;
+
+	if (!config_valid(config))
+		return -EINVAL;
+	login = calloc(1, sizeof(*login));
+	if (!login)
+		return -ENOMEM;
+	login->config = *config;
+	login->out.limit = LOGIN_TEXT_MAX;
+	login->in.text.limit = LOGIN_TEXT_MAX;
+	login->result.portal_group_tag = -1;
+	negotiation_init(&login->negotiation, NEGOTIATION_INITIATOR, !config->target_name,
+			 &config->offer);
+	r = login_start(login);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(login);
+	return 0;
+}
+
+struct login *login_free(struct login *login)
+{
+	if (!login)
+		return NULL;
+	for (size_t i = 0; i < login->n_events; i++)
+		event_free(login->events[i]);
+	buffer_done(&login->out);
+	buffer_done(&login->in.text);
+	memory_erase(login->chap_response, sizeof(login->chap_response));
+	free(login);
+	return NULL;
+}
+
+void login_next(struct login *login, struct login_step *ret)
+{
+	*ret = (struct login_step){ .type = LOGIN_STEP_WAIT };
+	if (login->n_events > 0) {
+		ret->type = LOGIN_STEP_EVENT;
+		ret->event = login->events[0];
+		login->n_events--;
+		memmove(login->events, login->events + 1, login->n_events * sizeof(login->events[0]));
+	} else if (login->ended) {
+		*ret = login->final;
+	} else if (login->send_ready) {
+		ret->type = LOGIN_STEP_SEND;
+		ret->send.header = login->header;
+		ret->send.data = login->chunk_length > 0 ? login->out.data + login->chunk_at : NULL;
+		ret->send.data_length = login->chunk_length;
+		login->send_ready = false;
+		login->awaiting = true;
+	}
+}
+
+void login_receive(struct login *login, const uint8_t header[PDU_HEADER_LENGTH], const void *data,
+		   size_t length)
+{
+	int r;
+
+	if (login->ended)
+		return;
+	login->received_header = header;
+	login->received_data = data;
+	login->received_length = length;
+	r = receive_pdu(login);
+	/* What ended the login has said so already; everything else is a lack of memory. */
+	if (r < 0 && !login->ended)
+		(void)login_fail_plain(login, r, true, EVENT_REQUEST_RESOURCES);
+	login->received_header = NULL;
+	login->received_data = NULL;
+	login->received_length = 0;
+}
+
+void login_timed_out(struct login *login)
+{
+	struct event *event;
+
+	if (login->ended)
+		return;
+	event = login_event(EVENT_REQUEST_TIMEOUT, EVENT_OUTCOME_FAILED);
+	event_set_number(event, FIELD_DUMP_FUNCTION, PDU_OPCODE_LOGIN_REQUEST);
+	event_set_string(event, FIELD_DUMP_FUNCTION_NAME,
+			 pdu_opcode_to_string(PDU_OPCODE_LOGIN_REQUEST));
+	login_raise(login, event);
+	(void)login_fail_plain(login, -ETIMEDOUT, true,
+			       login->config.tsih ? EVENT_ADD_CONNECTION_TIMEOUT :
+						    EVENT_LOGIN_TIMEOUT);
+}
+
+void login_disconnected(struct login *login)
+{
+	if (!login->ended)
+		(void)login_fail_plain(login, -ECONNRESET, true, EVENT_DROPPED_BEFORE_FULL_FEATURE);
+}
+
+enum login_stage login_stage(const struct login *login)
+{
+	if (login->ended && login->final.type == LOGIN_STEP_DONE)
+		return LOGIN_STAGE_FULL_FEATURE;
+	return login_in_security(login) ? LOGIN_STAGE_SECURITY : LOGIN_STAGE_OPERATIONAL;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "negotiate.h"
+#include "parse.h"
+
+/* RFC 7143, 6.2: values that are no value of any key. */
+#define IRRELEVANT     "Irrelevant"
+#define NOT_UNDERSTOOD "NotUnderstood"
+#define REJECT	       "Reject"
+#define INQUIRY	       "?"
+
+void negotiation_init(struct negotiation *negotiation, enum negotiation_role role, bool discovery,
+		      const struct iscsi_offer *offer)
+{
+	*negotiation = (struct negotiation){
+		.role = role,
+		.discovery = discovery,
+		.offer = *offer,
+		.portal_group_tag = -1,
+	};
+	iscsi_parameters_init(&negotiation->parameters);
+	negotiation->parameters.max_recv_data_segment_length = offer->max_recv_data_segment_length;
+}
+
+static bool key_irrelevant(const struct negotiation *negotiation, const struct key_row *row)
+{
+	if ((row->unless & KEY_UNLESS_DISCOVERY) && negotiation->discovery)
+		return true;
+	if ((row->unless & KEY_UNLESS_NO_RDMA) && !negotiation->offer.rdma_extensions)
+		return true;
+	/* The offer decides alone: a Yes to InitialR2T and a No to ImmediateData always prevail. */
+	return (row->unless & KEY_UNLESS_NO_UNSOLICITED) && negotiation->offer.initial_r2t &&
+	       !negotiation->offer.immediate_data;
+}
+
+/* The list a digest is offered from, or NULL for a key that is no such list. */
+static const struct iscsi_digest_list *offered_list(const struct negotiation *negotiation,
+						    const struct key_row *row)
+{
+	if (row->type != KEY_LIST || row->offer == KEY_NOWHERE)
+		return NULL;
+	return (const void *)((const uint8_t *)&negotiation->offer + row->offer);
+}
+
+static int write_value(const struct key_row *row, uint32_t value, struct buffer *out)
+{
+	switch (row->type) {
+	case KEY_BOOLEAN:
+		return text_write(out, row->name, value ? "Yes" : "No");
+	case KEY_NUMBER:
+		return text_write_number(out, row->name, value);
+	case KEY_LIST:
+		return text_write(out, row->name, row->values[value]);
+	case KEY_RANGE:
+	case KEY_BINARY:
+	case KEY_TEXT:
+		break;
+	}
+	return -EINVAL;
+}
+
+static int write_list(const struct key_row *row, const struct iscsi_digest_list *list,
+		      struct buffer *out)
+{
+	char value[ISCSI_VALUE_MAX + 1] = "";
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (i > 0)
+			strcat(value, ",");
+		strcat(value, row->values[list->digest[i]]);
+	}
+	return text_write(out, row->name, value);
+}
+
+int negotiation_offer(struct negotiation *negotiation, bool leading, struct buffer *out)
+{
+	for (enum iscsi_key key = 0; key < _ISCSI_KEY_MAX; key++) {
+		const struct key_row *row = key_row(key);
+		const struct iscsi_digest_list *list = offered_list(negotiation, row);
+		int r;
+
+		if (row->offer == KEY_NOWHERE || negotiation->received[key] ||
+		    (!leading && (row->use & KEY_LEADING_ONLY)) || (list && list->n == 0) ||
+		    (row->iser && !negotiation->offer.rdma_extensions) ||
+		    key_irrelevant(negotiation, row))
+			continue;
+		r = list ? write_list(row, list, out) :
+			   write_value(row, key_offer_get(row, &negotiation->offer), out);
+		if (r < 0)
+			return r;
+		negotiation->offered[key] = true;
+	}
+	return 0;
+}
+
+static int value_index(const struct key_row *row, const char *text, size_t length)
+{
+	for (size_t i = 0; i < row->n_values; i++)
+		if (strlen(row->values[i]) == length && memcmp(row->values[i], text, length) == 0)
+			return (int)i;
+	return -EINVAL;
+}
+
+/* The value of a boolean, of a number in range, or of the single element of a list. */
+static int parse_value(const struct key_row *row, const struct text_pair *pair, uint32_t *ret)
+{
+	uint64_t number;
+	bool boolean;
+	int r;
+
+	switch (row->type) {
+	case KEY_BOOLEAN:
+		r = text_parse_boolean(pair->value, pair->value_length, &boolean);
+		if (r >= 0)
+			*ret = boolean;
+		return r;
+	case KEY_NUMBER:
+		r = text_parse_number(pair->value, pair->value_length, &number);
+		if (r < 0)
+			return r;
+		if ((number < row->range.minimum || number > row->range.maximum) &&
+		    !(number == 0 && row->zero_allowed))
+			return -ERANGE;
+		*ret = (uint32_t)number;
+		return 0;
+	case KEY_LIST:
+		r = value_index(row, pair->value, pair->value_length);
+		if (r >= 0)
+			*ret = (uint32_t)r;
+		return r;
+	case KEY_RANGE:
+	case KEY_BINARY:
+	case KEY_TEXT:
+		break;
+	}
+	return -EINVAL;
+}
+
+static uint32_t combine(const struct key_row *row, uint32_t a, uint32_t b)
+{
+	switch (row->function) {
+	case KEY_AND:
+		return a && b;
+	case KEY_OR:
+		return a || b;
+	case KEY_MINIMUM:
+		return a < b ? a : b;
+	case KEY_MAXIMUM:
+		return a > b ? a : b;
+	case KEY_FIRST_COMMON:
+	case KEY_DECLARATIVE:
+		break;
+	}
+	return b;
+}
+
+static bool list_has(const struct iscsi_digest_list *list, uint32_t value)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->digest[i] == value)
+			return true;
+	return false;
+}
+
+static bool is_no_value(const struct text_pair *pair)
+{
+	return text_value_is(pair, IRRELEVANT) || text_value_is(pair, NOT_UNDERSTOOD) ||
+	       text_value_is(pair, REJECT);
+}
+
+/* What holds for an offered key that the peer has no value for: the default, as far as the offer allows it. */
+static void settle_without_answer(struct negotiation *negotiation, const struct key_row *row)
+{
+	uint32_t value = row->def;
+
+	if (row->type != KEY_LIST)
+		value = combine(row, key_offer_get(row, &negotiation->offer), row->def);
+	key_result_set(row, &negotiation->parameters, value);
+}
+
+/* RFC 7143, 6.2.1 and 6.2.2: an answer is one of the values offered, or what the result function gives. */
+static const char *receive_answer(struct negotiation *negotiation, const struct key_row *row,
+				  const struct text_pair *pair)
+{
+	const struct iscsi_digest_list *list = offered_list(negotiation, row);
+	uint32_t value;
+
+	if (is_no_value(pair)) {
+		settle_without_answer(negotiation, row);
+		return NULL;
+	}
+	if (parse_value(row, pair, &value) < 0)
+		return "the answer is not a value of this key";
+	if (list && !list_has(list, value))
+		return "the answer was not among the values offered";
+	if (!list && combine(row, key_offer_get(row, &negotiation->offer), value) != value)
+		return "the answer is not admissible for what was offered";
+	key_result_set(row, &negotiation->parameters, value);
+	return NULL;
+}
+
+static const char *receive_declaration(struct negotiation *negotiation, enum iscsi_key key,
+				       const struct text_pair *pair)
+{
+	const struct key_row *row = key_row(key);
+	uint32_t value;
+
+	if (row->type == KEY_TEXT || row->type == KEY_BINARY) {
+		if (!text_is_clean(pair->value, pair->value_length))
+			return "the value is not clean UTF-8 text";
+		if (key == ISCSI_KEY_TARGET_ALIAS)
+			(void)text_escape(pair->value, pair->value_length,
+					  negotiation->target_alias,
+					  sizeof(negotiation->target_alias));
+		return NULL;
+	}
+	/* An answer such as NotUnderstood to a declaration of ours changes nothing. */
+	if (negotiation->offered[key] && is_no_value(pair))
+		return NULL;
+	if (parse_value(row, pair, &value) < 0)
+		return "the value declared is not a value of this key";
+	if (key == ISCSI_KEY_TARGET_PORTAL_GROUP_TAG)
+		negotiation->portal_group_tag = (int)value;
+	else
+		key_result_set(row, &negotiation->parameters, value);
+	return NULL;
+}
+
+/* RFC 7143, 6.2.1: the first in the peer's list that we support. */
+static int choose(const struct negotiation *negotiation, const struct key_row *row,
+		  const struct text_pair *pair, uint32_t *ret)
+{
+	const struct iscsi_digest_list *list = offered_list(negotiation, row);
+	struct text_pair rest = *pair;
+	const char *element;
+	size_t length;
+
+	while (text_list_next(&rest, &element, &length)) {
+		int index = value_index(row, element, length);
+
+		if (index >= 0 && (!list || list_has(list, (uint32_t)index))) {
+			*ret = (uint32_t)index;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* RFC 7143, 6.2: the peer offered, we answer with the result. */
+static int receive_offer(struct negotiation *negotiation, const struct key_row *row,
+			 const struct text_pair *pair, struct buffer *answers)
+{
+	uint32_t value;
+	int r;
+
+	negotiation->owes_answer = true;
+	if (key_irrelevant(negotiation, row))
+		return text_write(answers, row->name, IRRELEVANT);
+	r = row->obsolete	   ? -EINVAL :
+	    row->type == KEY_LIST ? choose(negotiation, row, pair, &value) :
+				    parse_value(row, pair, &value);
+	if (r < 0)
+		return text_write(answers, row->name, REJECT);
+	if (row->type != KEY_LIST)
+		value = combine(row, key_offer_get(row, &negotiation->offer), value);
+	r = write_value(row, value, answers);
+	if (r < 0)
+		return r;
+	key_result_set(row, &negotiation->parameters, value);
+	return 0;
+}
+
+/* RFC 7143, 6.2: "?" asks for the value in effect. */
+static int answer_inquiry(struct negotiation *negotiation, const struct key_row *row,
+			  struct buffer *answers)
+{
+	negotiation->owes_answer = true;
+	if (row->result == KEY_NOWHERE)
+		return text_write(answers, row->name, NOT_UNDERSTOOD);
+	/* What stands under a declared key is the peer's own word. */
+	if (row->function == KEY_DECLARATIVE)
+		return write_value(row, key_offer_get(row, &negotiation->offer), answers);
+	return write_value(row, key_result_get(row, &negotiation->parameters), answers);
+}
+
+/* RFC 7143, 6.2: a key we do not know is answered, unless it is such an answer itself. */
+static int receive_unknown(const struct text_pair *pair, struct buffer *answers,
+			   struct negotiation_fault *ret_fault)
+{
+	char name[ISCSI_KEY_NAME_MAX + 1];
+
+	if (is_no_value(pair)) {
+		*ret_fault = (struct negotiation_fault){ "an answer to a key that was not offered",
+							 "RFC 7143, 6.2", _ISCSI_KEY_MAX };
+		return -EPROTO;
+	}
+	memcpy(name, pair->key, pair->key_length);
+	name[pair->key_length] = '\0';
+	return text_write(answers, name, NOT_UNDERSTOOD);
+}
+
+/* RFC 7143, 6.2 and 6.3, and the use and senders that chapter 13 gives for each key. */
+static const char *key_fault(const struct negotiation *negotiation, enum iscsi_key key, unsigned stage,
+			     const struct text_pair *pair)
+{
+	unsigned peer = negotiation->role == NEGOTIATION_INITIATOR ? KEY_FROM_TARGET :
+								     KEY_FROM_INITIATOR;
+	const struct key_row *row = key_row(key);
+
+	if (pair->value_length > (row->value_max ? row->value_max : ISCSI_VALUE_MAX))
+		return "the value is longer than allowed";
+	if (!(row->use & stage))
+		return "the key has no place in this stage";
+	if (!negotiation->offered[key] && !(row->sender & peer))
+		return "the key is not the peer's to send";
+	if (negotiation->received[key] && !row->repeats)
+		return "the key was sent before";
+	if (!negotiation->offered[key] && is_no_value(pair))
+		return "an answer to a key that was not offered";
+	return NULL;
+}
+
+int negotiation_receive(struct negotiation *negotiation, unsigned stage, const struct text_pair *pair,
+			struct buffer *answers, struct negotiation_fault *ret_fault)
+{
+	const struct key_row *row;
+	const char *reason;
+	enum iscsi_key key;
+
+	if (key_from_name(pair->key, pair->key_length, &key) < 0)
+		return receive_unknown(pair, answers, ret_fault);
+	row = key_row(key);
+	if (text_value_is(pair, INQUIRY))
+		return answer_inquiry(negotiation, row, answers);
+	reason = key_fault(negotiation, key, stage, pair);
+	if (!reason) {
+		negotiation->received[key] = true;
+		if (row->function == KEY_DECLARATIVE)
+			reason = receive_declaration(negotiation, key, pair);
+		else if (!negotiation->offered[key])
+			return receive_offer(negotiation, row, pair, answers);
+		else
+			reason = receive_answer(negotiation, row, pair);
+	}
+	if (!reason)
+		return 0;
+	*ret_fault = (struct negotiation_fault){ reason, row->rfc, key };
+	return -EPROTO;
+}
+
+void negotiation_finish(struct negotiation *negotiation)
+{
+	for (enum iscsi_key key = 0; key < _ISCSI_KEY_MAX; key++)
+		if (negotiation->offered[key] && !negotiation->received[key] &&
+		    key_row(key)->function != KEY_DECLARATIVE)
+			settle_without_answer(negotiation, key_row(key));
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Text negotiation by the rows of the key table, RFC 7143 6.2: one function offers, one checks and applies
+ * what the peer sent and answers what it asked. For both roles. The order of keys, stages and authentication
+ * belong to login.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buffer.h"
+#include "keys.h"
+#include "text.h"
+
+enum negotiation_role {
+	NEGOTIATION_INITIATOR,
+	NEGOTIATION_TARGET,
+};
+
+/* Plain data: a copy is a scratch copy. */
+struct negotiation {
+	enum negotiation_role role;
+	bool discovery; /* SessionType=Discovery */
+	struct iscsi_offer offer;
+	struct iscsi_parameters parameters; /* as far as it is agreed */
+	bool offered[_ISCSI_KEY_MAX];
+	bool received[_ISCSI_KEY_MAX];
+	bool owes_answer; /* the peer offered something that has a result */
+
+	/* Declared by a target. */
+	int portal_group_tag; /* -1: not told */
+	char target_alias[ISCSI_VALUE_MAX + 1]; /* escaped */
+};
+
+/* What was wrong with a peer's text. */
+struct negotiation_fault {
+	const char *reason; /* a constant sentence */
+	const char *rfc;    /* "RFC 7143, 13.10" */
+	enum iscsi_key key; /* _ISCSI_KEY_MAX: none of ours */
+};
+
+void negotiation_init(struct negotiation *negotiation, enum negotiation_role role, bool discovery,
+		      const struct iscsi_offer *offer);
+
+/*
+ * Writes all keys of the offer that matter for this session, and notes that they were offered. @leading: the
+ * first connection of the session. Errors: -E2BIG, -ENOMEM.
+ */
+int negotiation_offer(struct negotiation *negotiation, bool leading, struct buffer *out);
+
+/*
+ * One pair from the peer in this stage (enum key_use, one bit); answers are added to @answers. The caller works
+ * on a scratch copy, and drops it with the answers on failure. Errors: -EPROTO with *@ret_fault, -E2BIG,
+ * -ENOMEM.
+ */
+int negotiation_receive(struct negotiation *negotiation, unsigned stage, const struct text_pair *pair,
+			struct buffer *answers, struct negotiation_fault *ret_fault);
+
+/* No answer will come any more: settles the keys that were offered and not answered. */
+void negotiation_finish(struct negotiation *negotiation);

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "buffer.h"
+#include "keys.h"
+#include "sendtargets.h"
+#include "text.h"
+
+#define EVENTS_MAX 4
+
+enum phase {
+	PHASE_TEXT,   /* a Text Request is under way, or its answer is being handed out */
+	PHASE_LOGOUT, /* a Logout Request is under way */
+	PHASE_ENDED,
+};
+
+struct sendtargets {
+	struct sendtargets_config config;
+	enum phase phase;
+
+	uint8_t header[PDU_HEADER_LENGTH];
+	struct buffer request; /* data segment */
+	bool send_ready;
+	uint8_t pong[PDU_HEADER_LENGTH]; /* answer to a ping of the target */
+	bool pong_ready;
+
+	uint32_t exp_stat_sn;
+	unsigned exchanges, empty;
+	uint64_t lun; /* of the last response, for the next request */
+	uint32_t ttt;
+
+	/* Text received and not yet handed out. */
+	struct buffer text;
+	size_t parsed;
+	bool draining, last;
+
+	struct sendtargets_target target;
+	bool has_target;   /* .target has a name */
+	bool handed_out;   /* .target went out, and what comes is the next one or its rest */
+	bool had_portals;  /* some portal of .target went out already */
+	bool bad_portals;  /* some portal of .target was malformed */
+	size_t n_targets, n_skipped;
+
+	struct event *events[EVENTS_MAX];
+	size_t n_events;
+	struct sendtargets_step final;
+};
+
+static struct event *new_event(enum event_number number, enum event_outcome outcome)
+{
+	struct event *event = event_new(number);
+
+	event_set_outcome(event, outcome);
+	return event;
+}
+
+static void raise_event(struct sendtargets *sendtargets, struct event *event)
+{
+	if (event && sendtargets->n_events < EVENTS_MAX)
+		sendtargets->events[sendtargets->n_events++] = event;
+	else
+		event_free(event);
+}
+
+static void end_done(struct sendtargets *sendtargets)
+{
+	sendtargets->phase = PHASE_ENDED;
+	sendtargets->final = (struct sendtargets_step){ .type = SENDTARGETS_STEP_DONE };
+	sendtargets->final.done.targets = sendtargets->n_targets;
+	sendtargets->final.done.skipped = sendtargets->n_skipped;
+}
+
+static void end_failed(struct sendtargets *sendtargets, int error, enum event_number number,
+		       struct event *event)
+{
+	raise_event(sendtargets, event);
+	sendtargets->phase = PHASE_ENDED;
+	sendtargets->draining = false;
+	sendtargets->final = (struct sendtargets_step){ .type = SENDTARGETS_STEP_FAILED };
+	sendtargets->final.failed.error = error;
+	sendtargets->final.failed.event = number;
+}
+
+static void end_no_memory(struct sendtargets *sendtargets)
+{
+	end_failed(sendtargets, -ENOMEM, EVENT_REQUEST_RESOURCES,
+		   new_event(EVENT_REQUEST_RESOURCES, EVENT_OUTCOME_FAILED));
+}
+
+/* Events 23, 24 and 27, which dump the header. */
+static void fault(struct sendtargets *sendtargets, enum event_number number, const uint8_t *header,
+		  const char *reason)
+{
+	struct event *event = new_event(number, EVENT_OUTCOME_FAILED);
+
+	event_set_pdu(event, header, NULL, 0);
+	event_set_string(event, FIELD_REASON, reason);
+	end_failed(sendtargets, -EPROTO, number, event);
+}
+
+/* RFC 7143, 11.10: a continuation repeats the Target Transfer Tag and is otherwise empty. */
+static void send_text(struct sendtargets *sendtargets)
+{
+	struct pdu pdu = {
+		.opcode = PDU_OPCODE_TEXT_REQUEST,
+		.immediate = true,
+		.itt = sendtargets->config.itt,
+		.data_length = (uint32_t)sendtargets->request.length,
+		.text_request = {
+			.final = true,
+			.lun = sendtargets->lun,
+			.ttt = sendtargets->ttt,
+			.cmd_sn = sendtargets->config.cmd_sn,
+			.exp_stat_sn = sendtargets->exp_stat_sn,
+		},
+	};
+
+	pdu_encode(&pdu, sendtargets->header);
+	sendtargets->send_ready = true;
+	sendtargets->exchanges++;
+}
+
+/* RFC 7143, 11.14 */
+static void send_logout(struct sendtargets *sendtargets)
+{
+	struct pdu pdu = {
+		.opcode = PDU_OPCODE_LOGOUT_REQUEST,
+		.immediate = true,
+		.itt = sendtargets->config.itt + 1,
+		.logout_request = {
+			.reason = PDU_LOGOUT_CLOSE_SESSION,
+			.cid = sendtargets->config.cid,
+			.cmd_sn = sendtargets->config.cmd_sn,
+			.exp_stat_sn = sendtargets->exp_stat_sn,
+		},
+	};
+
+	if (pdu.itt == PDU_TAG_RESERVED)
+		pdu.itt = 0;
+	buffer_clear(&sendtargets->request);
+	pdu_encode(&pdu, sendtargets->header);
+	sendtargets->send_ready = true;
+	sendtargets->phase = PHASE_LOGOUT;
+}
+
+/* RFC 7143, 11.18 and 11.19: a NOP-In with a Target Transfer Tag wants an answer. */
+static void receive_nop(struct sendtargets *sendtargets, const struct pdu *nop)
+{
+	struct pdu pdu = {
+		.opcode = PDU_OPCODE_NOP_OUT,
+		.immediate = true,
+		.itt = PDU_TAG_RESERVED,
+		.nop_out = {
+			.lun = nop->nop_in.lun,
+			.ttt = nop->nop_in.ttt,
+			.cmd_sn = sendtargets->config.cmd_sn,
+			.exp_stat_sn = sendtargets->exp_stat_sn,
+		},
+	};
+
+	if (nop->nop_in.ttt == PDU_TAG_RESERVED)
+		return;
+	pdu_encode(&pdu, sendtargets->pong);
+	sendtargets->pong_ready = true;
+}
+
+/* Handing out targets, RFC 7143 Appendix C */
+
+static void skip_entry(struct sendtargets *sendtargets, const char *text, size_t length,
+		       const char *reason)
+{
+	struct event *event;
+
+	if (sendtargets->n_skipped++ >= SENDTARGETS_FAULTS_MAX)
+		return;
+	event = new_event(EVENT_DISCOVERY_ENTRY_INVALID, EVENT_OUTCOME_CONTINUED);
+	event_set_text(event, FIELD_DUMP_KEY_VALUE, text, length);
+	event_set_string(event, FIELD_REASON, reason);
+	raise_event(sendtargets, event);
+}
+
+static bool pair_is(const struct text_pair *pair, enum iscsi_key key)
+{
+	const char *name = key_row(key)->name;
+
+	return pair->key_length == strlen(name) && memcmp(pair->key, name, pair->key_length) == 0;
+}
+
+/* A target is worth handing out unless it has gone out already, or all its portals were malformed. */
+static bool target_pending(const struct sendtargets *sendtargets)
+{
+	const struct sendtargets_target *target = &sendtargets->target;
+
+	if (!sendtargets->has_target || sendtargets->handed_out)
+		return false;
+	return target->n_portals > 0 || (!sendtargets->had_portals && !sendtargets->bad_portals);
+}
+
+static void begin_target(struct sendtargets *sendtargets, const struct text_pair *pair)
+{
+	struct sendtargets_target *target = &sendtargets->target;
+	const char *reason = "a name has at most 223 bytes";
+
+	sendtargets->has_target = false;
+	if (pair->value_length < sizeof(target->name)) {
+		memcpy(target->name, pair->value, pair->value_length);
+		target->name[pair->value_length] = '\0';
+		sendtargets->has_target = iscsi_name_check(target->name, &reason) >= 0;
+	}
+	target->alias[0] = '\0';
+	target->n_portals = 0;
+	sendtargets->handed_out = sendtargets->had_portals = sendtargets->bad_portals = false;
+	if (sendtargets->has_target)
+		sendtargets->n_targets++;
+	else
+		skip_entry(sendtargets, pair->key, pair->key_length + 1 + pair->value_length, reason);
+}
+
+/* RFC 7143, 13.8: domainname[:port][,portal-group-tag] */
+static void add_portal(struct sendtargets *sendtargets, const struct text_pair *pair)
+{
+	struct sendtargets_target *target = &sendtargets->target;
+	struct sendtargets_portal *portal = &target->portals[target->n_portals];
+	char text[PORTAL_TEXT_MAX + 8];
+
+	if (pair->value_length < sizeof(text)) {
+		memcpy(text, pair->value, pair->value_length);
+		text[pair->value_length] = '\0';
+		if (portal_parse(text, ISCSI_PORT, portal->address, sizeof(portal->address),
+				 &portal->port, &portal->portal_group_tag) >= 0) {
+			target->n_portals++;
+			return;
+		}
+	}
+	sendtargets->bad_portals = true;
+	skip_entry(sendtargets, pair->key, pair->key_length + 1 + pair->value_length,
+		   "the address is not of the form address:port,tag");
+}
+
+/* False: the target so far must be handed out before this pair can be taken. */
+static bool take_pair(struct sendtargets *sendtargets, const struct text_pair *pair)
+{
+	struct sendtargets_target *target = &sendtargets->target;
+
+	if (pair_is(pair, ISCSI_KEY_TARGET_NAME)) {
+		if (target_pending(sendtargets))
+			return false;
+		begin_target(sendtargets, pair);
+	} else if (!sendtargets->has_target) {
+		/* What belongs to a name that was skipped goes with it. */
+		return true;
+	} else if (pair_is(pair, ISCSI_KEY_TARGET_ADDRESS)) {
+		if (sendtargets->handed_out) {
+			target->n_portals = 0;
+			sendtargets->handed_out = false;
+			sendtargets->had_portals = true;
+		} else if (target->n_portals == SENDTARGETS_PORTALS_MAX) {
+			return false;
+		}
+		add_portal(sendtargets, pair);
+	} else if (pair_is(pair, ISCSI_KEY_TARGET_ALIAS)) {
+		(void)text_escape(pair->value, pair->value_length, target->alias,
+				  sizeof(target->alias));
+	}
+	return true;
+}
+
+/* True: .target is to be handed out now. */
+static bool parse_text(struct sendtargets *sendtargets)
+{
+	const char *reason = NULL;
+	struct text_iterator iterator;
+	struct text_pair pair;
+
+	while (sendtargets->parsed < sendtargets->text.length && sendtargets->n_events == 0) {
+		const char *at = (const char *)sendtargets->text.data + sendtargets->parsed;
+		const char *end = memchr(at, '\0', sendtargets->text.length - sendtargets->parsed);
+		size_t length;
+		int r;
+
+		if (!end)
+			break;
+		length = (size_t)(end - at) + 1;
+		text_iterator_init(&iterator, at, length);
+		r = text_iterator_next(&iterator, &pair, &reason);
+		if (r < 0)
+			skip_entry(sendtargets, at, length - 1, reason);
+		else if (r > 0 && !take_pair(sendtargets, &pair))
+			return true;
+		sendtargets->parsed += length;
+	}
+	return false;
+}
+
+/* All complete pairs of the response are parsed: what comes next? True: the last target. */
+static bool drained(struct sendtargets *sendtargets)
+{
+	buffer_consume(&sendtargets->text, sendtargets->parsed);
+	sendtargets->parsed = 0;
+	if (!sendtargets->last) {
+		sendtargets->draining = false;
+		send_text(sendtargets);
+		return false;
+	}
+	if (target_pending(sendtargets))
+		return true;
+	sendtargets->draining = false;
+	if (sendtargets->config.logout)
+		send_logout(sendtargets);
+	else
+		end_done(sendtargets);
+	return false;
+}
+
+/* Judging what arrives */
+
+static void receive_text(struct sendtargets *sendtargets, const struct pdu *pdu,
+			 const uint8_t *header, const void *data)
+{
+	const char *reason = NULL;
+	int r;
+
+	/* RFC 7143, 11.11.1 and 11.11.2, and limits of our own. */
+	if (pdu->text_response.final && pdu->text_response.more)
+		reason = "the F bit and the C bit are both set";
+	else if (!pdu->text_response.final && pdu->text_response.ttt == PDU_TAG_RESERVED)
+		reason = "more text is announced without a Target Transfer Tag";
+	else if (!pdu->text_response.final && sendtargets->exchanges >= SENDTARGETS_EXCHANGES_MAX)
+		reason = "the answer does not end";
+	sendtargets->empty = pdu->data_length > 0 ? 0 : sendtargets->empty + 1;
+	if (!pdu->text_response.final && sendtargets->empty > SENDTARGETS_EMPTY_MAX)
+		reason = "the answer goes on without saying anything";
+	if (!reason && sendtargets->text.length >= SENDTARGETS_PAIR_MAX)
+		reason = "a pair does not end";
+	if (reason) {
+		fault(sendtargets, EVENT_PDU_INVALID, header, reason);
+		return;
+	}
+	r = buffer_append(&sendtargets->text, data, pdu->data_length);
+	/* RFC 7143, 6.1: only the C bit lets a pair go on in the next PDU. */
+	if (r >= 0 && !pdu->text_response.more && sendtargets->text.length > 0 &&
+	    sendtargets->text.data[sendtargets->text.length - 1] != '\0')
+		r = buffer_append(&sendtargets->text, "", 1);
+	if (r < 0) {
+		end_no_memory(sendtargets);
+		return;
+	}
+	buffer_clear(&sendtargets->request);
+	sendtargets->lun = pdu->text_response.lun;
+	sendtargets->ttt = pdu->text_response.ttt;
+	sendtargets->last = pdu->text_response.final;
+	sendtargets->draining = true;
+}
+
+/* RFC 7143, 11.11.5 */
+static bool stat_sn_next(struct sendtargets *sendtargets, uint32_t stat_sn)
+{
+	struct event *event;
+
+	if (stat_sn == sendtargets->exp_stat_sn) {
+		sendtargets->exp_stat_sn++;
+		return true;
+	}
+	event = new_event(EVENT_STATSN_INVALID, EVENT_OUTCOME_FAILED);
+	event_set_number(event, FIELD_DUMP_EXPECTED_STATSN, sendtargets->exp_stat_sn);
+	event_set_number(event, FIELD_DUMP_RECEIVED_STATSN, stat_sn);
+	end_failed(sendtargets, -EPROTO, EVENT_STATSN_INVALID, event);
+	return false;
+}
+
+static void receive_reject(struct sendtargets *sendtargets, const struct pdu *pdu, const void *data,
+			   size_t length)
+{
+	const char *text = pdu_reject_reason_to_string(pdu->reject.reason);
+	struct event *event = new_event(EVENT_PDU_REJECTED, EVENT_OUTCOME_FAILED);
+
+	if (length >= PDU_HEADER_LENGTH)
+		event_set_pdu(event, data, NULL, 0);
+	event_set_status(event, pdu->reject.reason, text ? text : "unknown reason");
+	if (sendtargets->phase == PHASE_TEXT) {
+		end_failed(sendtargets, -EOPNOTSUPP, EVENT_PDU_REJECTED, event);
+	} else {
+		raise_event(sendtargets, event);
+		end_done(sendtargets);
+	}
+}
+
+static void receive_pdu(struct sendtargets *sendtargets, const struct pdu *pdu, const uint8_t *header,
+			const void *data)
+{
+	switch ((int)pdu->opcode) {
+	case PDU_OPCODE_NOP_IN:
+		receive_nop(sendtargets, pdu);
+		return;
+	case PDU_OPCODE_ASYNC_MESSAGE:
+		/* A wish to be left is met in a moment anyway. */
+		(void)stat_sn_next(sendtargets, pdu->async.numbers.stat_sn);
+		return;
+	case PDU_OPCODE_REJECT:
+		receive_reject(sendtargets, pdu, data, pdu->data_length);
+		return;
+	case PDU_OPCODE_TEXT_RESPONSE:
+		if (sendtargets->phase != PHASE_TEXT || pdu->itt != sendtargets->config.itt)
+			fault(sendtargets, EVENT_TASK_TAG_UNMATCHED, header, "no request has this tag");
+		else if (stat_sn_next(sendtargets, pdu->text_response.numbers.stat_sn))
+			receive_text(sendtargets, pdu, header, data);
+		return;
+	case PDU_OPCODE_LOGOUT_RESPONSE:
+		/* Whatever it says, the connection is closed next. */
+		if (sendtargets->phase == PHASE_LOGOUT) {
+			end_done(sendtargets);
+			return;
+		}
+		break;
+	}
+	fault(sendtargets, EVENT_PDU_INVALID, header, "a PDU of this type has no place here");
+}
+
+void sendtargets_receive(struct sendtargets *sendtargets, const uint8_t header[PDU_HEADER_LENGTH],
+			 const void *data, size_t length)
+{
+	struct pdu pdu;
+
+	if (sendtargets->phase == PHASE_ENDED)
+		return;
+	if (pdu_decode(header, &pdu) < 0)
+		fault(sendtargets, EVENT_OPCODE_UNKNOWN, header, "the opcode is unknown");
+	else if (pdu.data_length != length)
+		fault(sendtargets, EVENT_PDU_INVALID, header,
+		      "the data segment does not have the length the header gives");
+	else if (length > sendtargets->config.max_recv_data_segment_length)
+		end_failed(sendtargets, -EPROTO, EVENT_DATA_SEGMENT_TOO_LONG,
+			   new_event(EVENT_DATA_SEGMENT_TOO_LONG, EVENT_OUTCOME_FAILED));
+	else if (sendtargets->draining || sendtargets->send_ready)
+		fault(sendtargets, EVENT_PDU_INVALID, header, "no request was sent that it could answer");
+	else
+		receive_pdu(sendtargets, &pdu, header, data);
+}
+
+void sendtargets_timed_out(struct sendtargets *sendtargets)
+{
+	enum pdu_opcode opcode = sendtargets->phase == PHASE_TEXT ? PDU_OPCODE_TEXT_REQUEST :
+								    PDU_OPCODE_LOGOUT_REQUEST;
+	struct event *event;
+
+	if (sendtargets->phase == PHASE_ENDED)
+		return;
+	event = new_event(EVENT_REQUEST_TIMEOUT, EVENT_OUTCOME_FAILED);
+	event_set_number(event, FIELD_DUMP_FUNCTION, opcode);
+	event_set_string(event, FIELD_DUMP_FUNCTION_NAME, pdu_opcode_to_string(opcode));
+	raise_event(sendtargets, event);
+	if (sendtargets->phase == PHASE_TEXT) {
+		end_failed(sendtargets, -ETIMEDOUT, EVENT_SENDTARGETS_TIMEOUT,
+			   new_event(EVENT_SENDTARGETS_TIMEOUT, EVENT_OUTCOME_FAILED));
+	} else {
+		raise_event(sendtargets, new_event(EVENT_LOGOUT_TIMEOUT, EVENT_OUTCOME_CONTINUED));
+		end_done(sendtargets);
+	}
+}
+
+void sendtargets_disconnected(struct sendtargets *sendtargets)
+{
+	/* All targets are known once we log out; a target that hangs up then does what was asked. */
+	if (sendtargets->phase == PHASE_LOGOUT)
+		end_done(sendtargets);
+	else if (sendtargets->phase == PHASE_TEXT)
+		end_failed(sendtargets, -ECONNRESET, EVENT_CONNECTION_LOST,
+			   new_event(EVENT_CONNECTION_LOST, EVENT_OUTCOME_FAILED));
+}
+
+static void step_target(struct sendtargets *sendtargets, struct sendtargets_step *ret)
+{
+	sendtargets->handed_out = true;
+	ret->type = SENDTARGETS_STEP_TARGET;
+	ret->target = &sendtargets->target;
+}
+
+static bool step_event(struct sendtargets *sendtargets, struct sendtargets_step *ret)
+{
+	if (sendtargets->n_events == 0)
+		return false;
+	ret->type = SENDTARGETS_STEP_EVENT;
+	ret->event = sendtargets->events[0];
+	sendtargets->n_events--;
+	memmove(sendtargets->events, sendtargets->events + 1,
+		sendtargets->n_events * sizeof(sendtargets->events[0]));
+	return true;
+}
+
+static bool step_send(struct sendtargets *sendtargets, struct sendtargets_step *ret)
+{
+	if (!sendtargets->pong_ready && !sendtargets->send_ready)
+		return false;
+	ret->type = SENDTARGETS_STEP_SEND;
+	if (sendtargets->pong_ready) {
+		ret->send.header = sendtargets->pong;
+		sendtargets->pong_ready = false;
+		return true;
+	}
+	ret->send.header = sendtargets->header;
+	ret->send.data = sendtargets->request.length > 0 ? sendtargets->request.data : NULL;
+	ret->send.data_length = sendtargets->request.length;
+	sendtargets->send_ready = false;
+	return true;
+}
+
+void sendtargets_next(struct sendtargets *sendtargets, struct sendtargets_step *ret)
+{
+	*ret = (struct sendtargets_step){ .type = SENDTARGETS_STEP_WAIT };
+	while (!step_event(sendtargets, ret)) {
+		if (sendtargets->draining) {
+			bool ready = parse_text(sendtargets);
+
+			if (!ready && sendtargets->n_events == 0)
+				ready = drained(sendtargets);
+			if (ready) {
+				step_target(sendtargets, ret);
+				return;
+			}
+			continue;
+		}
+		if (sendtargets->phase == PHASE_ENDED)
+			*ret = sendtargets->final;
+		else
+			(void)step_send(sendtargets, ret);
+		return;
+	}
+}
+
+int sendtargets_new(const struct sendtargets_config *config, struct sendtargets **ret)
+{
+	_cleanup_(sendtargets_freep) struct sendtargets *sendtargets = NULL;
+	int r;
+
+	sendtargets = calloc(1, sizeof(*sendtargets));
+	if (!sendtargets)
+		return -ENOMEM;
+	sendtargets->config = *config;
+	if (config->max_recv_data_segment_length == 0)
+		sendtargets->config.max_recv_data_segment_length =
+			key_row(ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH)->def;
+	sendtargets->exp_stat_sn = config->exp_stat_sn;
+	sendtargets->ttt = PDU_TAG_RESERVED;
+	r = text_write(&sendtargets->request, key_row(ISCSI_KEY_SEND_TARGETS)->name,
+		       config->target_name ? config->target_name : "All");
+	if (r < 0)
+		return r;
+	send_text(sendtargets);
+	*ret = TAKE_PTR(sendtargets);
+	return 0;
+}
+
+struct sendtargets *sendtargets_free(struct sendtargets *sendtargets)
+{
+	if (!sendtargets)
+		return NULL;
+	for (size_t i = 0; i < sendtargets->n_events; i++)
+		event_free(sendtargets->events[i]);
+	buffer_done(&sendtargets->request);
+	buffer_done(&sendtargets->text);
+	free(sendtargets);
+	return NULL;
+}
