@@ -37,7 +37,7 @@ enum session_phase {
 	_SESSION_PHASE_MAX,
 };
 
-/* As in org.ois.session LoginPhase and LogoutPhase. */
+/* As in org.ois.session Phase. */
 const char *session_phase_to_string(enum session_phase phase);
 
 /* Why a login or logout failed. */
@@ -45,7 +45,7 @@ struct session_failure {
 	int error;		 /* negative errno */
 	unsigned event;		 /* number of the event that reported it; 0: none */
 	int status_class, status_detail; /* of the Login Response; -1: none */
-	char message[256];	 /* one sentence */
+	char message[256];	 /* one sentence, cut if need be */
 };
 
 /*

@@ -57,7 +57,7 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 static void connect_failed(void *userdata, int error, enum event_number event)
 {
 	struct session *session = userdata;
-	char message[256], portal[PORTAL_TEXT_MAX];
+	char message[PORTAL_TEXT_MAX + 128], portal[PORTAL_TEXT_MAX];
 
 	session->private->connect = portal_connect_free(session->private->connect);
 	portal_format(session->current_address ? session->current_address : session->address,
