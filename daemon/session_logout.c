@@ -272,7 +272,8 @@ void session_leave(struct session *session)
 	if (session->connection == CONNECTION_STATE_FREE)
 		session_action_close(session);
 	else
-		session_post(session, CONNECTION_EVENT_LOGOUT);
+		session_post(session, session->in_kernel ? CONNECTION_EVENT_LOGOUT :
+							   CONNECTION_EVENT_SESSION_CLOSED);
 }
 
 static void refuse_logout(struct session *session, const struct devices_result *result)
