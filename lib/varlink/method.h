@@ -28,7 +28,7 @@ struct varlink_method {
 	varlink_handler_t handler; /* method_node_list() */
 };
 
-/* Sorted by name; a NULL name at the end. */
+/* In the order of the files; a NULL name at the end. */
 extern const struct varlink_method varlink_methods[];
 
 /* NULL: there is no such method. */

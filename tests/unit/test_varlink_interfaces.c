@@ -1,0 +1,256 @@
+// layers: ois-varlink ois-varlink-methods ois-base
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The project's own interfaces: they parse, are in our form, keep its conventions, and the generated table says
+ * what their comments say.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <ctype.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "idl.h"
+#include "interfaces.h"
+#include "json.h"
+#include "methods.h"
+#include "registry.h"
+
+/* The table is linked with handlers that only have an address. */
+#define HANDLER(name)                                                                              \
+	int method_##name(struct call *call)                                                       \
+	{                                                                                          \
+		return -ENOSYS;                                                                    \
+	}
+HANDLER(discovery_discover)
+HANDLER(event_subscribe)
+HANDLER(event_list_recent)
+HANDLER(event_list_types)
+HANDLER(manager_get_status)
+HANDLER(manager_reload)
+HANDLER(manager_list_settings)
+HANDLER(node_list)
+HANDLER(node_create)
+HANDLER(node_update)
+HANDLER(node_delete)
+HANDLER(node_set_secret)
+HANDLER(session_list)
+HANDLER(session_login)
+HANDLER(session_logout)
+HANDLER(session_rescan)
+HANDLER(service_get_info)
+HANDLER(service_get_interface_description)
+
+static struct varlink_registry *registry;
+
+static int setup(void **state)
+{
+	return varlink_registry_new(&registry);
+}
+
+static int teardown(void **state)
+{
+	registry = varlink_registry_free(registry);
+	return 0;
+}
+
+static void test_sorted_and_complete(void **state)
+{
+	static const char *const names[] = {
+		"org.ois.discovery", "org.ois.event",	"org.ois.manager",
+		"org.ois.node",	     "org.ois.session", "org.varlink.service",
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+		const struct varlink_interface *interface = varlink_registry_at(registry, i);
+
+		assert_non_null(interface);
+		assert_string_equal(interface->name, names[i]);
+		assert_string_equal(interface->idl->name, names[i]);
+		assert_ptr_equal(varlink_registry_find(registry, names[i]), interface);
+	}
+	assert_null(varlink_registry_at(registry, ELEMENTSOF(names)));
+	assert_null(varlink_registry_find(registry, "org.ois"));
+	assert_null(varlink_registry_find(registry, "org.ois.node.List"));
+}
+
+static void test_lookup(void **state)
+{
+	static const char *const none[] = {
+		"", ".", "List", "org.ois.node.", "org.ois.node", ".List", "org.ois.node.list",
+		"org.ois.node.NoSuchNode", "org.ois.nodes.List", "org.ois.node.x.List",
+	};
+	const struct idl_member *member = varlink_registry_member(registry, IDL_METHOD, METHOD_NODE_LIST);
+
+	assert_non_null(member);
+	assert_string_equal(member->name, "List");
+	for (size_t i = 0; i < ELEMENTSOF(none); i++)
+		assert_null(varlink_registry_member(registry, IDL_METHOD, none[i]));
+	assert_non_null(varlink_registry_member(registry, IDL_ERROR, ERROR_NODE_NO_SUCH_NODE));
+	assert_non_null(varlink_registry_member(registry, IDL_ERROR, ERROR_SERVICE_INVALID_PARAMETER));
+}
+
+/* What is served is the file, byte by byte, and the file is in the form idl_print() writes. */
+static void test_files_are_formatted(void **state)
+{
+	const struct varlink_interface *interface;
+
+	for (size_t i = 0; (interface = varlink_registry_at(registry, i)); i++) {
+		_cleanup_(buffer_done) struct buffer printed = {};
+		_cleanup_(fclosep) FILE *file = NULL;
+		char path[512], text[64 * 1024] = "";
+
+		(void)snprintf(path, sizeof(path), "%s/include/ois/%s.varlink", PROJECT_SOURCE,
+			       interface->name);
+		file = fopen(path, "re");
+		assert_non_null(file);
+		assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+		assert_string_equal(interface->description, text);
+		assert_int_equal(idl_print(interface->idl, &printed), 0);
+		assert_int_equal(buffer_append(&printed, "", 1), 0);
+		assert_string_equal((const char *)printed.data, text);
+	}
+}
+
+static void check_field_names(const struct idl_type *type)
+{
+	for (size_t i = 0; i < type->n_fields; i++) {
+		const struct idl_field *field = &type->fields[i];
+
+		/* Go's parsers refuse a capital; fields are camelCase, enum values have underscores. */
+		assert_true(islower((unsigned char)field->name[0]));
+		if (type->kind == IDL_STRUCT)
+			assert_null(strchr(field->name, '_'));
+		for (const char *p = field->name; type->kind == IDL_ENUM && *p; p++)
+			assert_false(isupper((unsigned char)*p));
+		check_field_names(&field->type);
+	}
+}
+
+static void test_conventions(void **state)
+{
+	const struct varlink_interface *interface;
+
+	for (size_t i = 0; (interface = varlink_registry_at(registry, i)); i++)
+		for (size_t j = 0; j < interface->idl->n_members; j++) {
+			check_field_names(&interface->idl->members[j].type);
+			check_field_names(&interface->idl->members[j].output);
+		}
+	for (const struct varlink_method *method = varlink_methods; method->name; method++) {
+		const struct idl_member *member =
+			varlink_registry_member(registry, IDL_METHOD, method->name);
+
+		assert_non_null(member);
+		/* Each reply of a stream has one of its fields. */
+		for (size_t i = 0; method->more_required && i < member->output.n_fields; i++)
+			assert_true(member->output.fields[i].type.nullable);
+	}
+}
+
+static const struct {
+	const char *name;
+	enum varlink_access access;
+	bool more, secret;
+	varlink_handler_t handler;
+} methods[] = {
+	{ "org.ois.discovery.Discover", VARLINK_ACCESS_CHANGE, true, false, method_discovery_discover },
+	{ "org.ois.event.ListRecent", VARLINK_ACCESS_READ, true, false, method_event_list_recent },
+	{ "org.ois.event.ListTypes", VARLINK_ACCESS_READ, true, false, method_event_list_types },
+	{ "org.ois.event.Subscribe", VARLINK_ACCESS_READ, true, false, method_event_subscribe },
+	{ "org.ois.manager.GetStatus", VARLINK_ACCESS_READ, false, false, method_manager_get_status },
+	{ "org.ois.manager.ListSettings", VARLINK_ACCESS_READ, true, false, method_manager_list_settings },
+	{ "org.ois.manager.Reload", VARLINK_ACCESS_CHANGE, false, false, method_manager_reload },
+	{ "org.ois.node.Create", VARLINK_ACCESS_CHANGE, false, false, method_node_create },
+	{ "org.ois.node.Delete", VARLINK_ACCESS_CHANGE, false, false, method_node_delete },
+	{ "org.ois.node.List", VARLINK_ACCESS_READ, true, false, method_node_list },
+	{ "org.ois.node.SetSecret", VARLINK_ACCESS_CHANGE, false, true, method_node_set_secret },
+	{ "org.ois.node.Update", VARLINK_ACCESS_CHANGE, false, false, method_node_update },
+	{ "org.ois.session.List", VARLINK_ACCESS_READ, true, false, method_session_list },
+	{ "org.ois.session.Login", VARLINK_ACCESS_CHANGE, true, false, method_session_login },
+	{ "org.ois.session.Logout", VARLINK_ACCESS_CHANGE, true, false, method_session_logout },
+	{ "org.ois.session.Rescan", VARLINK_ACCESS_CHANGE, false, false, method_session_rescan },
+	{ "org.varlink.service.GetInfo", VARLINK_ACCESS_ANY, false, false, method_service_get_info },
+	{ "org.varlink.service.GetInterfaceDescription", VARLINK_ACCESS_ANY, false, false,
+	  method_service_get_interface_description },
+};
+
+static void test_methods(void **state)
+{
+	size_t n = 0;
+
+	while (varlink_methods[n].name)
+		n++;
+	assert_int_equal(n, ELEMENTSOF(methods));
+	for (size_t i = 0; i < ELEMENTSOF(methods); i++) {
+		const struct varlink_method *method = varlink_method_find(methods[i].name);
+
+		assert_non_null(method);
+		assert_int_equal(method->access, methods[i].access);
+		assert_int_equal(method->more_required, methods[i].more);
+		assert_int_equal(method->more_supported, methods[i].more);
+		assert_int_equal(method->secret, methods[i].secret);
+		assert_ptr_equal(method->handler, methods[i].handler);
+	}
+	assert_null(varlink_method_find("org.ois.node.list"));
+	assert_null(varlink_method_find(""));
+}
+
+/* A call as somebody would make it, and the same with one fault. */
+static const struct {
+	const char *method, *parameters, *field;
+} examples[] = {
+	{ METHOD_NODE_LIST, "{}", NULL },
+	{ METHOD_NODE_LIST, "{\"selector\":{\"targetName\":\"iqn.*\",\"startup\":\"automatic\"}}", NULL },
+	{ METHOD_NODE_LIST, "{\"selector\":{\"startup\":\"never\"}}", "selector" },
+	{ METHOD_NODE_LIST, "{\"filter\":{}}", "filter" },
+	{ METHOD_NODE_CREATE, "{\"key\":{\"targetName\":\"iqn.a\",\"address\":\"::1\",\"port\":3260}}", NULL },
+	{ METHOD_NODE_CREATE, "{\"key\":{\"targetName\":\"iqn.a\",\"address\":\"::1\"}}", "key" },
+	{ METHOD_NODE_UPDATE, "{\"selector\":{},\"settings\":{\"keys\":{\"headerDigest\":[\"crc32c\"]}}}", NULL },
+	{ METHOD_NODE_UPDATE, "{\"selector\":{},\"settings\":{\"keys\":{\"HeaderDigest\":[]}}}", "settings" },
+	{ METHOD_NODE_UPDATE, "{\"settings\":{}}", "selector" },
+	{ METHOD_NODE_SET_SECRET, "{\"selector\":{},\"role\":\"target\",\"secret\":\"x\"}", NULL },
+	{ METHOD_NODE_SET_SECRET, "{\"selector\":{},\"role\":\"both\"}", "role" },
+	{ METHOD_SESSION_RESCAN, "{\"session\":1}", NULL },
+	{ METHOD_SESSION_RESCAN, "{}", "session" },
+	{ METHOD_MANAGER_GET_STATUS, "{\"verbose\":true}", "verbose" },
+	{ METHOD_DISCOVERY_DISCOVER, "{\"method\":\"send_targets\",\"address\":\"10.0.0.1\"}", NULL },
+	{ METHOD_DISCOVERY_DISCOVER, "{\"method\":\"isns\",\"address\":\"10.0.0.1\"}", "method" },
+	{ METHOD_EVENT_SUBSCRIBE, "{\"numbers\":[1,2],\"severity\":\"error\"}", NULL },
+	{ METHOD_EVENT_SUBSCRIBE, "{\"numbers\":[1,\"x\"]}", "numbers" },
+};
+
+static void test_examples(void **state)
+{
+	for (size_t i = 0; i < ELEMENTSOF(examples); i++) {
+		const struct idl_member *method =
+			varlink_registry_member(registry, IDL_METHOD, examples[i].method);
+		_cleanup_json_ json_object *parameters = NULL;
+		struct idl_mismatch mismatch = {};
+		int r;
+
+		assert_non_null(method);
+		assert_int_equal(json_parse(examples[i].parameters, strlen(examples[i].parameters), &parameters),
+				 0);
+		r = idl_check(&method->type, parameters, IDL_CALL, &mismatch);
+		if (r != (examples[i].field ? -EINVAL : 0))
+			fail_msg("%s %s", examples[i].method, examples[i].parameters);
+		if (examples[i].field)
+			assert_string_equal(mismatch.field, examples[i].field);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sorted_and_complete),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_files_are_formatted),
+		cmocka_unit_test(test_conventions),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_examples),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
