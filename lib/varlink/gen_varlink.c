@@ -2,8 +2,9 @@
 /*
  * Generates code from interface definitions, at build time:
  *   gen-varlink KIND OUTPUT FILE...
- * descriptions (C: the texts), names (header: names of methods and errors), handlers (header: prototypes),
- * methods (C: the table of struct varlink_method). Access and streaming of a method stand in its comment.
+ * descriptions (C: the texts), names (header: names of methods and errors), handlers (header:
+ * prototypes), methods (C: the table of struct varlink_method). Access and streaming of a method
+ * stand in its comment.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -45,7 +46,8 @@ static void source_load(struct source *source, const char *path)
 	} while (n > 0);
 	if (ferror(file))
 		die(path, "cannot be read");
-	if (idl_parse((const char *)source->text.data, source->text.length, &source->idl, &fault) < 0) {
+	if (idl_parse((const char *)source->text.data, source->text.length, &source->idl, &fault) <
+	    0) {
 		(void)fprintf(stderr, "%s:%u: %s\n", path, fault.line, fault.reason);
 		exit(EXIT_FAILURE);
 	}
@@ -64,7 +66,8 @@ static void print_snake(FILE *out, const char *name, bool capitals)
 	for (const char *p = name; *p; p++) {
 		if (isupper((unsigned char)*p) && p > name)
 			(void)fputc('_', out);
-		(void)fputc(capitals ? toupper((unsigned char)*p) : tolower((unsigned char)*p), out);
+		(void)fputc(capitals ? toupper((unsigned char)*p) : tolower((unsigned char)*p),
+			    out);
 	}
 }
 
@@ -106,7 +109,8 @@ static void print_text(FILE *out, const struct source *source)
 static void write_descriptions(FILE *out, const struct source *sources, size_t n)
 {
 	(void)fputs("#include \"registry.h\"\n\n"
-		    "const struct varlink_description varlink_descriptions[] = {\n", out);
+		    "const struct varlink_description varlink_descriptions[] = {\n",
+		    out);
 	for (size_t i = 0; i < n; i++)
 		print_text(out, &sources[i]);
 	(void)fprintf(out, "};\nconst size_t varlink_n_descriptions = %zu;\n", n);
@@ -126,7 +130,9 @@ static void write_names(FILE *out, const struct source *sources, size_t n)
 
 			if (member->kind == IDL_TYPE)
 				continue;
-			(void)fputs(member->kind == IDL_METHOD ? "#define METHOD_" : "#define ERROR_", out);
+			(void)fputs(member->kind == IDL_METHOD ? "#define METHOD_"
+							       : "#define ERROR_",
+				    out);
 			print_snake(out, last_label(&sources[i]), true);
 			(void)fputc('_', out);
 			print_snake(out, member->name, true);
@@ -178,7 +184,7 @@ static void print_method(FILE *out, const struct source *source, const struct id
 
 	while (class < ELEMENTSOF(classes) &&
 	       strncmp(comment, classes[class].start, strlen(classes[class].start)) != 0)
-		class++;
+		class ++;
 	if (class == ELEMENTSOF(classes)) {
 		(void)fprintf(stderr, "%s: the comment of method %s does not say who may call it\n",
 			      source->path, member->name);
@@ -195,7 +201,8 @@ static void print_method(FILE *out, const struct source *source, const struct id
 static void write_methods(FILE *out, const struct source *sources, size_t n)
 {
 	(void)fputs("#include \"methods.h\"\n\n"
-		    "const struct varlink_method varlink_methods[] = {\n", out);
+		    "const struct varlink_method varlink_methods[] = {\n",
+		    out);
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < sources[i].idl->n_members; j++)
 			if (sources[i].idl->members[j].kind == IDL_METHOD)

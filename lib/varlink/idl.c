@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Parser of Varlink interface definitions: recursive descent over the text, comments kept so that a definition
- * can be printed as it was written.
+ * Parser of Varlink interface definitions: recursive descent over the text, comments kept so that a
+ * definition can be printed as it was written.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct parser {
 };
 
 static const char *const builtin_names[] = {
-	[IDL_BOOL] = "bool",	 [IDL_INT] = "int",	  [IDL_FLOAT] = "float",
+	[IDL_BOOL] = "bool",     [IDL_INT] = "int",       [IDL_FLOAT] = "float",
 	[IDL_STRING] = "string", [IDL_OBJECT] = "object",
 };
 
@@ -79,7 +79,8 @@ static int read_comment(struct parser *parser, char **ret)
 	unsigned line = parser->line;
 	int r;
 
-	for (skip_space(parser); parser->at < parser->end && *parser->at == '#'; skip_space(parser)) {
+	for (skip_space(parser); parser->at < parser->end && *parser->at == '#';
+	     skip_space(parser)) {
 		size_t length = (size_t)(parser->end - parser->at);
 		const char *newline = memchr(parser->at, '\n', length);
 
@@ -114,7 +115,8 @@ static bool take(struct parser *parser, const char *symbol)
 	return true;
 }
 
-/* Everything that could be part of a name, so that a bad name is not read as a good one and a rest. */
+/* Everything that could be part of a name, so that a bad name is not read as a good one and a rest.
+ */
 static size_t word_length(const struct parser *parser)
 {
 	const char *at = parser->at;
@@ -480,7 +482,8 @@ struct idl *idl_free(struct idl *idl)
 	return NULL;
 }
 
-const struct idl_member *idl_find(const struct idl *idl, enum idl_member_kind kind, const char *name)
+const struct idl_member *idl_find(const struct idl *idl, enum idl_member_kind kind,
+				  const char *name)
 {
 	for (size_t i = 0; i < idl->n_members; i++)
 		if (idl->members[i].kind == kind && strcmp(idl->members[i].name, name) == 0)

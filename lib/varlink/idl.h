@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Varlink interface definitions: reads them into a tree, prints them, and checks JSON objects against them.
- * The language is what systemd 257 accepts: one "?" and one container per type, no "any", an empty struct only
- * as parameters, comments only before what they belong to.
+ * Varlink interface definitions: reads them into a tree, prints them, and checks JSON objects
+ * against them. The language is what systemd 257 accepts: one "?" and one container per type, no
+ * "any", an empty struct only as parameters, comments only before what they belong to.
  */
 #pragma once
 
@@ -13,9 +13,9 @@
 #include "buffer.h"
 #include "cleanup.h"
 
-#define IDL_TEXT_MAX	(256 * 1024)
-#define IDL_NAME_MAX	255
-#define IDL_DEPTH_MAX	16
+#define IDL_TEXT_MAX  (256 * 1024)
+#define IDL_NAME_MAX  255
+#define IDL_DEPTH_MAX 16
 /* Fields of one struct, values of one enum, members of one interface. */
 #define IDL_MEMBERS_MAX 1024
 
@@ -61,14 +61,14 @@ enum idl_member_kind {
 struct idl_member {
 	enum idl_member_kind kind;
 	char *name;
-	char *comment; /* as in struct idl_field */
-	struct idl_type type; /* of a type; parameters of a method or error */
+	char *comment;          /* as in struct idl_field */
+	struct idl_type type;   /* of a type; parameters of a method or error */
 	struct idl_type output; /* of a method */
 };
 
 struct idl {
-	char *name;    /* of the interface */
-	char *comment; /* as in struct idl_field */
+	char *name;                 /* of the interface */
+	char *comment;              /* as in struct idl_field */
 	struct idl_member *members; /* in the order of the text */
 	size_t n_members;
 	char *trailer; /* comment after the last member */
@@ -76,13 +76,13 @@ struct idl {
 
 /* Where and why a definition was refused. */
 struct idl_fault {
-	unsigned line;	    /* from 1 */
+	unsigned line;      /* from 1 */
 	const char *reason; /* constant */
 };
 
 /*
- * Parses a definition. Errors: -EINVAL with *@ret_fault filled in (also for NUL and invalid UTF-8), -E2BIG
- * (a limit above), -ENOMEM. @ret_fault may be NULL.
+ * Parses a definition. Errors: -EINVAL with *@ret_fault filled in (also for NUL and invalid UTF-8),
+ * -E2BIG (a limit above), -ENOMEM. @ret_fault may be NULL.
  */
 int idl_parse(const char *text, size_t length, struct idl **ret, struct idl_fault *ret_fault);
 struct idl *idl_free(struct idl *idl);
@@ -91,17 +91,21 @@ DEFINE_CLEANUP(struct idl *, idl_free);
 /* "bool"; NULL for kinds that have no name of their own. */
 const char *idl_builtin_name(enum idl_kind kind);
 
-/* Appends the definition in our form, comments included: what idl_print() wrote is printed the same again. */
+/* Appends the definition in our form, comments included: what idl_print() wrote is printed the same
+ * again. */
 int idl_print(const struct idl *idl, struct buffer *buffer);
 
 /* The member @name of this kind, or NULL. */
-const struct idl_member *idl_find(const struct idl *idl, enum idl_member_kind kind, const char *name);
+const struct idl_member *idl_find(const struct idl *idl, enum idl_member_kind kind,
+				  const char *name);
 
 /* How strictly idl_check() looks. */
 enum idl_side {
-	IDL_CALL,  /* what a client sent: unknown fields are faults, an int may be a decimal string */
+	IDL_CALL,  /* what a client sent: unknown fields are faults, an int may be a decimal string
+		    */
 	IDL_REPLY, /* what we are about to send: no tolerance */
-	IDL_PEER,  /* what a server of another version sent: unknown fields and enum values are fine */
+	IDL_PEER,  /* what a server of another version sent: unknown fields and enum values are fine
+		    */
 };
 
 /* What is wrong with an object. Both strings are borrowed, from the object or the definition. */
@@ -111,8 +115,8 @@ struct idl_mismatch {
 };
 
 /*
- * Checks @object (NULL: one without members) against a struct. -EINVAL with *@ret_mismatch filled in, which
- * may be NULL.
+ * Checks @object (NULL: one without members) against a struct. -EINVAL with *@ret_mismatch filled
+ * in, which may be NULL.
  */
 int idl_check(const struct idl_type *type, json_object *object, enum idl_side side,
 	      struct idl_mismatch *ret_mismatch);

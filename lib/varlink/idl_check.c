@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checks JSON objects against a definition. The depth is bounded by that of the object: an absent or null
- * field ends the descent, so types that contain themselves are no matter.
+ * Checks JSON objects against a definition. The depth is bounded by that of the object: an absent
+ * or null field ends the descent, so types that contain themselves are no matter.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static const struct idl_field *find_field(const struct idl_type *type, const cha
 
 static const char *find_unknown(const struct idl_type *type, json_object *object)
 {
-	json_object_object_foreach(object, name, value) {
+	json_object_object_foreach (object, name, value) {
 		(void)value;
 		if (!find_field(type, name))
 			return name;
@@ -30,8 +30,8 @@ static const char *find_unknown(const struct idl_type *type, json_object *object
 }
 
 /* Sets *@ret_field, and returns the reason, at the first fault; NULL: there is none. */
-static const char *check_struct(const struct idl_type *type, json_object *object, enum idl_side side,
-				const char **ret_field)
+static const char *check_struct(const struct idl_type *type, json_object *object,
+				enum idl_side side, const char **ret_field)
 {
 	const char *reason, *unknown;
 	size_t known = 0;
@@ -87,7 +87,8 @@ static const char *check_string(json_object *value)
 }
 
 /* One element, neither nullable nor in a container. */
-static const char *check_element(const struct idl_type *type, json_object *value, enum idl_side side)
+static const char *check_element(const struct idl_type *type, json_object *value,
+				 enum idl_side side)
 {
 	const char *field;
 
@@ -98,9 +99,9 @@ static const char *check_element(const struct idl_type *type, json_object *value
 		return check_int(value, side);
 	case IDL_FLOAT:
 		return json_object_is_type(value, json_type_double) ||
-				       json_object_is_type(value, json_type_int) ?
-			       NULL :
-			       "not a number";
+				       json_object_is_type(value, json_type_int)
+			       ? NULL
+			       : "not a number";
 	case IDL_STRING:
 		return check_string(value);
 	case IDL_OBJECT:
@@ -135,7 +136,7 @@ static const char *check_map(const struct idl_type *type, json_object *value, en
 
 	if (!json_object_is_type(value, json_type_object))
 		return "not an object";
-	json_object_object_foreachC(value, member) {
+	json_object_object_foreachC (value, member) {
 		reason = check_element(type, member.val, side);
 		if (reason)
 			return reason;

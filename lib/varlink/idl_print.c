@@ -95,8 +95,8 @@ static int print_type(struct buffer *buffer, const struct idl_type *type, unsign
 		return r;
 	if (type->kind == IDL_STRUCT || type->kind == IDL_ENUM)
 		return print_fields(buffer, type, depth);
-	return buffer_append_string(buffer, type->kind == IDL_NAMED ? type->name :
-								      idl_builtin_name(type->kind));
+	return buffer_append_string(buffer, type->kind == IDL_NAMED ? type->name
+								    : idl_builtin_name(type->kind));
 }
 
 static int print_member(struct buffer *buffer, const struct idl_member *member)

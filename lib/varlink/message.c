@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Framing and headers of Varlink messages, from bytes to checked calls and replies and back. Peers that know
- * more or less of the protocol than we do are met as mildly as its rules allow; systemd is stricter.
+ * Framing and headers of Varlink messages, from bytes to checked calls and replies and back. Peers
+ * that know more or less of the protocol than we do are met as mildly as its rules allow; systemd
+ * is stricter.
  */
 #include <errno.h>
 #include <string.h>
@@ -174,7 +175,7 @@ static int take_parameters(json_object *message, json_object **ret)
 /* True if all members are among @names or extensions. */
 static bool members_known(json_object *message, const char *const *names)
 {
-	json_object_object_foreach(message, name, value) {
+	json_object_object_foreach (message, name, value) {
 		size_t i = 0;
 
 		(void)value;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Varlink messages on a byte stream, for the server and the client: a message is one JSON object and a NUL.
- * No sockets here: whoever has one reads into the stream what arrives and writes from it what is queued.
+ * Varlink messages on a byte stream, for the server and the client: a message is one JSON object
+ * and a NUL. No sockets here: whoever has one reads into the stream what arrives and writes from it
+ * what is queued.
  */
 #pragma once
 
@@ -33,8 +34,8 @@ void varlink_stream_init(struct varlink_stream *stream, size_t input_max);
 void varlink_stream_done(struct varlink_stream *stream);
 
 /*
- * Where to read into: at least 1 byte. Messages that are there should be taken first. Errors: -EMSGSIZE (the
- * message that is arriving is too large, close the connection), -ENOMEM.
+ * Where to read into: at least 1 byte. Messages that are there should be taken first. Errors:
+ * -EMSGSIZE (the message that is arriving is too large, close the connection), -ENOMEM.
  */
 int varlink_stream_reserve(struct varlink_stream *stream, uint8_t **ret, size_t *ret_size);
 /* Tells that @length bytes were put there. */
@@ -42,8 +43,8 @@ void varlink_stream_received(struct varlink_stream *stream, size_t length);
 /* True while the beginning of a message is there; at the end of a connection that is a fault. */
 bool varlink_stream_partial(const struct varlink_stream *stream);
 /*
- * Takes the next message out: 1, or 0 if none is complete. Errors: -EPROTO (not strict JSON, or no object),
- * -ENOMEM; the connection cannot be used any more. Scans no byte twice.
+ * Takes the next message out: 1, or 0 if none is complete. Errors: -EPROTO (not strict JSON, or no
+ * object), -ENOMEM; the connection cannot be used any more. Scans no byte twice.
  */
 int varlink_stream_next(struct varlink_stream *stream, json_object **ret);
 
@@ -65,8 +66,9 @@ struct varlink_call {
 };
 
 /*
- * Checks the header of a call. Members with a dot in their name are extensions, and ignored. Absent or null
- * parameters are made an object in @message. Errors: -EPROTO (close the connection), -ENOMEM.
+ * Checks the header of a call. Members with a dot in their name are extensions, and ignored. Absent
+ * or null parameters are made an object in @message. Errors: -EPROTO (close the connection),
+ * -ENOMEM.
  */
 int varlink_call_parse(json_object *message, struct varlink_call *ret);
 
@@ -86,8 +88,8 @@ enum varlink_call_flags {
 };
 
 /*
- * Messages to queue. They take @parameters over, also on failure, and always write parameters: NULL is {}.
- * NULL: no memory.
+ * Messages to queue. They take @parameters over, also on failure, and always write parameters: NULL
+ * is {}. NULL: no memory.
  */
 json_object *varlink_call_new(const char *method, json_object *parameters, unsigned flags);
 json_object *varlink_reply_new(json_object *parameters, bool continues);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The interfaces of include/ois/, parsed once: for introspection and for checking calls and replies.
+ * The interfaces of include/ois/, parsed once: for introspection and for checking calls and
+ * replies.
  */
 #pragma once
 
@@ -38,6 +39,7 @@ const struct varlink_interface *varlink_registry_find(const struct varlink_regis
 /* All, sorted by name; NULL after the last. */
 const struct varlink_interface *varlink_registry_at(const struct varlink_registry *registry,
 						    size_t index);
-/* The method, error or type of a qualified name such as "org.ois.node.List", split at the last dot, or NULL. */
+/* The method, error or type of a qualified name such as "org.ois.node.List", split at the last dot,
+ * or NULL. */
 const struct idl_member *varlink_registry_member(const struct varlink_registry *registry,
 						 enum idl_member_kind kind, const char *name);

@@ -1,7 +1,8 @@
 // layers: ois-varlink ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Interface definitions: what systemd 257 was seen to accept and refuse, printing, and checking of objects.
+ * Interface definitions: what systemd 257 was seen to accept and refuse, printing, and checking of
+ * objects.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@
 #include "idl.h"
 #include "json.h"
 
-#define HEAD "interface org.example.test\n"
+#define HEAD       "interface org.example.test\n"
 #define TYPE(text) HEAD "type T (a: " text ")\n"
 
 static int parse(const char *text, struct idl **ret, struct idl_fault *ret_fault)
@@ -28,7 +29,11 @@ static const char *const accepted[] = {
 	"interface one",
 	"interface Upper.Case1.d-ash",
 	"interface\torg.x\r\n\ttype\nT(a:int)",
-	TYPE("bool"), TYPE("int"), TYPE("float"), TYPE("string"), TYPE("object"),
+	TYPE("bool"),
+	TYPE("int"),
+	TYPE("float"),
+	TYPE("string"),
+	TYPE("object"),
 	TYPE("?[]int"),
 	TYPE("?[string]string"),
 	TYPE("[](a: int)"),
@@ -58,8 +63,14 @@ static const char *const refused[] = {
 	"interface",
 	"interface \n",
 	"interfaceorg.x\n",
-	"interface org..x", "interface .org", "interface org.", "interface 1org.x",
-	"interface org.x--y", "interface org.-x", "interface org.x-", "interface org.x_y",
+	"interface org..x",
+	"interface .org",
+	"interface org.",
+	"interface 1org.x",
+	"interface org.x--y",
+	"interface org.-x",
+	"interface org.x-",
+	"interface org.x_y",
 	"interface # comment\norg.x",
 	HEAD HEAD,
 	HEAD "type",
@@ -78,10 +89,16 @@ static const char *const refused[] = {
 	HEAD "type T (a, b: int)",
 	HEAD "type T (a: int, a: int)",
 	HEAD "type T (a, a)",
-	HEAD "type E (a-b)", HEAD "type E (1a)",
-	HEAD "type T (a__b: int)", HEAD "type T (a_: int)", HEAD "type T (_a: int)",
-	HEAD "type t (a: int)", HEAD "type T_x (a: int)", HEAD "type 1T (a: int)",
-	HEAD "method m() -> ()", HEAD "error e ()",
+	HEAD "type E (a-b)",
+	HEAD "type E (1a)",
+	HEAD "type T (a__b: int)",
+	HEAD "type T (a_: int)",
+	HEAD "type T (_a: int)",
+	HEAD "type t (a: int)",
+	HEAD "type T_x (a: int)",
+	HEAD "type 1T (a: int)",
+	HEAD "method m() -> ()",
+	HEAD "error e ()",
 	HEAD "type T (a: int)\ntype T (b: int)",
 	HEAD "type T (a: int)\nmethod T() -> ()",
 	HEAD "method T() -> ()\nerror T ()",
@@ -95,10 +112,23 @@ static const char *const refused[] = {
 	HEAD "method M(a, b) -> ()",
 	HEAD "method M() -> (a, b)",
 	HEAD "union U (a: int)",
-	TYPE("[][]int"), TYPE("[][string]int"), TYPE("[string][string]int"), TYPE("[string][]int"),
-	TYPE("[]?int"), TYPE("[string]?int"), TYPE("??int"),
-	TYPE("[string]()"), TYPE("()"), TYPE("[int]int"), TYPE("["),
-	TYPE("any"), TYPE("Int"), TYPE("integer"), TYPE("boolx"), TYPE("org.x.T"), TYPE("Missing"),
+	TYPE("[][]int"),
+	TYPE("[][string]int"),
+	TYPE("[string][string]int"),
+	TYPE("[string][]int"),
+	TYPE("[]?int"),
+	TYPE("[string]?int"),
+	TYPE("??int"),
+	TYPE("[string]()"),
+	TYPE("()"),
+	TYPE("[int]int"),
+	TYPE("["),
+	TYPE("any"),
+	TYPE("Int"),
+	TYPE("integer"),
+	TYPE("boolx"),
+	TYPE("org.x.T"),
+	TYPE("Missing"),
 	TYPE("M") "method M() -> ()",
 	HEAD "type T (a: int # after a type\n, b: int)",
 	HEAD "type T (a: int # after a type\n)",
@@ -144,7 +174,8 @@ static void test_fault_line(void **state)
 	struct idl_fault fault;
 	struct idl *idl;
 
-	assert_int_equal(parse(HEAD "\ntype T (\n\ta: int,\n\tb: wrong\n)\n", &idl, &fault), -EINVAL);
+	assert_int_equal(parse(HEAD "\ntype T (\n\ta: int,\n\tb: wrong\n)\n", &idl, &fault),
+			 -EINVAL);
 	assert_int_equal(fault.line, 5);
 	assert_string_equal(fault.reason, "not a type");
 	assert_int_equal(parse(HEAD "# ok\n# \xff\n", &idl, &fault), -EINVAL);
@@ -207,7 +238,8 @@ static void test_limits(void **state)
 	assert_int_equal(idl_parse(large, 10 + IDL_NAME_MAX + 1, &idl, NULL), -E2BIG);
 }
 
-/* Whatever is cut off the end of a definition, it is refused or still complete, and nothing breaks. */
+/* Whatever is cut off the end of a definition, it is refused or still complete, and nothing breaks.
+ */
 static void test_truncated(void **state)
 {
 	static const char text[] = HEAD "# c\ntype T (a: ?[](b: int), c: [string]E)\n"
@@ -268,15 +300,16 @@ static void test_print_form(void **state)
 							"error E ()\n\n# end\n");
 }
 
-static const char check_text[] =
-	"interface org.example.check\n"
-	"type Color (red, green)\n"
-	"type Point (x: int, y: ?int)\n"
-	"type Tree (children: ?[]Tree, leaf: ?Tree)\n"
-	"method M(\n"
-	"	number: ?int, flag: ?bool, real: ?float, text: ?string, any_object: ?object, color: ?Color,\n"
-	"	point: ?Point, points: ?[]Point, names: ?[string]string, inline: ?(a: (on, off)), tree: ?Tree\n"
-	") -> (must: int)\n";
+static const char check_text[] = "interface org.example.check\n"
+				 "type Color (red, green)\n"
+				 "type Point (x: int, y: ?int)\n"
+				 "type Tree (children: ?[]Tree, leaf: ?Tree)\n"
+				 "method M(\n"
+				 "	number: ?int, flag: ?bool, real: ?float, text: ?string, "
+				 "any_object: ?object, color: ?Color,\n"
+				 "	point: ?Point, points: ?[]Point, names: ?[string]string, "
+				 "inline: ?(a: (on, off)), tree: ?Tree\n"
+				 ") -> (must: int)\n";
 
 static const struct {
 	const char *json;
@@ -380,24 +413,20 @@ static void test_check_nul(void **state)
 
 	assert_int_equal(parse(check_text, &idl, NULL), 0);
 	assert_int_equal(json_set(object, "text", json_object_new_string_len("a\0b", 3)), 0);
-	assert_int_equal(idl_check(&idl_find(idl, IDL_METHOD, "M")->type, object, IDL_REPLY, &mismatch),
-			 -EINVAL);
+	assert_int_equal(
+		idl_check(&idl_find(idl, IDL_METHOD, "M")->type, object, IDL_REPLY, &mismatch),
+		-EINVAL);
 	assert_string_equal(mismatch.field, "text");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_fault_line),
-		cmocka_unit_test(test_embedded_nul),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_print_is_stable),
-		cmocka_unit_test(test_print_form),
-		cmocka_unit_test(test_check),
-		cmocka_unit_test(test_check_nul),
+		cmocka_unit_test(test_accepted),        cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_fault_line),      cmocka_unit_test(test_embedded_nul),
+		cmocka_unit_test(test_limits),          cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_print_is_stable), cmocka_unit_test(test_print_form),
+		cmocka_unit_test(test_check),           cmocka_unit_test(test_check_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

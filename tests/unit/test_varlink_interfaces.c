@@ -1,8 +1,8 @@
 // layers: ois-varlink ois-varlink-methods ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The project's own interfaces: they parse, are in our form, keep its conventions, and the generated table says
- * what their comments say.
+ * The project's own interfaces: they parse, are in our form, keep its conventions, and the
+ * generated table says what their comments say.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,8 +59,8 @@ static int teardown(void **state)
 static void test_sorted_and_complete(void **state)
 {
 	static const char *const names[] = {
-		"org.ois.discovery", "org.ois.event",	"org.ois.manager",
-		"org.ois.node",	     "org.ois.session", "org.varlink.service",
+		"org.ois.discovery", "org.ois.event",   "org.ois.manager",
+		"org.ois.node",      "org.ois.session", "org.varlink.service",
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
@@ -79,17 +79,27 @@ static void test_sorted_and_complete(void **state)
 static void test_lookup(void **state)
 {
 	static const char *const none[] = {
-		"", ".", "List", "org.ois.node.", "org.ois.node", ".List", "org.ois.node.list",
-		"org.ois.node.NoSuchNode", "org.ois.nodes.List", "org.ois.node.x.List",
+		"",
+		".",
+		"List",
+		"org.ois.node.",
+		"org.ois.node",
+		".List",
+		"org.ois.node.list",
+		"org.ois.node.NoSuchNode",
+		"org.ois.nodes.List",
+		"org.ois.node.x.List",
 	};
-	const struct idl_member *member = varlink_registry_member(registry, IDL_METHOD, METHOD_NODE_LIST);
+	const struct idl_member *member =
+		varlink_registry_member(registry, IDL_METHOD, METHOD_NODE_LIST);
 
 	assert_non_null(member);
 	assert_string_equal(member->name, "List");
 	for (size_t i = 0; i < ELEMENTSOF(none); i++)
 		assert_null(varlink_registry_member(registry, IDL_METHOD, none[i]));
 	assert_non_null(varlink_registry_member(registry, IDL_ERROR, ERROR_NODE_NO_SUCH_NODE));
-	assert_non_null(varlink_registry_member(registry, IDL_ERROR, ERROR_SERVICE_INVALID_PARAMETER));
+	assert_non_null(
+		varlink_registry_member(registry, IDL_ERROR, ERROR_SERVICE_INVALID_PARAMETER));
 }
 
 /* What is served is the file, byte by byte, and the file is in the form idl_print() writes. */
@@ -119,7 +129,8 @@ static void check_field_names(const struct idl_type *type)
 	for (size_t i = 0; i < type->n_fields; i++) {
 		const struct idl_field *field = &type->fields[i];
 
-		/* Go's parsers refuse a capital; fields are camelCase, enum values have underscores. */
+		/* Go's parsers refuse a capital; fields are camelCase, enum values have
+		 * underscores. */
 		assert_true(islower((unsigned char)field->name[0]));
 		if (type->kind == IDL_STRUCT)
 			assert_null(strchr(field->name, '_'));
@@ -155,12 +166,15 @@ static const struct {
 	bool more, secret;
 	varlink_handler_t handler;
 } methods[] = {
-	{ "org.ois.discovery.Discover", VARLINK_ACCESS_CHANGE, true, false, method_discovery_discover },
+	{ "org.ois.discovery.Discover", VARLINK_ACCESS_CHANGE, true, false,
+	  method_discovery_discover },
 	{ "org.ois.event.ListRecent", VARLINK_ACCESS_READ, true, false, method_event_list_recent },
 	{ "org.ois.event.ListTypes", VARLINK_ACCESS_READ, true, false, method_event_list_types },
 	{ "org.ois.event.Subscribe", VARLINK_ACCESS_READ, true, false, method_event_subscribe },
-	{ "org.ois.manager.GetStatus", VARLINK_ACCESS_READ, false, false, method_manager_get_status },
-	{ "org.ois.manager.ListSettings", VARLINK_ACCESS_READ, true, false, method_manager_list_settings },
+	{ "org.ois.manager.GetStatus", VARLINK_ACCESS_READ, false, false,
+	  method_manager_get_status },
+	{ "org.ois.manager.ListSettings", VARLINK_ACCESS_READ, true, false,
+	  method_manager_list_settings },
 	{ "org.ois.manager.Reload", VARLINK_ACCESS_CHANGE, false, false, method_manager_reload },
 	{ "org.ois.node.Create", VARLINK_ACCESS_CHANGE, false, false, method_node_create },
 	{ "org.ois.node.Delete", VARLINK_ACCESS_CHANGE, false, false, method_node_delete },
@@ -171,7 +185,8 @@ static const struct {
 	{ "org.ois.session.Login", VARLINK_ACCESS_CHANGE, true, false, method_session_login },
 	{ "org.ois.session.Logout", VARLINK_ACCESS_CHANGE, true, false, method_session_logout },
 	{ "org.ois.session.Rescan", VARLINK_ACCESS_CHANGE, false, false, method_session_rescan },
-	{ "org.varlink.service.GetInfo", VARLINK_ACCESS_ANY, false, false, method_service_get_info },
+	{ "org.varlink.service.GetInfo", VARLINK_ACCESS_ANY, false, false,
+	  method_service_get_info },
 	{ "org.varlink.service.GetInterfaceDescription", VARLINK_ACCESS_ANY, false, false,
 	  method_service_get_interface_description },
 };
@@ -202,20 +217,25 @@ static const struct {
 	const char *method, *parameters, *field;
 } examples[] = {
 	{ METHOD_NODE_LIST, "{}", NULL },
-	{ METHOD_NODE_LIST, "{\"selector\":{\"targetName\":\"iqn.*\",\"startup\":\"automatic\"}}", NULL },
+	{ METHOD_NODE_LIST, "{\"selector\":{\"targetName\":\"iqn.*\",\"startup\":\"automatic\"}}",
+	  NULL },
 	{ METHOD_NODE_LIST, "{\"selector\":{\"startup\":\"never\"}}", "selector" },
 	{ METHOD_NODE_LIST, "{\"filter\":{}}", "filter" },
-	{ METHOD_NODE_CREATE, "{\"key\":{\"targetName\":\"iqn.a\",\"address\":\"::1\",\"port\":3260}}", NULL },
+	{ METHOD_NODE_CREATE,
+	  "{\"key\":{\"targetName\":\"iqn.a\",\"address\":\"::1\",\"port\":3260}}", NULL },
 	{ METHOD_NODE_CREATE, "{\"key\":{\"targetName\":\"iqn.a\",\"address\":\"::1\"}}", "key" },
-	{ METHOD_NODE_UPDATE, "{\"selector\":{},\"settings\":{\"keys\":{\"headerDigest\":[\"crc32c\"]}}}", NULL },
-	{ METHOD_NODE_UPDATE, "{\"selector\":{},\"settings\":{\"keys\":{\"HeaderDigest\":[]}}}", "settings" },
+	{ METHOD_NODE_UPDATE,
+	  "{\"selector\":{},\"settings\":{\"keys\":{\"headerDigest\":[\"crc32c\"]}}}", NULL },
+	{ METHOD_NODE_UPDATE, "{\"selector\":{},\"settings\":{\"keys\":{\"HeaderDigest\":[]}}}",
+	  "settings" },
 	{ METHOD_NODE_UPDATE, "{\"settings\":{}}", "selector" },
 	{ METHOD_NODE_SET_SECRET, "{\"selector\":{},\"role\":\"target\",\"secret\":\"x\"}", NULL },
 	{ METHOD_NODE_SET_SECRET, "{\"selector\":{},\"role\":\"both\"}", "role" },
 	{ METHOD_SESSION_RESCAN, "{\"session\":1}", NULL },
 	{ METHOD_SESSION_RESCAN, "{}", "session" },
 	{ METHOD_MANAGER_GET_STATUS, "{\"verbose\":true}", "verbose" },
-	{ METHOD_DISCOVERY_DISCOVER, "{\"method\":\"send_targets\",\"address\":\"10.0.0.1\"}", NULL },
+	{ METHOD_DISCOVERY_DISCOVER, "{\"method\":\"send_targets\",\"address\":\"10.0.0.1\"}",
+	  NULL },
 	{ METHOD_DISCOVERY_DISCOVER, "{\"method\":\"isns\",\"address\":\"10.0.0.1\"}", "method" },
 	{ METHOD_EVENT_SUBSCRIBE, "{\"numbers\":[1,2],\"severity\":\"error\"}", NULL },
 	{ METHOD_EVENT_SUBSCRIBE, "{\"numbers\":[1,\"x\"]}", "numbers" },
@@ -231,7 +251,8 @@ static void test_examples(void **state)
 		int r;
 
 		assert_non_null(method);
-		assert_int_equal(json_parse(examples[i].parameters, strlen(examples[i].parameters), &parameters),
+		assert_int_equal(json_parse(examples[i].parameters, strlen(examples[i].parameters),
+					    &parameters),
 				 0);
 		r = idl_check(&method->type, parameters, IDL_CALL, &mismatch);
 		if (r != (examples[i].field ? -EINVAL : 0))

@@ -1,7 +1,8 @@
 // layers: ois-varlink ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON as strict as RFC 8259, framing byte by byte, and headers of calls and replies with one fault each.
+ * JSON as strict as RFC 8259, framing byte by byte, and headers of calls and replies with one fault
+ * each.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,10 @@
 #include "json.h"
 #include "message.h"
 
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
+#define TEXT(literal)                                                                              \
+	{                                                                                          \
+		literal, sizeof(literal) - 1                                                       \
+	}
 
 struct text {
 	const char *text;
@@ -75,24 +79,78 @@ static void test_good_json(void **state)
 }
 
 static const struct text bad_json[] = {
-	TEXT(""), TEXT(" "), TEXT("{"), TEXT("["), TEXT("\""), TEXT("{]"), TEXT("[}"),
-	TEXT("{} {}"), TEXT("{}x"), TEXT("{}\0"), TEXT("\0{}"),
-	TEXT("// comment\n{}"), TEXT("/* comment */{}"),
-	TEXT("[1,]"), TEXT("[,1]"), TEXT("[1 2]"), TEXT("{\"a\":1,}"), TEXT("{,}"),
-	TEXT("{\"a\"}"), TEXT("{\"a\":}"), TEXT("{\"a\" 1}"), TEXT("{a:1}"), TEXT("{1:1}"),
-	TEXT("{'a':1}"), TEXT("'a'"),
-	TEXT("TRUE"), TEXT("True"), TEXT("tru"), TEXT("truex"), TEXT("nul"), TEXT("NULL"),
-	TEXT("NaN"), TEXT("Infinity"), TEXT("-Infinity"), TEXT("-"), TEXT("+1"),
-	TEXT("01"), TEXT("-01"), TEXT("1."), TEXT(".5"), TEXT("1e"), TEXT("1e+"), TEXT("0x10"), TEXT("1_0"),
-	TEXT("1e999"), TEXT("-1e999"),
-	TEXT("\"\n\""), TEXT("\"\t\""), TEXT("\"\x1f\""), TEXT("\"a\0b\""),
-	TEXT("\"\\u0000\""), TEXT("\"a\\u0000\""), TEXT("{\"a\\u0000b\":1}"),
-	TEXT("\"\\x41\""), TEXT("\"\\\""), TEXT("\"\\u12\""), TEXT("\"\\u12g4\""), TEXT("\"\\u+123\""),
-	TEXT("\"\\ud83d\""), TEXT("\"\\ude00\""), TEXT("\"\\ud83d\\u0041\""), TEXT("\"\\ud83dxude00\""),
+	TEXT(""),
+	TEXT(" "),
+	TEXT("{"),
+	TEXT("["),
+	TEXT("\""),
+	TEXT("{]"),
+	TEXT("[}"),
+	TEXT("{} {}"),
+	TEXT("{}x"),
+	TEXT("{}\0"),
+	TEXT("\0{}"),
+	TEXT("// comment\n{}"),
+	TEXT("/* comment */{}"),
+	TEXT("[1,]"),
+	TEXT("[,1]"),
+	TEXT("[1 2]"),
+	TEXT("{\"a\":1,}"),
+	TEXT("{,}"),
+	TEXT("{\"a\"}"),
+	TEXT("{\"a\":}"),
+	TEXT("{\"a\" 1}"),
+	TEXT("{a:1}"),
+	TEXT("{1:1}"),
+	TEXT("{'a':1}"),
+	TEXT("'a'"),
+	TEXT("TRUE"),
+	TEXT("True"),
+	TEXT("tru"),
+	TEXT("truex"),
+	TEXT("nul"),
+	TEXT("NULL"),
+	TEXT("NaN"),
+	TEXT("Infinity"),
+	TEXT("-Infinity"),
+	TEXT("-"),
+	TEXT("+1"),
+	TEXT("01"),
+	TEXT("-01"),
+	TEXT("1."),
+	TEXT(".5"),
+	TEXT("1e"),
+	TEXT("1e+"),
+	TEXT("0x10"),
+	TEXT("1_0"),
+	TEXT("1e999"),
+	TEXT("-1e999"),
+	TEXT("\"\n\""),
+	TEXT("\"\t\""),
+	TEXT("\"\x1f\""),
+	TEXT("\"a\0b\""),
+	TEXT("\"\\u0000\""),
+	TEXT("\"a\\u0000\""),
+	TEXT("{\"a\\u0000b\":1}"),
+	TEXT("\"\\x41\""),
+	TEXT("\"\\\""),
+	TEXT("\"\\u12\""),
+	TEXT("\"\\u12g4\""),
+	TEXT("\"\\u+123\""),
+	TEXT("\"\\ud83d\""),
+	TEXT("\"\\ude00\""),
+	TEXT("\"\\ud83d\\u0041\""),
+	TEXT("\"\\ud83dxude00\""),
 	TEXT("\"\\\xc3\xa4\""),
-	TEXT("\"\xff\""), TEXT("\"\xc3\""), TEXT("\"\xc0\x80\""), TEXT("\"\xed\xa0\x80\""),
-	TEXT("\"\xf4\x90\x80\x80\""), TEXT("\"\xe2\x82\""), TEXT("{\"\xff\":1}"),
-	TEXT("{\"a\":1,\"a\":1}"), TEXT("{\"a\":{},\"b\":1,\"\\u0061\":2}"),
+	TEXT("\"\xff\""),
+	TEXT("\"\xc3\""),
+	TEXT("\"\xc0\x80\""),
+	TEXT("\"\xed\xa0\x80\""),
+	TEXT("\"\xf4\x90\x80\x80\""),
+	TEXT("\"\xe2\x82\""),
+	TEXT("{\"\xff\":1}"),
+	TEXT("{\"a\":1,\"a\":1}"),
+	TEXT("{\"a\":{},\"b\":1,\"\\u0061\":2}"),
 	TEXT("\xef\xbb\xbf{}"),
 };
 
@@ -140,10 +198,12 @@ static const struct {
 } dirty_texts[] = {
 	{ TEXT(""), "" },
 	{ TEXT("plain \xc3\xa4"), "plain \xc3\xa4" },
-	{ TEXT("a\0b"), "a\xef\xbf\xbd" "b" },
+	{ TEXT("a\0b"), "a\xef\xbf\xbd"
+			"b" },
 	{ TEXT("\xff"), "\xef\xbf\xbd" },
 	{ TEXT("a\xc3"), "a\xef\xbf\xbd" },
-	{ TEXT("\xc3\xa4\xe2\x82z\xc0\x80"), "\xc3\xa4\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd" },
+	{ TEXT("\xc3\xa4\xe2\x82z\xc0\x80"),
+	  "\xc3\xa4\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd" },
 };
 
 static void test_dirty_text(void **state)
@@ -151,7 +211,8 @@ static void test_dirty_text(void **state)
 	for (size_t i = 0; i < ELEMENTSOF(dirty_texts); i++) {
 		const struct text *in = &dirty_texts[i].in;
 		_cleanup_json_ json_object *clean = json_string(in->text, in->length);
-		_cleanup_json_ json_object *raw = json_object_new_string_len(in->text, (int)in->length);
+		_cleanup_json_ json_object *raw =
+			json_object_new_string_len(in->text, (int)in->length);
 		_cleanup_(buffer_done) struct buffer one = {}, two = {};
 
 		assert_string_equal(json_object_get_string(clean), dirty_texts[i].out);
@@ -165,7 +226,8 @@ static void test_dirty_text(void **state)
 
 static void test_json_access(void **state)
 {
-	static const char text[] = "{\"s\":\"x\",\"i\":\"12\",\"b\":true,\"o\":{\"p\":{\"q\":1}},\"n\":null,\"a\":[]}";
+	static const char text[] =
+		"{\"s\":\"x\",\"i\":\"12\",\"b\":true,\"o\":{\"p\":{\"q\":1}},\"n\":null,\"a\":[]}";
 	_cleanup_json_ json_object *object = NULL;
 	json_object *value = NULL;
 	const char *s = NULL;
@@ -205,12 +267,13 @@ static void test_json_build(void **state)
 	_cleanup_(buffer_done) struct buffer written = {};
 	json_object *array = json_object_new_array();
 
-	assert_int_equal(json_set_string(object, "s", "\xff") | json_set_string(object, "none", NULL) |
-				 json_set_int(object, "i", -3) | json_set_bool(object, "b", false) |
-				 json_set_path(object, "k.l.m", json_object_new_int64(1)) |
-				 json_set_path(object, "k.n", json_object_new_int64(2)) |
-				 json_append(array, json_string("e", 1)) | json_set(object, "a", array),
-			 0);
+	assert_int_equal(
+		json_set_string(object, "s", "\xff") | json_set_string(object, "none", NULL) |
+			json_set_int(object, "i", -3) | json_set_bool(object, "b", false) |
+			json_set_path(object, "k.l.m", json_object_new_int64(1)) |
+			json_set_path(object, "k.n", json_object_new_int64(2)) |
+			json_append(array, json_string("e", 1)) | json_set(object, "a", array),
+		0);
 	assert_int_equal(json_set(object, "x", NULL), -ENOMEM);
 	assert_int_equal(json_set_path(object, "i.x", json_object_new_int64(1)), -EINVAL);
 	assert_int_equal(json_set_int(object, "i", 4), 0);
@@ -223,7 +286,8 @@ static void test_json_build(void **state)
 
 static void test_json_erase(void **state)
 {
-	static const char text[] = "{\"s\":\"secret\",\"a\":[\"secret\",{\"b\":\"secret\"}],\"i\":1}";
+	static const char text[] =
+		"{\"s\":\"secret\",\"a\":[\"secret\",{\"b\":\"secret\"}],\"i\":1}";
 	_cleanup_json_ json_object *object = NULL;
 	_cleanup_(buffer_done) struct buffer written = {};
 
@@ -313,8 +377,15 @@ static void test_frames_in_one_piece(void **state)
 static void test_bad_frames(void **state)
 {
 	static const struct text bad[] = {
-		TEXT(""), TEXT(" "), TEXT("[]"), TEXT("1"), TEXT("null"), TEXT("\"\""), TEXT("{\"a\":NaN}"),
-		TEXT("{}x"), TEXT("{\"a\":1,\"a\":2}"),
+		TEXT(""),
+		TEXT(" "),
+		TEXT("[]"),
+		TEXT("1"),
+		TEXT("null"),
+		TEXT("\"\""),
+		TEXT("{\"a\":NaN}"),
+		TEXT("{}x"),
+		TEXT("{\"a\":1,\"a\":2}"),
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
@@ -343,7 +414,8 @@ static void test_frame_limit(void **state)
 	varlink_stream_done(&stream);
 }
 
-/* What was taken must not be found in the memory of the stream any more, wherever messages were cut. */
+/* What was taken must not be found in the memory of the stream any more, wherever messages were
+ * cut. */
 static void test_input_is_wiped(void **state)
 {
 	static const char text[] = "{\"s\":\"hush-hush\"}\0{\"n\":1}\0{\"s\":\"hush-hush\"}";
@@ -444,8 +516,12 @@ static const struct {
 	{ .json = "{\"method\":\"a.B\",\"parameters\":{}}", .method = "a.B" },
 	{ .json = "{\"method\":\"a.B\",\"parameters\":null,\"more\":null}", .method = "a.B" },
 	{ .json = "{\"method\":\"\"}", .method = "" },
-	{ .json = "{\"method\":\"a.B\",\"more\":true,\"oneway\":false}", .method = "a.B", .more = true },
-	{ .json = "{\"method\":\"a.B\",\"more\":false,\"oneway\":true}", .method = "a.B", .oneway = true },
+	{ .json = "{\"method\":\"a.B\",\"more\":true,\"oneway\":false}",
+	  .method = "a.B",
+	  .more = true },
+	{ .json = "{\"method\":\"a.B\",\"more\":false,\"oneway\":true}",
+	  .method = "a.B",
+	  .oneway = true },
 	{ .json = "{\"method\":\"a.B\",\"upgrade\":true}", .method = "a.B", .upgrade = true },
 	{ .json = "{\"method\":\"a.B\",\"org.example.extension\":1}", .method = "a.B" },
 	{ .json = "{}", .result = -EPROTO },
@@ -544,7 +620,8 @@ static void test_builders(void **state)
 	json_object *parameters = json_object_new_object();
 
 	assert_int_equal(json_set_int(parameters, "a", 1), 0);
-	expect_text(varlink_call_new("a.B", parameters, 0), "{\"method\":\"a.B\",\"parameters\":{\"a\":1}}");
+	expect_text(varlink_call_new("a.B", parameters, 0),
+		    "{\"method\":\"a.B\",\"parameters\":{\"a\":1}}");
 	expect_text(varlink_call_new("a.B", NULL, VARLINK_CALL_MORE),
 		    "{\"method\":\"a.B\",\"parameters\":{},\"more\":true}");
 	expect_text(varlink_call_new("a.B", NULL, VARLINK_CALL_ONEWAY),
