@@ -227,7 +227,7 @@ struct run {
 	size_t n;
 	struct session *by_sid[SIDS];
 	struct portal portal;
-	int netlink, uevent, epoll;
+	int netlink, listener, uevent, epoll;
 };
 
 static void add_target(struct run *r, const char *name)
@@ -616,6 +616,8 @@ static void login_setup(struct run *r)
 
 	open_transport();
 	r->netlink = open_netlink(NETLINK_ISCSI, 0);
+	/* The kernel complains on its slow console when nobody listens to its events: never read, never full. */
+	r->listener = open_netlink(NETLINK_ISCSI, 1);
 	r->uevent = open_netlink(NETLINK_KOBJECT_UEVENT, 1);
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	scans.done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
