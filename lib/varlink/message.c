@@ -11,7 +11,7 @@
 #include "message.h"
 #include "secret.h"
 
-/* Least to read at once. */
+/* Least to make room for. */
 #define READ_SIZE 4096
 /* Buffers above this are given back when they are empty. */
 #define KEEP_SIZE (64 * 1024)
@@ -68,7 +68,9 @@ int varlink_stream_reserve(struct varlink_stream *stream, uint8_t **ret, size_t 
 	left = input->limit - input->length;
 	if (left == 0)
 		return -EMSGSIZE;
-	r = buffer_reserve(input, left < READ_SIZE ? left : READ_SIZE, &at);
+	/* Grows only when it is full: most messages fit into the first piece. */
+	size = input->allocated > input->length ? 1 : READ_SIZE;
+	r = buffer_reserve(input, size < left ? size : left, &at);
 	if (r < 0)
 		return r;
 	/* All that is allocated, but not above the limit. */
