@@ -15,7 +15,7 @@ static const char *const session_phase_names[] = {
 	[SESSION_SECURITY_NEGOTIATION] = "security_negotiation",
 	[SESSION_OPERATIONAL_NEGOTIATION] = "operational_negotiation",
 	[SESSION_SCANNING] = "scanning",
-	[SESSION_LOGGED_IN] = "done",
+	[SESSION_LOGGED_IN] = "logged_in",
 	[SESSION_RETRYING] = "retrying",
 	[SESSION_REMOVING_DEVICES] = "removing_devices",
 	[SESSION_LOGGING_OUT] = "logging_out",
@@ -246,6 +246,11 @@ void session_unwatch(struct session *session, const void *userdata)
 }
 
 /* Helpers of all parts */
+
+int64_t session_setting(const struct session *session, enum setting which)
+{
+	return settings_number(session->settings, which);
+}
 
 int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_handler_t handler)
 {

@@ -9,7 +9,6 @@
 #include "session_private.h"
 #include "trace.h"
 
-#define SECOND_USEC UINT64_C(1000000)
 /* The kernel removes a session within milliseconds; this only keeps a lost event from blocking us for ever. */
 #define REMOVAL_TIMEOUT_USEC (60 * SECOND_USEC)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the parts of a session share: session.c (machine, identity, watches), session_login.c (connect, login,
- * hand-over, scan, recovery), session_logout.c (logout, removal from the kernel).
+ * What the parts of a session share: session.c (machine, identity, watches), session_login.c (connect, Login
+ * Phase), session_start.c (hand-over, proof, scan), session_recovery.c (attempts), session_logout.c (logout, removal).
  *
  * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an event, the
  * table gives the new state and an action, and actions are the functions below. An action may post; the event is
@@ -20,6 +20,7 @@
 #include "session.h"
 #include "manager_private.h"
 
+#define SECOND_USEC UINT64_C(1000000)
 #define SESSION_POSTED_MAX 8
 /* Redirections followed in one attempt. */
 #define SESSION_REDIRECTS_MAX 4
@@ -84,6 +85,8 @@ struct session_private {
 
 /* session.c */
 void session_post(struct session *session, enum connection_event event);
+/* An effective setting; booleans and enumerations are numbers. */
+int64_t session_setting(const struct session *session, enum setting which);
 void session_set_phase(struct session *session, enum session_phase phase,
 		       const struct session_failure *failure);
 /* Completes the event with what it is about, and reports it. */
@@ -112,12 +115,24 @@ int session_submit(struct session *session, struct kernel_batch *batch, kernel_d
 /* To be called first when a piece of work that session->private->pending counts comes back; false: go no further. */
 bool session_returned(struct session *session);
 
-/* session_login.c: actions */
+/* session_login.c */
 void session_action_connect(struct session *session);
 void session_action_login(struct session *session);
-void session_action_start(struct session *session);
-void session_action_fail(struct session *session);
 void session_action_redirect(struct session *session);
+
+/* session_start.c */
+void session_action_start(struct session *session);
+/* The kernel refused a batch: reports it and keeps it as the failure. */
+void session_refused(struct session *session, const struct kernel_result *result);
+/* A batch came back; false: the session is to go on with something else, a logout for one. */
+bool session_batch_returned(struct session *session);
+void session_take_luns(struct session *session, const struct devices_result *result);
+void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
+			size_t length);
+void session_kernel_failed(struct session *session, unsigned error);
+
+/* session_recovery.c */
+void session_action_fail(struct session *session);
 /* The manager admits the login. */
 void session_begin(struct session *session);
 /* Next attempt, or the end of the login. */
@@ -126,11 +141,10 @@ void session_attempt_failed(struct session *session);
 void session_recover(struct session *session);
 /* The network changed: a session that waits for its next attempt tries at once. */
 void session_hurry(struct session *session);
-void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
-			size_t length);
-void session_kernel_failed(struct session *session, unsigned error);
+/* A session found at the start: goes on with whatever state it is in. */
+void session_adopt(struct session *session);
 
-/* session_logout.c: actions */
+/* session_logout.c */
 void session_action_logout(struct session *session);
 void session_action_close(struct session *session);
 void session_action_stop(struct session *session);
@@ -141,5 +155,3 @@ void session_kernel_unbound(struct session *session);
 void session_kernel_destroyed(struct session *session);
 /* Removes everything of the session from the kernel, then does what @removal says. */
 void session_remove(struct session *session, enum session_removal removal);
-/* A session found at the start: goes on with whatever state it is in. */
-void session_adopt(struct session *session);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * When a login is tried again and when it is given up, after a loss as well; and sessions found at the start.
+ */
+#include <string.h>
+#include <sys/random.h>
+
+#include "session_private.h"
+
+/* Wait before the second attempt; doubled for each further one up to the most. */
+#define BACKOFF_FIRST_USEC (1 * SECOND_USEC)
+#define BACKOFF_MOST_USEC  (30 * SECOND_USEC)
+
+/* Attempts */
+
+void session_begin(struct session *session)
+{
+	session->attempt++;
+	session->private->redirects = 0;
+	session->private->redirected = false;
+	session->next_attempt_usec = 0;
+	free(session->current_address);
+	session->current_address = NULL;
+	session_post(session, CONNECTION_EVENT_CONNECT);
+}
+
+/* T2, T7 */
+void session_action_fail(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	session_cancel(session);
+	if (p->leaving)
+		session_leave(session);
+	else
+		session_attempt_failed(session);
+}
+
+static int retry_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct session *session = userdata;
+
+	/* Something of the attempt before cannot be called back and has not ended yet. */
+	if (session->private->pending > 0)
+		return session_arm_timer(session, SECOND_USEC / 10, retry_due);
+	session_arm_timer(session, 0, NULL);
+	manager_admit(session);
+	return 0;
+}
+
+void session_hurry(struct session *session)
+{
+	if (session->phase == SESSION_RETRYING && session->private->timer &&
+	    session->private->persistent)
+		(void)retry_due(NULL, 0, session);
+}
+
+/* Sessions that failed together must not come back together: up to a quarter more. */
+static uint64_t with_jitter(uint64_t usec)
+{
+	uint32_t random = 0;
+
+	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	return usec + usec / 4 * (random % 1024) / 1024;
+}
+
+static void retry_later(struct session *session, uint64_t usec)
+{
+	session->next_attempt_usec = manager_now() + usec;
+	if (session_arm_timer(session, usec, retry_due) < 0)
+		manager_admit(session);
+}
+
+static void report_giving_up(struct session *session)
+{
+	struct event *event;
+
+	if (session->failure.event == EVENT_LOGIN_REQUEST_FAILED)
+		return;
+	event = event_new(EVENT_LOGIN_REQUEST_FAILED);
+	event_set_status(event, (uint64_t)-session->failure.error, session->failure.message);
+	event_set_outcome(event, EVENT_OUTCOME_FAILED);
+	session_raise(session, event);
+}
+
+static void report_recovery_failed(struct session *session)
+{
+	struct event *event = event_new(EVENT_RECOVERY_FAILED);
+
+	event_set_status(event, (uint64_t)-session->failure.error, session->failure.message);
+	event_set_outcome(event, EVENT_OUTCOME_RETRYING);
+	session_raise(session, event);
+}
+
+void session_attempt_failed(struct session *session)
+{
+	struct session_private *p = session->private;
+	uint64_t wait = BACKOFF_FIRST_USEC;
+
+	manager_release(session);
+	for (unsigned i = 1; i < session->attempt && wait < BACKOFF_MOST_USEC; i++)
+		wait *= 2;
+	if (wait > BACKOFF_MOST_USEC)
+		wait = BACKOFF_MOST_USEC;
+
+	if (session->recovering)
+		report_recovery_failed(session);
+	if (session->recovering || p->retry_max < 0 || session->attempt <= (unsigned)p->retry_max) {
+		/* First the timer, so that watchers see when. */
+		retry_later(session, with_jitter(wait));
+		session_set_phase(session, SESSION_RETRYING, &session->failure);
+		return;
+	}
+	report_giving_up(session);
+	if (session->in_kernel)
+		session_remove(session, SESSION_REMOVAL_CLOSE);
+	else
+		session_close(session, &session->failure);
+}
+
+/* CLEANUP_WAIT is over: RFC 7143, 13.15: not before Time2Wait. */
+void session_recover(struct session *session)
+{
+	struct session_private *p = session->private;
+	uint64_t wait;
+
+	if (p->leaving) {
+		session_leave(session);
+		return;
+	}
+	if (!p->created_event) {
+		session_attempt_failed(session);
+		return;
+	}
+	if (!session->recovering) {
+		session->recovering = true;
+		session->attempt = 0;
+	}
+	if (session->attempt > 0) {
+		session_attempt_failed(session);
+		return;
+	}
+	wait = session->result_known ? session->result.parameters.default_time2wait :
+				       (uint64_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2WAIT);
+	retry_later(session, with_jitter(wait * SECOND_USEC));
+	session_set_phase(session, SESSION_RETRYING, &session->failure);
+}
+
+/* Sessions found at the start */
+
+static void found_devices(void *userdata, const struct devices_result *result)
+{
+	struct session *session = userdata;
+
+	session->private->scan = NULL;
+	session_take_luns(session, result);
+}
+
+/*
+ * A session that runs is left alone. One of ours that lost its connection, or whose re-login was interrupted, is
+ * repaired; one that was only half made leaves the kernel.
+ */
+void session_adopt(struct session *session)
+{
+	const struct sysfs_session *found = session->found;
+
+	session->private->created_event = true;
+	if (found->state == SYSFS_SESSION_LOGGED_IN &&
+	    found->connection_state == SYSFS_CONNECTION_UP) {
+		session->connection = CONNECTION_STATE_LOGGED_IN;
+		session->state = SESSION_STATE_LOGGED_IN;
+		session->phase = SESSION_LOGGED_IN;
+		(void)devices_list(session->manager->devices, session->sid, session->host, false,
+				   found_devices, session, &session->private->scan);
+		return;
+	}
+	session->phase = SESSION_RETRYING;
+	session->state = SESSION_STATE_FAILED;
+	session->connection = CONNECTION_STATE_FREE;
+	if (!session->managed || !session->manager->kernel)
+		return;
+	if (found->connection_state == SYSFS_CONNECTION_DOWN || !found->has_connection) {
+		session_remove(session, SESSION_REMOVAL_CLOSE);
+		return;
+	}
+	session->connection = CONNECTION_STATE_LOGGED_IN;
+	session->state = SESSION_STATE_LOGGED_IN;
+	session_kernel_failed(session, KERNEL_ERROR_CONNECTION);
+}
