@@ -17,11 +17,12 @@
 #include "buffer.h"
 #include "journal.h"
 
-#define QUEUE_ENTRIES_MAX 1024
-#define QUEUE_BYTES_MAX   (1024 * 1024)
-#define SEND_BUFFER       (8 * 1024 * 1024)
-#define RETRY_FIRST_USEC  (100 * UINT64_C(1000))
-#define RETRY_LAST_USEC   (30 * UINT64_C(1000000))
+#define QUEUE_ENTRIES_MAX   1024
+#define QUEUE_BYTES_MAX     (1024 * 1024)
+#define SEND_BUFFER         (8 * 1024 * 1024)
+#define RETRY_FIRST_USEC    (10 * UINT64_C(1000))
+#define RETRY_ACCURACY_USEC UINT64_C(1000)
+#define RETRY_LAST_USEC     (30 * UINT64_C(1000000))
 /* OIS_REALTIME_USEC, OIS_MONOTONIC_USEC and OIS_DROPPED with values of 64 bits. */
 #define SUFFIX_MAX 160
 
@@ -224,7 +225,8 @@ int journal_new(sd_event *event, const char *path, struct journal **ret)
 	if (setsockopt(journal->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
 		(void)setsockopt(journal->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 
-	r = sd_event_add_time(event, &journal->retry, CLOCK_MONOTONIC, 0, 0, on_retry, journal);
+	r = sd_event_add_time(event, &journal->retry, CLOCK_MONOTONIC, 0, RETRY_ACCURACY_USEC,
+			      on_retry, journal);
 	if (r < 0)
 		return r;
 	r = sd_event_source_set_enabled(journal->retry, SD_EVENT_OFF);

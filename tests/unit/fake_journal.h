@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The journal's socket played by a test: a datagram socket in a directory of its own, and entries taken
- * from it one at a time.
+ * The journal's socket played by a test: a datagram socket in a directory of its own, and entries
+ * taken from it one at a time.
  */
 #pragma once
 
@@ -72,8 +72,8 @@ static inline bool fake_journal_receive(struct fake_journal *journal)
 }
 
 /*
- * The value of a field in the last entry, or NULL. Checks the form of all fields on the way. The value is
- * overwritten by the next call but three.
+ * The value of a field in the last entry, or NULL. Checks the form of all fields on the way. The
+ * value is overwritten by the next call but three.
  */
 static inline const char *fake_journal_field(struct fake_journal *journal, const char *name)
 {

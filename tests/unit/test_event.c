@@ -1,7 +1,8 @@
 // layers: ois-events ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Events as values: what fields take and keep, what MESSAGE looks like, how a Login Response is decoded.
+ * Events as values: what fields take and keep, what MESSAGE looks like, how a Login Response is
+ * decoded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,7 +133,8 @@ static void test_escaping(void **state)
 /* "NAME=value" has fewer than 4096 bytes and ends at a character. */
 static void test_long_values(void **state)
 {
-	static const char *const units[] = { "x", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x92\xbe", "\n" };
+	static const char *const units[] = { "x", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x92\xbe",
+					     "\n" };
 	_cleanup_(event_freep) struct event *event = make(EVENT_REDIRECT_INVALID);
 	size_t room = 4095 - strlen("OIS_DUMP_RETURNED=");
 	char text[9000];
@@ -179,7 +181,8 @@ static void test_hex(void **state)
 	}
 }
 
-/* However much is set, one event stays within EVENT_SIZE_MAX, and a field can always be replaced. */
+/* However much is set, one event stays within EVENT_SIZE_MAX, and a field can always be replaced.
+ */
 static void test_size(void **state)
 {
 	_cleanup_(event_freep) struct event *event = make(EVENT_CONNECT_FAILED);
@@ -326,10 +329,12 @@ static void test_message(void **state)
 	event_set_string(configuration, FIELD_FILE, "/etc/ois/ois.conf");
 	event_set_number(configuration, FIELD_LINE, 12);
 	event_set_string(configuration, FIELD_REASON, "unknown setting");
-	assert_message(configuration, "Configuration is invalid: /etc/ois/ois.conf:12: unknown setting");
+	assert_message(configuration,
+		       "Configuration is invalid: /etc/ois/ois.conf:12: unknown setting");
 }
 
-/* MESSAGE of every row is one clean line below the border of 4096 bytes, whatever its fields hold. */
+/* MESSAGE of every row is one clean line below the border of 4096 bytes, whatever its fields hold.
+ */
 static void test_message_bounds(void **state)
 {
 	const struct event_type *type;
@@ -383,18 +388,12 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lookup),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_escaping),
-		cmocka_unit_test(test_long_values),
-		cmocka_unit_test(test_hex),
-		cmocka_unit_test(test_size),
-		cmocka_unit_test(test_allowed),
-		cmocka_unit_test(test_login_response),
-		cmocka_unit_test(test_other_pdu),
-		cmocka_unit_test(test_message),
-		cmocka_unit_test(test_message_bounds),
+		cmocka_unit_test(test_lookup),         cmocka_unit_test(test_names),
+		cmocka_unit_test(test_values),         cmocka_unit_test(test_escaping),
+		cmocka_unit_test(test_long_values),    cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_size),           cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_login_response), cmocka_unit_test(test_other_pdu),
+		cmocka_unit_test(test_message),        cmocka_unit_test(test_message_bounds),
 		cmocka_unit_test(test_no_memory),
 	};
 
