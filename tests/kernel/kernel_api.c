@@ -113,12 +113,23 @@ static size_t n_sessions(void)
 	return n;
 }
 
-/* Nothing is left of it in any class. */
+static unsigned n_entries(const char *path)
+{
+	_cleanup_(closedirp) DIR *directory = opendir(path);
+	unsigned n = 0;
+
+	assert_non_null(directory);
+	for (struct dirent *entry; (entry = readdir(directory));)
+		n += entry->d_name[0] != '.';
+	return n;
+}
+
+/* Nothing is left of a test in any class. */
 static int tear_down(void **state)
 {
 	assert_int_equal(n_sessions(), 0);
-	assert_int_equal(
-		system("test -z \"$(ls /sys/class/iscsi_connection /sys/class/iscsi_host)\""), 0);
+	assert_int_equal(n_entries("/sys/class/iscsi_connection"), 0);
+	assert_int_equal(n_entries("/sys/class/iscsi_host"), 0);
 	assert_int_equal(kernel_n_ignored(kernel), 0);
 	return 0;
 }
@@ -192,7 +203,8 @@ static void create_and_destroy(void **state)
 	assert_string_equal(session.transport, "tcp");
 	assert_int_equal(session.state, SYSFS_SESSION_FREE);
 	assert_int_equal(session.connection_state, SYSFS_CONNECTION_DOWN);
-	assert_int_equal(session.creator, getpid());
+	/* libnl makes port numbers of the process number and a counter above it. */
+	assert_int_equal(session.creator & 0x3fffff, getpid());
 	assert_string_equal(session.target_name, "");
 	assert_string_equal(session.address, "");
 	destroy_session(sid);
@@ -315,8 +327,8 @@ static size_t login_text(unsigned number, char *ret, size_t size)
 			 "SessionType=Normal%cHeaderDigest=None%cDataDigest=None%c"
 			 "InitialR2T=Yes%cImmediateData=Yes%cMaxRecvDataSegmentLength=262144%c"
 			 "MaxBurstLength=262144%cFirstBurstLength=65536%cMaxOutstandingR2T=1%c"
-			 "ErrorRecoveryLevel=0%c",
-			 0, target_prefix, number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+			 "ErrorRecoveryLevel=0%cDefaultTime2Wait=2%cDefaultTime2Retain=0%c",
+			 0, target_prefix, number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 	assert_true(n > 0 && (size_t)n < size);
 	return (size_t)n;
@@ -336,7 +348,7 @@ static void login_on_socket(struct session *session, unsigned number)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(session->fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	setsockopt(session->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	for (;;) {
+	for (unsigned n = 0; n < 5; n++) {
 		put32(message + 4, (uint32_t)length);
 		put32(message + 8, 0x80000000 | number >> 8);
 		message[12] = (uint8_t)number;
@@ -356,6 +368,7 @@ static void login_on_socket(struct session *session, unsigned number)
 			return;
 		length = 0;
 	}
+	fail_msg("the target does not end the login");
 }
 
 static struct kernel_batch *hand_over(struct session *session, unsigned number)
