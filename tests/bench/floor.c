@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * floor: the yardstick of the benchmark. An initiator that does what target and kernel demand and nothing else:
- * no records, no authentication, no events, no recovery. It logs in on its own sockets and hands them to the kernel
- * (NETLINK_ISCSI); what it needs for that is time any initiator needs. It shares no code with the product on purpose,
- * and it gives up at the first surprise.
+ * floor: the yardstick of the benchmark. An initiator that does what target and kernel demand and
+ * nothing else: no records, no authentication, no events, no recovery. It logs in on its own
+ * sockets and hands them to the kernel (NETLINK_ISCSI); what it needs for that is time any
+ * initiator needs. It shares no code with the product on purpose, and it gives up at the first
+ * surprise.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -29,10 +30,10 @@
 #define INITIATOR      "iqn.2026-11.org.example:floor"
 #define IN_FLIGHT      64 /* logins at the same time */
 #define SCANNERS       32 /* hosts scanned at the same time: a scan is some twenty round trips */
-#define BHS	       48
+#define BHS            48
 #define DATA_MAX       32768
 #define FIRST_CMDSN    1
-#define SIDS	       65536
+#define SIDS           65536
 #define RECEIVE_BUFFER (32 << 20)
 
 /* ---- PDUs ---- */
@@ -67,16 +68,20 @@ static size_t data_length(const uint8_t *bhs)
 	return (size_t)bhs[5] << 16 | (size_t)bhs[6] << 8 | bhs[7];
 }
 
-/* NUL-terminated "key=value" after "key=value". LIO answers in one response if every key has been offered. */
-static const char offer[] = "HeaderDigest=None\0DataDigest=None\0MaxConnections=1\0InitialR2T=No\0"
-			    "ImmediateData=Yes\0MaxRecvDataSegmentLength=262144\0MaxBurstLength=1048576\0"
-			    "FirstBurstLength=262144\0DefaultTime2Wait=0\0DefaultTime2Retain=0\0"
-			    "MaxOutstandingR2T=1\0DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0"
-			    "ErrorRecoveryLevel=0";
-static const char discovery_offer[] = "HeaderDigest=None\0DataDigest=None\0MaxRecvDataSegmentLength=16384\0"
-				      "DefaultTime2Wait=0\0DefaultTime2Retain=0\0ErrorRecoveryLevel=0";
+/* NUL-terminated "key=value" after "key=value". LIO answers in one response if every key has been
+ * offered. */
+static const char offer[] =
+	"HeaderDigest=None\0DataDigest=None\0MaxConnections=1\0InitialR2T=No\0"
+	"ImmediateData=Yes\0MaxRecvDataSegmentLength=262144\0MaxBurstLength=1048576\0"
+	"FirstBurstLength=262144\0DefaultTime2Wait=0\0DefaultTime2Retain=0\0"
+	"MaxOutstandingR2T=1\0DataPDUInOrder=Yes\0DataSequenceInOrder=Yes\0"
+	"ErrorRecoveryLevel=0";
+static const char discovery_offer[] =
+	"HeaderDigest=None\0DataDigest=None\0MaxRecvDataSegmentLength=16384\0"
+	"DefaultTime2Wait=0\0DefaultTime2Retain=0\0ErrorRecoveryLevel=0";
 
-/* RFC 7143, 11.12: straight to the operational stage, asking for full feature phase: one round trip. */
+/* RFC 7143, 11.12: straight to the operational stage, asking for full feature phase: one round
+ * trip. */
 static void login_request(struct pdu *p, const char *target)
 {
 	const char *keys = target ? offer : discovery_offer;
@@ -90,7 +95,8 @@ static void login_request(struct pdu *p, const char *target)
 	put32(p->bhs + 9, (uint32_t)getpid());
 	put32(p->bhs + 24, FIRST_CMDSN);
 	n = snprintf(p->data, DATA_MAX, "InitiatorName=" INITIATOR "%cSessionType=%s%c%s%s", 0,
-		     target ? "Normal" : "Discovery", 0, target ? "TargetName=" : "", target ? target : "");
+		     target ? "Normal" : "Discovery", 0, target ? "TargetName=" : "",
+		     target ? target : "");
 	p->length = (size_t)n + !!target;
 	memcpy(p->data + p->length, keys, keys_length);
 	p->length += keys_length;
@@ -166,7 +172,8 @@ static int connect_portal(const struct portal *p, int flags)
 	int one = 1;
 
 	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
-	    (connect(fd, (const struct sockaddr *)&p->address, p->length) < 0 && errno != EINPROGRESS))
+	    (connect(fd, (const struct sockaddr *)&p->address, p->length) < 0 &&
+	     errno != EINPROGRESS))
 		err(1, "cannot connect to %s", p->host);
 	return fd;
 }
@@ -303,7 +310,8 @@ enum {
 struct message {
 	struct nlmsghdr header;
 	union {
-		uint32_t word[14]; /* 0 type, 1 error, 2-3 transport, 4-9 arguments, 10-13 results */
+		uint32_t
+			word[14]; /* 0 type, 1 error, 2-3 transport, 4-9 arguments, 10-13 results */
 		uint64_t dword[7];
 	};
 };
@@ -363,7 +371,8 @@ static void check_reply(const struct message *m)
 		errx(1, "kernel request %u failed: %s", type, strerror(-(int)m->word[10]));
 }
 
-/* Sends the batch and reads its replies; the last one is handed out. Only for a socket without events. */
+/* Sends the batch and reads its replies; the last one is handed out. Only for a socket without
+ * events. */
 static struct message call(int fd, struct batch *b)
 {
 	struct message replies[64];
@@ -427,8 +436,8 @@ static void scan(struct session *s)
 	if (fd < 0 || write(fd, "- - -", 5) != 5)
 		err(1, "cannot scan host %u", s->host);
 	close(fd);
-	snprintf(path, sizeof(path), "/sys/devices/platform/host%u/session%u/target%u:0:0", s->host, s->sid,
-		 s->host);
+	snprintf(path, sizeof(path), "/sys/devices/platform/host%u/session%u/target%u:0:0", s->host,
+		 s->sid, s->host);
 	directory = opendir(path);
 	while (directory && (entry = readdir(directory)))
 		disks += entry->d_name[0] >= '0' && entry->d_name[0] <= '9';
@@ -578,7 +587,8 @@ static bool login_continue(struct run *r, struct session *s, uint32_t events)
 	return true;
 }
 
-/* A disk is there when its driver is bound: "bind@/devices/platform/host1/session1/target1:0:0/1:0:0:0". */
+/* A disk is there when its driver is bound:
+ * "bind@/devices/platform/host1/session1/target1:0:0/1:0:0:0". */
 static void read_uevents(struct run *r)
 {
 	char buffer[8192];
@@ -592,7 +602,8 @@ static void read_uevents(struct run *r)
 		if (strncmp(buffer, "bind@", 5) != 0)
 			continue;
 		at = strstr(buffer, "/session");
-		if (at && sscanf(at, "/session%u/target", &sid) == 1 && sid < SIDS && r->by_sid[sid])
+		if (at && sscanf(at, "/session%u/target", &sid) == 1 && sid < SIDS &&
+		    r->by_sid[sid])
 			r->by_sid[sid]->bound++;
 	}
 	if (n < 0 && errno != EAGAIN)
@@ -616,7 +627,8 @@ static void login_setup(struct run *r)
 
 	open_transport();
 	r->netlink = open_netlink(NETLINK_ISCSI, 0);
-	/* The kernel complains on its slow console when nobody listens to its events: never read, never full. */
+	/* The kernel complains on its slow console when nobody listens to its events: never read,
+	 * never full. */
 	r->listener = open_netlink(NETLINK_ISCSI, 1);
 	r->uevent = open_netlink(NETLINK_KOBJECT_UEVENT, 1);
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -654,7 +666,8 @@ static void login(struct run *r)
 			else if (events[i].data.ptr == &scans)
 				(void)eventfd_read(scans.done, &count);
 			else
-				in_flight -= login_continue(r, events[i].data.ptr, events[i].events);
+				in_flight -=
+					login_continue(r, events[i].data.ptr, events[i].events);
 		}
 		if (started == r->n && !in_flight && all_disks(r))
 			return;
@@ -760,7 +773,8 @@ int main(int argc, char *argv[])
 		find_sessions(&r);
 		logout(&r);
 	} else {
-		fputs("Usage: floor discover ADDRESS[:PORT] | login ADDRESS[:PORT] | logout\n", stderr);
+		fputs("Usage: floor discover ADDRESS[:PORT] | login ADDRESS[:PORT] | logout\n",
+		      stderr);
 		return 2;
 	}
 	printf("%s %zu in %.4f\n", argv[1], r.n, now() - start);
