@@ -59,7 +59,7 @@ static void skip_space(struct parser *parser)
 		parser->line += *parser->at == '\n';
 }
 
-/* Appends one comment line, @gap empty lines before it count as one. */
+/* Appends one comment line; @gap: empty lines stand before it. */
 static int keep_comment(struct buffer *comment, const char *line, size_t length, bool gap)
 {
 	int r;
