@@ -1,0 +1,1467 @@
+// layers: ois-iscsi ois-events ois-base
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The Login Phase against a target played here with the same codec: whole dialogues, any split of the text, one
+ * fault at a time, and each event the machine raises.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "limits.h"
+#include "login.h"
+#include "negotiate.h"
+#include "secret.h"
+#include "text.h"
+
+#define INITIATOR "iqn.2026-11.com.example:host"
+#define TARGET	  "iqn.2026-11.com.example:disk"
+#define TSIH	  0x1234
+#define EVENTS	  16
+
+/* The initiator under test */
+
+static struct login *login;
+static struct login_config config;
+static struct login_step last;
+static struct secret *initiator_secret, *target_secret;
+static struct event *events[EVENTS];
+static size_t n_events;
+
+/* What it sent last, copied. */
+static struct pdu request;
+static struct buffer request_text;
+
+/* The target */
+
+static struct {
+	struct negotiation negotiation;
+	struct text_collector in;
+	struct buffer out;
+	size_t out_sent;
+	size_t chunk; /* data segments it sends */
+	uint32_t stat_sn;
+	bool transit, unauthenticated;
+	/* what the initiator demanded of it */
+	uint8_t challenge[64];
+	size_t challenge_length;
+	enum chap_algorithm algorithm;
+	bool base64, proved, failed;
+	const char *extra; /* said in the first operational answer */
+	unsigned refuse_transit;
+} target;
+
+/* Overrides in a response, applied last. */
+typedef void (*mutate_t)(struct pdu *response);
+
+static void forget_events(void)
+{
+	for (size_t i = 0; i < n_events; i++)
+		event_free(events[i]);
+	n_events = 0;
+}
+
+/* Takes all steps until there is nothing to do; copies what was sent. */
+static void run(void)
+{
+	for (;;) {
+		login_next(login, &last);
+		switch (last.type) {
+		case LOGIN_STEP_SEND:
+			assert_int_equal(pdu_decode(last.send.header, &request), 0);
+			assert_int_equal(request.opcode, PDU_OPCODE_LOGIN_REQUEST);
+			assert_int_equal(request.data_length, last.send.data_length);
+			assert_true(request.immediate);
+			buffer_clear(&request_text);
+			assert_int_equal(buffer_append(&request_text, last.send.data,
+						       last.send.data_length),
+					 0);
+			continue;
+		case LOGIN_STEP_EVENT:
+			assert_true(n_events < EVENTS);
+			assert_non_null(last.event);
+			events[n_events++] = last.event;
+			continue;
+		case LOGIN_STEP_WAIT:
+		case LOGIN_STEP_REDIRECT:
+		case LOGIN_STEP_DONE:
+		case LOGIN_STEP_FAILED:
+			return;
+		}
+	}
+}
+
+static void receive(const struct pdu *response, const void *text, size_t length)
+{
+	uint8_t header[PDU_HEADER_LENGTH];
+
+	pdu_encode(response, header);
+	login_receive(login, header, text, length);
+	run();
+}
+
+static struct pdu response_to_request(void)
+{
+	struct pdu response = {
+		.opcode = PDU_OPCODE_LOGIN_RESPONSE,
+		.itt = request.itt,
+		.login_response = {
+			.csg = request.login_request.csg,
+			.tsih = request.login_request.tsih,
+			.numbers = { target.stat_sn++, request.login_request.cmd_sn,
+				     request.login_request.cmd_sn + 8 },
+		},
+	};
+
+	memcpy(response.login_response.isid, request.login_request.isid, 6);
+	return response;
+}
+
+/* Answers the last request with this text and, if it asked, with the transition. */
+static void reply_bytes(const void *text, size_t length, bool transit, mutate_t mutate)
+{
+	struct pdu response = response_to_request();
+
+	response.data_length = (uint32_t)length;
+	if (transit) {
+		response.login_response.transit = true;
+		response.login_response.nsg = request.login_request.nsg;
+		if (response.login_response.nsg == PDU_STAGE_FULL_FEATURE && !response.login_response.tsih)
+			response.login_response.tsih = TSIH;
+	}
+	if (mutate)
+		mutate(&response);
+	receive(&response, text, length);
+}
+
+/* @text: pairs separated by "|". */
+static void reply(const char *text, bool transit, mutate_t mutate)
+{
+	char pairs[20000];
+	size_t length = strlen(text) + 1;
+
+	assert_true(length < sizeof(pairs));
+	memcpy(pairs, text, length);
+	for (size_t i = 0; i < length; i++)
+		if (pairs[i] == '|')
+			pairs[i] = '\0';
+	reply_bytes(pairs, length == 1 ? 0 : length, transit, mutate);
+}
+
+/* The automatic target */
+
+static bool request_has(const struct buffer *text, const char *key, char *value, size_t size)
+{
+	struct text_iterator iterator;
+	struct text_pair pair;
+
+	text_iterator_init(&iterator, text->data, text->length);
+	while (text_iterator_next(&iterator, &pair, NULL) > 0) {
+		if (pair.key_length != strlen(key) || memcmp(pair.key, key, pair.key_length) != 0)
+			continue;
+		assert_true(pair.value_length < size);
+		memcpy(value, pair.value, pair.value_length);
+		value[pair.value_length] = '\0';
+		return true;
+	}
+	return false;
+}
+
+static void write_challenge(void)
+{
+	char text[3 + BASE64_SIZE(sizeof(target.challenge))] = "0B";
+
+	if (!target.base64) {
+		assert_int_equal(text_write_binary(&target.out, "CHAP_C", target.challenge,
+						   target.challenge_length),
+				 0);
+		return;
+	}
+	base64_encode(target.challenge, target.challenge_length, text + 2);
+	assert_int_equal(text_write(&target.out, "CHAP_C", text), 0);
+}
+
+static void answer_mutual(const struct buffer *text)
+{
+	uint8_t challenge[CHAP_CHALLENGE_MAX], response[CHAP_RESPONSE_MAX];
+	char value[ISCSI_BINARY_VALUE_MAX + 1];
+	uint64_t identifier;
+	size_t length;
+
+	if (!request_has(text, "CHAP_C", value, sizeof(value)))
+		return;
+	assert_int_equal(text_parse_binary(value, strlen(value), challenge, sizeof(challenge), &length), 0);
+	assert_int_equal(length, CHAP_CHALLENGE_LENGTH);
+	assert_true(request_has(text, "CHAP_I", value, sizeof(value)));
+	assert_int_equal(text_parse_number(value, strlen(value), &identifier), 0);
+	assert_int_equal(chap_respond(target.algorithm, (uint8_t)identifier, target_secret, challenge,
+				      length, response),
+			 0);
+	assert_int_equal(text_write(&target.out, "CHAP_N", "the-disk"), 0);
+	assert_int_equal(text_write_binary(&target.out, "CHAP_R", response,
+					   chap_response_length(target.algorithm)),
+			 0);
+}
+
+static void target_security(const struct buffer *text)
+{
+	char value[ISCSI_BINARY_VALUE_MAX + 1], number[8];
+	uint8_t response[CHAP_RESPONSE_MAX];
+	size_t length;
+
+	if (request_has(text, "AuthMethod", value, sizeof(value))) {
+		assert_string_equal(value, "CHAP");
+		assert_int_equal(text_write(&target.out, "AuthMethod", "CHAP"), 0);
+		assert_int_equal(text_write(&target.out, "TargetPortalGroupTag", "1"), 0);
+		assert_int_equal(text_write(&target.out, "TargetAlias", "the disk"), 0);
+	} else if (request_has(text, "CHAP_A", value, sizeof(value))) {
+		(void)snprintf(number, sizeof(number), "%u", chap_algorithm_number(target.algorithm));
+		assert_non_null(strstr(value, number));
+		assert_int_equal(text_write(&target.out, "CHAP_A", number), 0);
+		assert_int_equal(text_write(&target.out, "CHAP_I", "0x2b"), 0);
+		write_challenge();
+	} else if (request_has(text, "CHAP_R", value, sizeof(value))) {
+		assert_int_equal(text_parse_binary(value, strlen(value), response, sizeof(response),
+						   &length),
+				 0);
+		target.proved = chap_verify(target.algorithm, 0x2b, initiator_secret,
+					    target.challenge, target.challenge_length, response,
+					    length) == 0;
+		assert_true(request_has(text, "CHAP_N", value, sizeof(value)));
+		assert_string_equal(value, "the-host");
+		target.failed = !target.proved;
+		answer_mutual(text);
+	}
+	target.transit = request.login_request.transit;
+}
+
+static void target_operational(const struct buffer *text)
+{
+	struct negotiation_fault fault;
+	struct text_iterator iterator;
+	struct text_pair pair;
+
+	text_iterator_init(&iterator, text->data, text->length);
+	while (text_iterator_next(&iterator, &pair, NULL) > 0)
+		assert_int_equal(negotiation_receive(&target.negotiation, KEY_IN_OPERATIONAL, &pair,
+						     &target.out, &fault),
+				 0);
+	if (!target.negotiation.offered[ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH]) {
+		target.negotiation.offered[ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH] = true;
+		assert_int_equal(text_write_number(&target.out, "MaxRecvDataSegmentLength", 65536), 0);
+		if (target.extra)
+			assert_int_equal(buffer_append(&target.out, target.extra,
+						       strlen(target.extra) + 1),
+					 0);
+	}
+	target.transit = request.login_request.transit && target.refuse_transit == 0;
+	if (target.refuse_transit > 0)
+		target.refuse_transit--;
+}
+
+/* Sends the next piece of its answer. */
+static void target_send(void)
+{
+	size_t left = target.out.length - target.out_sent;
+	size_t length = left > target.chunk ? target.chunk : left;
+	struct pdu response = response_to_request();
+	size_t at = target.out_sent;
+
+	target.out_sent += length;
+	response.data_length = (uint32_t)length;
+	if (target.failed) {
+		response.login_response.status_class = PDU_LOGIN_INITIATOR_ERROR;
+		response.login_response.status_detail = 1;
+	} else if (left > target.chunk) {
+		response.login_response.more = true;
+	} else if (target.transit) {
+		response.login_response.transit = true;
+		response.login_response.nsg = response.login_response.csg == PDU_STAGE_SECURITY ?
+						      PDU_STAGE_OPERATIONAL :
+						      PDU_STAGE_FULL_FEATURE;
+		if (response.login_response.nsg == PDU_STAGE_FULL_FEATURE)
+			response.login_response.tsih = TSIH;
+	}
+	receive(&response, target.out.data + at, length);
+}
+
+/* One request, one response, until the login ends. */
+static void target_serve(void)
+{
+	for (unsigned n = 0; n < 5000 && last.type == LOGIN_STEP_WAIT; n++) {
+		if (target.out_sent < target.out.length) {
+			assert_int_equal(request_text.length, 0);
+			target_send();
+			continue;
+		}
+		buffer_clear(&target.out);
+		target.out_sent = 0;
+		target.transit = false;
+		if (text_collect(&target.in, request_text.data, request_text.length,
+				 request.login_request.more) > 0) {
+			if (request.login_request.csg == PDU_STAGE_SECURITY)
+				target_security(&target.in.text);
+			else
+				target_operational(&target.in.text);
+		}
+		target_send();
+	}
+	assert_int_not_equal(last.type, LOGIN_STEP_WAIT);
+}
+
+/* Setup */
+
+static void chap_config(bool mutual)
+{
+	config.authentication = LOGIN_AUTHENTICATION_CHAP;
+	config.chap_algorithms[0] = CHAP_ALGORITHM_SHA3_256;
+	config.chap_algorithms[1] = CHAP_ALGORITHM_SHA256;
+	config.chap_algorithms[2] = CHAP_ALGORITHM_SHA1;
+	config.chap_algorithms[3] = CHAP_ALGORITHM_MD5;
+	config.n_chap_algorithms = 4;
+	config.user_name = "the-host";
+	config.secret = initiator_secret;
+	if (!mutual)
+		return;
+	config.target_secret = target_secret;
+	config.target_user_name = "the-disk";
+	for (size_t i = 0; i < sizeof(config.chap_random); i++)
+		config.chap_random[i] = (uint8_t)(i * 7 + 3);
+}
+
+static void begin(void)
+{
+	login = login_free(login);
+	forget_events();
+	assert_int_equal(login_new(&config, &login), 0);
+	run();
+}
+
+static int setup(void **state)
+{
+	config = (struct login_config){
+		.initiator_name = INITIATOR,
+		.initiator_alias = "host",
+		.target_name = TARGET,
+		.isid = { 0x80, 1, 2, 3, 4, 5 },
+		.cid = 9,
+		.cmdsn = 0xffffffff,
+		.itt = 0x11223344,
+		.portal_group_tag = -1,
+	};
+	iscsi_offer_init(&config.offer);
+	memset(&target, 0, sizeof(target));
+	negotiation_init(&target.negotiation, NEGOTIATION_TARGET, false, &config.offer);
+	target.chunk = LOGIN_DATA_SEGMENT_MAX;
+	target.stat_sn = 0xfffffffe;
+	target.algorithm = CHAP_ALGORITHM_MD5;
+	target.challenge_length = 16;
+	for (size_t i = 0; i < sizeof(target.challenge); i++)
+		target.challenge[i] = (uint8_t)(200 - i);
+	assert_int_equal(secret_new("initiator-secret", 16, &initiator_secret), 0);
+	assert_int_equal(secret_new("target-secret-16", 16, &target_secret), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	login = login_free(login);
+	forget_events();
+	buffer_done(&request_text);
+	buffer_done(&target.in.text);
+	buffer_done(&target.out);
+	initiator_secret = secret_free(initiator_secret);
+	target_secret = secret_free(target_secret);
+	return 0;
+}
+
+static const struct event *raised(enum event_number number)
+{
+	for (size_t i = 0; i < n_events; i++)
+		if (event_type(events[i])->number == number)
+			return events[i];
+	return NULL;
+}
+
+static void assert_failed(enum event_number number, int error)
+{
+	assert_int_equal(last.type, LOGIN_STEP_FAILED);
+	assert_int_equal(last.failed.event, number);
+	assert_int_equal(last.failed.error, error);
+	assert_non_null(raised(number));
+	assert_string_equal(event_get(raised(number), FIELD_OUTCOME), "failed");
+	/* What is over stays over. */
+	login_timed_out(login);
+	login_disconnected(login);
+	login_next(login, &last);
+	assert_int_equal(last.type, LOGIN_STEP_FAILED);
+	assert_int_equal(last.failed.event, number);
+}
+
+/* Whole dialogues */
+
+static void test_plain(void **state)
+{
+	begin();
+	assert_int_equal(request.login_request.csg, PDU_STAGE_OPERATIONAL);
+	assert_int_equal(request.login_request.nsg, PDU_STAGE_FULL_FEATURE);
+	assert_true(request.login_request.transit);
+	assert_int_equal(request.login_request.cid, 9);
+	assert_int_equal(request.login_request.cmd_sn, 0xffffffff);
+	assert_int_equal(request.itt, 0x11223344);
+	assert_int_equal(login_stage(login), LOGIN_STAGE_OPERATIONAL);
+	target_serve();
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_int_equal(login_stage(login), LOGIN_STAGE_FULL_FEATURE);
+	assert_int_equal(n_events, 0);
+}
+
+static void test_result(void **state)
+{
+	begin();
+	reply("TargetPortalGroupTag=3|TargetAlias=dis\tk|MaxRecvDataSegmentLength=32768|"
+	      "HeaderDigest=None|InitialR2T=Yes|MaxBurstLength=524288|DefaultTime2Wait=5",
+	      true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_FAILED); /* a tab is no clean text */
+	begin();
+	target.stat_sn = 41;
+	reply("TargetPortalGroupTag=3|TargetAlias=disk|MaxRecvDataSegmentLength=32768|"
+	      "HeaderDigest=None|InitialR2T=Yes|MaxBurstLength=524288|DefaultTime2Wait=5",
+	      true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_int_equal(last.result->tsih, TSIH);
+	assert_int_equal(last.result->stat_sn, 41);
+	assert_int_equal(last.result->exp_cmd_sn, 0xffffffff);
+	assert_int_equal(last.result->max_cmd_sn, 7);
+	assert_int_equal(last.result->portal_group_tag, 3);
+	assert_string_equal(last.result->target_alias, "disk");
+	assert_false(last.result->authenticated);
+	assert_int_equal(last.result->parameters.max_xmit_data_segment_length, 32768);
+	assert_int_equal(last.result->parameters.max_recv_data_segment_length, 262144);
+	assert_int_equal(last.result->parameters.max_burst_length, 524288);
+	assert_int_equal(last.result->parameters.first_burst_length, 65536);
+	assert_true(last.result->parameters.initial_r2t);
+	assert_int_equal(last.result->parameters.default_time2wait, 5);
+	assert_int_equal(n_events, 0);
+}
+
+static void test_discovery(void **state)
+{
+	char value[64];
+
+	config.target_name = NULL;
+	begin();
+	assert_true(request_has(&request_text, "SessionType", value, sizeof(value)));
+	assert_string_equal(value, "Discovery");
+	assert_false(request_has(&request_text, "TargetName", value, sizeof(value)));
+	assert_false(request_has(&request_text, "MaxBurstLength", value, sizeof(value)));
+	reply("MaxRecvDataSegmentLength=32768", true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_int_equal(n_events, 0);
+}
+
+static void test_identity(void **state)
+{
+	char value[256];
+
+	begin();
+	assert_true(request_has(&request_text, "InitiatorName", value, sizeof(value)));
+	assert_string_equal(value, INITIATOR);
+	assert_true(request_has(&request_text, "InitiatorAlias", value, sizeof(value)));
+	assert_string_equal(value, "host");
+	assert_true(request_has(&request_text, "TargetName", value, sizeof(value)));
+	assert_string_equal(value, TARGET);
+	assert_true(request_has(&request_text, "SessionType", value, sizeof(value)));
+	assert_string_equal(value, "Normal");
+	assert_false(request_has(&request_text, "AuthMethod", value, sizeof(value)));
+}
+
+static void test_chap(void **state)
+{
+	for (enum chap_algorithm a = 0; a < _CHAP_ALGORITHM_MAX; a++) {
+		for (unsigned variant = 0; variant < 4; variant++) {
+			bool mutual = variant & 1;
+
+			teardown(state);
+			setup(state);
+			chap_config(mutual);
+			config.offer.first_burst_length = 65536;
+			target.algorithm = a;
+			target.base64 = variant & 2;
+			begin();
+			assert_int_equal(request.login_request.csg, PDU_STAGE_SECURITY);
+			assert_false(request.login_request.transit);
+			assert_int_equal(login_stage(login), LOGIN_STAGE_SECURITY);
+			target_serve();
+			assert_int_equal(last.type, LOGIN_STEP_DONE);
+			assert_true(target.proved);
+			assert_true(last.result->authenticated);
+			assert_int_equal(last.result->mutual, mutual);
+			assert_int_equal(last.result->chap_algorithm, a);
+			assert_int_equal(last.result->portal_group_tag, 1);
+			assert_string_equal(last.result->target_alias, "the disk");
+			assert_int_equal(n_events, 0);
+		}
+	}
+}
+
+/* However the target cuts its answers into PDUs, the outcome is the same. */
+static void test_any_split(void **state)
+{
+	/* The exchange limit bounds how small the pieces can be. */
+	for (size_t chunk = 40; chunk < 400; chunk += 3) {
+		teardown(state);
+		setup(state);
+		chap_config(true);
+		config.offer.first_burst_length = 65536;
+		target.chunk = chunk;
+		begin();
+		target_serve();
+		assert_int_equal(last.type, LOGIN_STEP_DONE);
+		assert_true(last.result->mutual);
+		assert_int_equal(last.result->parameters.max_xmit_data_segment_length, 65536);
+		assert_int_equal(n_events, 0);
+	}
+}
+
+/* A long request goes out in pieces, with the C bit in all but the last. */
+static void test_long_request(void **state)
+{
+	_cleanup_(buffer_done) struct buffer keys = { 0 };
+	unsigned pieces = 0;
+	char value[64];
+
+	begin();
+	for (unsigned i = 0; i < LOGIN_KEYS_MAX; i++)
+		assert_int_equal(buffer_printf(&keys, "X-com.example.this-is-a-rather-long-name-of-a-key.%03u=1%c",
+					       i, 0),
+				 0);
+	reply_bytes(keys.data, keys.length, false, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_WAIT);
+	while (request.login_request.more) {
+		assert_false(request.login_request.transit);
+		assert_int_equal(request.data_length, LOGIN_DATA_SEGMENT_MAX);
+		assert_int_equal(text_collect(&target.in, request_text.data, request_text.length, true), 0);
+		pieces++;
+		reply("", false, NULL);
+		assert_int_equal(last.type, LOGIN_STEP_WAIT);
+	}
+	assert_int_equal(pieces, 1);
+	assert_true(request.login_request.transit);
+	assert_int_equal(text_collect(&target.in, request_text.data, request_text.length, false), 1);
+	assert_true(request_has(&target.in.text, "X-com.example.this-is-a-rather-long-name-of-a-key.127",
+				value, sizeof(value)));
+	assert_string_equal(value, "NotUnderstood");
+	reply("", true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+}
+
+/* A target that needs several turns, and asks questions of its own. */
+static void test_questions(void **state)
+{
+	char value[64];
+
+	begin();
+	reply("TaskReporting=ResponseFence,RFC3720|X-com.example.q=1", false, NULL);
+	assert_true(request_has(&request_text, "TaskReporting", value, sizeof(value)));
+	assert_string_equal(value, "RFC3720");
+	assert_true(request_has(&request_text, "X-com.example.q", value, sizeof(value)));
+	assert_string_equal(value, "NotUnderstood");
+	assert_true(request.login_request.transit);
+	reply("FirstBurstLength=65536", false, NULL);
+	assert_int_equal(request_text.length, 0);
+	/* Unknown keys in the last response need no answer. */
+	reply("X-com.example.late=1", true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_int_equal(last.result->parameters.first_burst_length, 65536);
+}
+
+/* StatSN and ExpStatSN go on in step, across the wrap. */
+static void test_sequence(void **state)
+{
+	target.stat_sn = 0xffffffff;
+	begin();
+	assert_int_equal(request.login_request.exp_stat_sn, 0);
+	reply("", false, NULL);
+	assert_int_equal(request.login_request.exp_stat_sn, 0);
+	reply("", false, NULL);
+	assert_int_equal(request.login_request.exp_stat_sn, 1);
+	reply("", true, NULL);
+	assert_int_equal(last.result->stat_sn, 1);
+}
+
+static void test_reinstatement_of_connection(void **state)
+{
+	char value[64];
+
+	config.tsih = TSIH;
+	begin();
+	assert_int_equal(request.login_request.tsih, TSIH);
+	assert_false(request_has(&request_text, "MaxBurstLength", value, sizeof(value)));
+	assert_true(request_has(&request_text, "HeaderDigest", value, sizeof(value)));
+	reply("HeaderDigest=None|DataDigest=None", true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_int_equal(last.result->tsih, TSIH);
+}
+
+static void test_digests(void **state)
+{
+	config.offer.header_digest = (struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 };
+	config.header_digest_required = true;
+	begin();
+	reply("HeaderDigest=CRC32C|DataDigest=None", true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_true(last.result->parameters.header_digest);
+	assert_false(last.result->parameters.data_digest);
+}
+
+/* One fault at a time */
+
+static void wrong_itt(struct pdu *response)
+{
+	response->itt++;
+}
+
+static void wrong_isid(struct pdu *response)
+{
+	response->login_response.isid[5] ^= 1;
+}
+
+static void wrong_version(struct pdu *response)
+{
+	response->login_response.version_active = 1;
+}
+
+static void wrong_tsih(struct pdu *response)
+{
+	response->login_response.tsih = 0;
+}
+
+static void early_tsih(struct pdu *response)
+{
+	response->login_response.tsih = 5;
+}
+
+static void wrong_csg(struct pdu *response)
+{
+	response->login_response.csg ^= 1;
+}
+
+static void wrong_nsg(struct pdu *response)
+{
+	response->login_response.nsg = 2;
+}
+
+static void transit_and_more(struct pdu *response)
+{
+	response->login_response.more = true;
+}
+
+static void wrong_length(struct pdu *response)
+{
+	response->data_length++;
+}
+
+static void wrong_opcode(struct pdu *response)
+{
+	response->opcode = PDU_OPCODE_TEXT_RESPONSE;
+}
+
+static void test_header_faults(void **state)
+{
+	static const struct {
+		mutate_t mutate;
+		bool transit;
+	} rows[] = {
+		{ wrong_itt, true },	    { wrong_isid, true },	{ wrong_version, true },
+		{ wrong_tsih, true },	    { early_tsih, false },	{ wrong_csg, true },
+		{ wrong_nsg, true },	    { transit_and_more, true }, { wrong_length, true },
+		{ wrong_opcode, true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin();
+		reply("MaxBurstLength=262144", rows[i].transit, rows[i].mutate);
+		assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+		assert_non_null(event_get(raised(EVENT_LOGIN_RESPONSE_INVALID), FIELD_REASON));
+		assert_int_equal(strlen(event_get(raised(EVENT_LOGIN_RESPONSE_INVALID), FIELD_DUMP_PDU)), 96);
+	}
+	/* The same without the fault. */
+	begin();
+	reply("FirstBurstLength=65536", true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+}
+
+static void test_wrong_tsih_of_session(void **state)
+{
+	config.tsih = TSIH;
+	begin();
+	reply("", true, early_tsih);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+}
+
+static void test_unknown_opcode(void **state)
+{
+	uint8_t header[PDU_HEADER_LENGTH] = { 0x3e };
+
+	begin();
+	login_receive(login, header, NULL, 0);
+	run();
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+}
+
+static void test_unasked(void **state)
+{
+	struct pdu response;
+
+	config.offer.first_burst_length = 65536;
+	begin();
+	response = response_to_request();
+	/* Two responses to one request: the second must not be taken for the answer to the next one. */
+	login = login_free(login);
+	assert_int_equal(login_new(&config, &login), 0);
+	receive(&response, NULL, 0);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+}
+
+static void test_text_faults(void **state)
+{
+	static const char *const rows[] = {
+		"MaxBurstLength",
+		"=5",
+		"maxburst=5",
+		"MaxBurstLength=5",
+		"MaxBurstLength=16777215",
+		"MaxBurstLength=262144|MaxBurstLength=262144",
+		"TargetAlias=a|TargetAlias=b",
+		"InitiatorName=iqn.2026-11.com.example:me",
+		"SRP_U=x",
+		"ImmediateData=maybe",
+		"HeaderDigest=CRC64",
+		"HeaderDigest=CRC32C",
+		"TaskReporting=RFC3720", /* would need an answer, and there is no request any more */
+		"TargetPortalGroupTag=x",
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin();
+		reply(rows[i], true, NULL);
+		assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	}
+	begin();
+	reply_bytes("MaxBurstLength=262144", strlen("MaxBurstLength=262144"), true, NULL);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+}
+
+static void test_portal_group(void **state)
+{
+	config.portal_group_tag = 1;
+	config.offer.first_burst_length = 65536;
+	begin();
+	reply("TargetPortalGroupTag=2", true, NULL);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	begin();
+	reply("TargetPortalGroupTag=1", true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	begin();
+	reply("", true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_int_equal(last.result->portal_group_tag, -1);
+}
+
+static void more(struct pdu *response)
+{
+	response->login_response.more = true;
+}
+
+static void test_limits(void **state)
+{
+	_cleanup_(buffer_done) struct buffer keys = { 0 };
+	uint8_t big[LOGIN_DATA_SEGMENT_MAX + 4];
+	unsigned n;
+
+	/* A target that never lets us go on. */
+	begin();
+	for (n = 0; n < 1000 && last.type == LOGIN_STEP_WAIT; n++)
+		reply("", false, NULL);
+	assert_int_equal(n, LOGIN_EXCHANGES_MAX);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	/* Text without an end. */
+	memset(big, 'A', sizeof(big));
+	begin();
+	for (n = 0; n < 1000 && last.type == LOGIN_STEP_WAIT; n++)
+		reply_bytes(big, LOGIN_DATA_SEGMENT_MAX, false, more);
+	assert_int_equal(n, LOGIN_TEXT_MAX / LOGIN_DATA_SEGMENT_MAX + 1);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	/* Too many keys. */
+	for (unsigned i = 0; i <= LOGIN_KEYS_MAX; i++)
+		assert_int_equal(buffer_printf(&keys, "K%u=1%c", i, 0), 0);
+	begin();
+	reply_bytes(keys.data, keys.length, false, NULL);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	/* Too long a data segment. */
+	begin();
+	reply_bytes(big, sizeof(big), false, more);
+	assert_failed(EVENT_DATA_SEGMENT_TOO_LONG, -EPROTO);
+}
+
+static void test_answer_before_end(void **state)
+{
+	_cleanup_(buffer_done) struct buffer keys = { 0 };
+
+	for (unsigned i = 0; i < LOGIN_KEYS_MAX; i++)
+		assert_int_equal(buffer_printf(&keys, "X-com.example.this-is-a-rather-long-name-of-a-key.%03u=1%c",
+					       i, 0),
+				 0);
+	begin();
+	reply_bytes(keys.data, keys.length, false, NULL);
+	assert_true(request.login_request.more);
+	reply("MaxBurstLength=512", false, NULL);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+}
+
+static void skip_stat_sn(struct pdu *response)
+{
+	response->login_response.numbers.stat_sn++;
+}
+
+static void test_stat_sn(void **state)
+{
+	begin();
+	target.stat_sn = 7;
+	reply("", false, NULL);
+	reply("", true, skip_stat_sn);
+	assert_failed(EVENT_STATSN_INVALID, -EPROTO);
+	assert_string_equal(event_get(raised(EVENT_STATSN_INVALID), FIELD_DUMP_EXPECTED_STATSN), "8");
+	assert_string_equal(event_get(raised(EVENT_STATSN_INVALID), FIELD_DUMP_RECEIVED_STATSN), "9");
+}
+
+static int32_t window;
+
+static void set_window(struct pdu *response)
+{
+	response->login_response.numbers.max_cmd_sn =
+		response->login_response.numbers.exp_cmd_sn + (uint32_t)window;
+}
+
+static void test_window(void **state)
+{
+	static const struct {
+		int32_t window;
+		bool event, done;
+	} rows[] = {
+		{ 1, false, true },   { 0x7fffffff, false, true }, { 0, true, true },
+		{ -1, true, true },   { -2, true, false },	   { -1000, true, false },
+		{ INT32_MIN, true, false },
+	};
+
+	config.offer.first_burst_length = 65536;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		window = rows[i].window;
+		begin();
+		/* Twice; what is legal is reported once. */
+		reply("", false, set_window);
+		if (rows[i].done) {
+			reply("", true, set_window);
+			assert_int_equal(last.type, LOGIN_STEP_DONE);
+			assert_int_equal(n_events, rows[i].event);
+		} else {
+			assert_failed(EVENT_CMDSN_WINDOW_INVALID, -EPROTO);
+			continue;
+		}
+		if (rows[i].event) {
+			assert_string_equal(event_get(events[0], FIELD_OUTCOME), "continued");
+			assert_string_equal(event_get(events[0], FIELD_DUMP_EXP_CMDSN), "4294967295");
+			assert_non_null(event_get(events[0], FIELD_DUMP_MAX_CMDSN));
+			assert_int_equal(event_type(events[0])->number, EVENT_CMDSN_WINDOW_INVALID);
+		}
+	}
+}
+
+static void test_burst(void **state)
+{
+	static const struct {
+		const char *text;
+		bool strict, event, done;
+		uint32_t first;
+	} rows[] = {
+		{ "MaxBurstLength=65536|FirstBurstLength=32768", false, false, true, 32768 },
+		{ "MaxBurstLength=65536|FirstBurstLength=65536", false, true, true, 65536 },
+		{ "MaxBurstLength=65536|FirstBurstLength=65536", true, true, true, 65536 },
+		{ "MaxBurstLength=32768|FirstBurstLength=65536", false, true, true, 32768 },
+		{ "MaxBurstLength=32768|FirstBurstLength=65536", true, true, false, 0 },
+		{ "MaxBurstLength=32768|FirstBurstLength=65536|InitialR2T=Yes|ImmediateData=No", true, false,
+		  true, 65536 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		config.burst_length_strict = rows[i].strict;
+		begin();
+		reply(rows[i].text, true, NULL);
+		if (!rows[i].done) {
+			assert_failed(EVENT_BURST_LENGTH_INVALID, -EPROTO);
+			continue;
+		}
+		assert_int_equal(last.type, LOGIN_STEP_DONE);
+		assert_int_equal(last.result->parameters.first_burst_length, rows[i].first);
+		assert_int_equal(n_events, rows[i].event);
+		if (rows[i].event) {
+			assert_int_equal(event_type(events[0])->number, EVENT_BURST_LENGTH_INVALID);
+			assert_string_equal(event_get(events[0], FIELD_OUTCOME), "continued");
+			assert_string_equal(event_get(events[0], FIELD_DUMP_FIRST_BURST_LENGTH), "65536");
+		}
+	}
+}
+
+static void test_order_refused(void **state)
+{
+	begin();
+	reply("DataPDUInOrder=No", true, NULL);
+	assert_failed(EVENT_DATA_PDU_IN_ORDER_REFUSED, -EPROTO);
+	begin();
+	reply("DataSequenceInOrder=No", true, NULL);
+	assert_failed(EVENT_DATA_SEQUENCE_IN_ORDER_REFUSED, -EPROTO);
+}
+
+static void test_digest_refused(void **state)
+{
+	static const struct {
+		bool header, only, required;
+		const char *text;
+	} rows[] = {
+		{ true, true, false, "HeaderDigest=None" },    { true, true, true, "HeaderDigest=Reject" },
+		{ true, false, true, "HeaderDigest=None" },    { true, false, true, "" },
+		{ true, true, false, "HeaderDigest=CRC64" },   { false, true, false, "DataDigest=None" },
+		{ false, false, true, "DataDigest=None" },     { false, true, true, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct iscsi_digest_list list = { { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE },
+						  rows[i].only ? 1 : 2 };
+
+		iscsi_offer_init(&config.offer);
+		if (rows[i].header)
+			config.offer.header_digest = list;
+		else
+			config.offer.data_digest = list;
+		config.header_digest_required = rows[i].header && rows[i].required;
+		config.data_digest_required = !rows[i].header && rows[i].required;
+		begin();
+		reply(rows[i].text, true, NULL);
+		assert_failed(rows[i].header ? EVENT_HEADER_DIGEST_REQUIRED : EVENT_DATA_DIGEST_REQUIRED,
+			      -EPROTO);
+	}
+}
+
+/* Status, redirection, silence */
+
+static unsigned status;
+
+static void set_status(struct pdu *response)
+{
+	response->login_response.transit = false;
+	response->login_response.status_class = (uint8_t)(status >> 8);
+	response->login_response.status_detail = (uint8_t)status;
+	/* None of these is valid with a status. */
+	response->login_response.numbers.stat_sn = 4711;
+	response->login_response.numbers.max_cmd_sn = 0;
+}
+
+static void test_status(void **state)
+{
+	static const struct {
+		unsigned status;
+		int error;
+		bool retry;
+	} rows[] = {
+		{ 0x0200, -EINVAL, false }, { 0x0202, -EACCES, false }, { 0x0203, -ENOENT, false },
+		{ 0x0204, -ENOENT, false }, { 0x0205, -EPROTONOSUPPORT, false },
+		{ 0x0206, -EUSERS, false }, { 0x0207, -EINVAL, false }, { 0x020a, -ESTALE, false },
+		{ 0x02ff, -EINVAL, false }, { 0x0300, -EIO, true },	{ 0x0301, -EBUSY, true },
+		{ 0x0302, -EBUSY, true },   { 0x03ff, -EIO, true },	{ 0x0400, -EPROTO, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool retry;
+
+		begin();
+		status = rows[i].status;
+		reply("", false, set_status);
+		retry = last.failed.retry;
+		assert_int_equal(last.failed.status_class, status >> 8);
+		assert_int_equal(last.failed.status_detail, status & 0xff);
+		assert_failed(EVENT_LOGIN_FAILED, rows[i].error);
+		assert_int_equal(retry, rows[i].retry);
+		assert_int_equal(n_events, 1);
+		assert_non_null(event_get(events[0], FIELD_STATUS_TEXT));
+		assert_non_null(event_get(events[0], FIELD_DUMP_PDU));
+		assert_non_null(event_get(events[0], FIELD_PDU_STATUS_CLASS));
+	}
+	assert_non_null(login_status_text(2, 1));
+	assert_non_null(login_status_text(0, 0));
+	assert_null(login_status_text(2, 0xff));
+	assert_null(login_status_text(9, 0));
+}
+
+static void test_chap_required(void **state)
+{
+	begin();
+	status = 0x0201;
+	reply("", false, set_status);
+	assert_non_null(raised(EVENT_LOGIN_FAILED));
+	assert_failed(EVENT_CHAP_REQUIRED, -EACCES);
+	/* It asks in the operational stage. */
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	assert_failed(EVENT_CHAP_REQUIRED, -EACCES);
+	/* With CHAP configured the same status is a failed authentication. */
+	chap_config(false);
+	begin();
+	reply("", false, set_status);
+	assert_failed(EVENT_LOGIN_FAILED, -EACCES);
+	assert_null(raised(EVENT_CHAP_REQUIRED));
+}
+
+static void test_wrong_secret(void **state)
+{
+	struct secret *wrong;
+
+	chap_config(false);
+	assert_int_equal(secret_new("another-secret-16", 17, &wrong), 0);
+	config.secret = wrong;
+	begin();
+	target_serve();
+	assert_false(target.proved);
+	assert_failed(EVENT_LOGIN_FAILED, -EACCES);
+	secret_free(wrong);
+}
+
+static void test_redirect(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *text;
+		const char *address;
+		uint16_t port;
+		int tag;
+		bool permanent;
+	} rows[] = {
+		{ 0x0101, "TargetAddress=192.0.2.7:3261,2", "192.0.2.7", 3261, 2, false },
+		{ 0x0102, "TargetAddress=[2001:db8::7]", "2001:db8::7", 3260, -1, true },
+		{ 0x0101, "TargetAlias=x|TargetAddress=disk.example.com", "disk.example.com", 3260, -1,
+		  false },
+		{ 0x0101, "", NULL, 0, 0, false },
+		{ 0x0101, "TargetAlias=x", NULL, 0, 0, false },
+		{ 0x0102, "TargetAddress=", NULL, 0, 0, false },
+		{ 0x0102, "TargetAddress=host:99999", NULL, 0, 0, false },
+		{ 0x0101, "TargetAddress=ho st", NULL, 0, 0, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin();
+		status = rows[i].status;
+		reply(rows[i].text, false, set_status);
+		if (!rows[i].address) {
+			assert_failed(EVENT_REDIRECT_INVALID, -EPROTO);
+			assert_non_null(event_get(events[0], FIELD_DUMP_RETURNED));
+			continue;
+		}
+		assert_int_equal(last.type, LOGIN_STEP_REDIRECT);
+		assert_string_equal(last.redirect.address, rows[i].address);
+		assert_int_equal(last.redirect.port, rows[i].port);
+		assert_int_equal(last.redirect.portal_group_tag, rows[i].tag);
+		assert_int_equal(last.redirect.permanent, rows[i].permanent);
+		assert_int_equal(n_events, 0);
+	}
+}
+
+static void test_silence(void **state)
+{
+	begin();
+	login_timed_out(login);
+	run();
+	assert_true(last.failed.retry);
+	assert_non_null(raised(EVENT_REQUEST_TIMEOUT));
+	assert_string_equal(event_get(raised(EVENT_REQUEST_TIMEOUT), FIELD_DUMP_FUNCTION), "3");
+	assert_failed(EVENT_LOGIN_TIMEOUT, -ETIMEDOUT);
+	begin();
+	login_disconnected(login);
+	run();
+	assert_true(last.failed.retry);
+	assert_failed(EVENT_DROPPED_BEFORE_FULL_FEATURE, -ECONNRESET);
+	config.tsih = TSIH;
+	begin();
+	login_timed_out(login);
+	run();
+	assert_failed(EVENT_ADD_CONNECTION_TIMEOUT, -ETIMEDOUT);
+}
+
+static void test_reject(void **state)
+{
+	struct pdu response = { .opcode = PDU_OPCODE_REJECT, .itt = PDU_TAG_RESERVED };
+	uint8_t rejected[PDU_HEADER_LENGTH];
+
+	begin();
+	pdu_encode(&request, rejected);
+	response.data_length = sizeof(rejected);
+	response.reject.reason = 4;
+	receive(&response, rejected, sizeof(rejected));
+	assert_failed(EVENT_PDU_REJECTED, -EPROTO);
+	assert_string_equal(event_get(events[0], FIELD_STATUS), "4");
+	assert_int_equal(strncmp(event_get(events[0], FIELD_DUMP_PDU), "4387", 4), 0);
+}
+
+/* Authentication, one fault at a time */
+
+struct chap_fault {
+	bool mutual;
+	const char *method, *challenge, *response; /* answers of the target; NULL: not reached */
+	enum event_number event;
+	int error;
+};
+
+#define CHALLENGE "CHAP_A=5|CHAP_I=1|CHAP_C=0x0102030405060708"
+
+static const struct chap_fault chap_faults[] = {
+	{ false, "", NULL, NULL, EVENT_AUTHMETHOD_MISSING, -EPROTO },
+	{ false, "TargetAlias=x", NULL, NULL, EVENT_AUTHMETHOD_MISSING, -EPROTO },
+	{ false, "AuthMethod=None", NULL, NULL, EVENT_CHAP_NOT_OFFERED, -EACCES },
+	{ false, "AuthMethod=Reject", NULL, NULL, EVENT_CHAP_NOT_OFFERED, -EACCES },
+	{ false, "AuthMethod=KRB5", NULL, NULL, EVENT_AUTHMETHOD_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=chap", NULL, NULL, EVENT_AUTHMETHOD_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP,None", NULL, NULL, EVENT_AUTHMETHOD_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP|AuthMethod=CHAP", NULL, NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP|CHAP_A=5", NULL, NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP|MaxBurstLength=512", NULL, NULL, EVENT_LOGIN_RESPONSE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP|SRP_U=x", NULL, NULL, EVENT_LOGIN_RESPONSE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=9|CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=|CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5,7|CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=Reject", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=256|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=x|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", CHALLENGE "|CHAP_I=2", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", CHALLENGE "|CHAP_N=x", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", CHALLENGE "|AuthMethod=CHAP", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0x", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=12345", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0xgg", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0b_", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=x|CHAP_R=0x01", EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", CHALLENGE, CHALLENGE, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "", EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk", EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_R=0x00112233445566778899aabbccddeeff", EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=00112233445566778899aabbccddeeff", EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00112233445566778899aabbccddeeff", EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00", EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00", EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=a-disk|CHAP_R=0x00112233445566778899aabbccddeeff", EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00|CHAP_I=1", EVENT_CHAP_KEY_INVALID, -EPROTO },
+};
+
+static void test_chap_faults(void **state)
+{
+	for (size_t i = 0; i < sizeof(chap_faults) / sizeof(chap_faults[0]); i++) {
+		const struct chap_fault *row = &chap_faults[i];
+
+		teardown(state);
+		setup(state);
+		chap_config(row->mutual);
+		begin();
+		reply(row->method, false, NULL);
+		if (row->challenge) {
+			assert_int_equal(last.type, LOGIN_STEP_WAIT);
+			reply(row->challenge, false, NULL);
+		}
+		if (row->response) {
+			assert_int_equal(last.type, LOGIN_STEP_WAIT);
+			assert_true(request.login_request.transit);
+			reply(row->response, true, NULL);
+		}
+		assert_failed(row->event, row->error);
+		assert_int_equal(n_events, 1);
+	}
+}
+
+/* A fault leaves what the table promises to dump. */
+static void test_chap_dumps(void **state)
+{
+	chap_config(false);
+	begin();
+	reply("AuthMethod=KRB5", false, NULL);
+	assert_string_equal(event_get(events[0], FIELD_DUMP_RETURNED), "KRB5");
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply("CHAP_A=9|CHAP_I=1|CHAP_C=0x01", false, NULL);
+	assert_string_equal(event_get(events[0], FIELD_DUMP_RETURNED), "9");
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply("CHAP_A=5|CHAP_I=1|CHAP_C=0xgg", false, NULL);
+	assert_string_equal(event_get(events[0], FIELD_DUMP_CHALLENGE), "0xgg");
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply("CHAP_A=5|CHAP_I=256|CHAP_C=0x01", false, NULL);
+	assert_string_equal(event_get(events[0], FIELD_DUMP_KEY_VALUE), "CHAP_I=256");
+}
+
+static void test_transition_without_proof(void **state)
+{
+	static const bool at[] = { false, true };
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		chap_config(false);
+		begin();
+		if (at[i])
+			reply("AuthMethod=CHAP", false, NULL);
+		reply(at[i] ? CHALLENGE : "AuthMethod=CHAP", true, NULL);
+		assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	}
+}
+
+static void test_challenge_length(void **state)
+{
+	char text[2 * CHAP_CHALLENGE_MAX + 64];
+
+	for (size_t length = CHAP_CHALLENGE_MAX; length <= CHAP_CHALLENGE_MAX + 1; length++) {
+		int n = snprintf(text, sizeof(text), "CHAP_A=7|CHAP_I=1|CHAP_C=0x");
+
+		memset(text + n, '5', 2 * length);
+		text[(size_t)n + 2 * length] = '\0';
+		chap_config(false);
+		begin();
+		reply("AuthMethod=CHAP", false, NULL);
+		reply(text, false, NULL);
+		if (length > CHAP_CHALLENGE_MAX)
+			assert_failed(EVENT_CHAP_CHALLENGE_TOO_LONG, -EPROTO);
+		else
+			assert_int_equal(last.type, LOGIN_STEP_WAIT);
+	}
+}
+
+/* Far too long, in several PDUs: still the same event. */
+static void test_challenge_far_too_long(void **state)
+{
+	static char text[12000];
+	int n = snprintf(text, sizeof(text), "CHAP_C=0x");
+
+	memset(text + n, '5', sizeof(text) - (size_t)n - 1);
+	chap_config(false);
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply_bytes("CHAP_A=7\0CHAP_I=1", 18, false, more);
+	reply_bytes(text, 8000, false, more);
+	reply_bytes(text + 8000, sizeof(text) - 8000, false, NULL);
+	assert_failed(EVENT_CHAP_CHALLENGE_TOO_LONG, -EPROTO);
+}
+
+static void test_reflection(void **state)
+{
+	char text[4 * CHAP_CHALLENGE_LENGTH + 64], value[2 * CHAP_RESPONSE_MAX + 3];
+	int n;
+
+	/* Our challenge comes back as theirs. */
+	chap_config(true);
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	n = snprintf(text, sizeof(text), "CHAP_A=7|CHAP_I=1|CHAP_C=0x");
+	hex_encode(config.chap_random + 1, CHAP_CHALLENGE_LENGTH, text + n);
+	reply(text, false, NULL);
+	assert_failed(EVENT_CHAP_CHALLENGE_INVALID, -EPROTO);
+	/* Our response comes back as theirs. */
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply(CHALLENGE, false, NULL);
+	assert_true(request_has(&request_text, "CHAP_R", value, sizeof(value)));
+	(void)snprintf(text, sizeof(text), "CHAP_N=the-disk|CHAP_R=%s", value);
+	reply(text, true, NULL);
+	assert_failed(EVENT_CHAP_RESPONSE_MISMATCH, -EACCES);
+	assert_string_equal(event_get(events[0], FIELD_DUMP_RESPONSE), value);
+}
+
+/* The target wants another turn before it leaves the security stage. */
+static void test_slow_transition(void **state)
+{
+	chap_config(false);
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply(CHALLENGE, false, NULL);
+	reply("", false, NULL);
+	assert_int_equal(request.login_request.csg, PDU_STAGE_SECURITY);
+	assert_true(request.login_request.transit);
+	assert_int_equal(request_text.length, 0);
+	reply("CHAP_N=x", true, NULL);
+	assert_failed(EVENT_CHAP_KEY_INVALID, -EPROTO);
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply(CHALLENGE, false, NULL);
+	reply("", false, NULL);
+	reply("", true, NULL);
+	assert_int_equal(request.login_request.csg, PDU_STAGE_OPERATIONAL);
+	reply("CHAP_A=5", false, NULL);
+	assert_failed(EVENT_CHAP_KEY_INVALID, -EPROTO);
+}
+
+static void test_any_target_name(void **state)
+{
+	chap_config(true);
+	config.target_user_name = NULL;
+	config.offer.first_burst_length = 65536;
+	begin();
+	target_serve();
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_true(last.result->mutual);
+}
+
+static void test_short_secrets(void **state)
+{
+	struct secret *secret;
+
+	assert_int_equal(secret_new("12345678901", 11, &secret), 0);
+	chap_config(true);
+	config.secret = secret;
+	begin();
+	assert_failed(EVENT_INITIATOR_SECRET_TOO_SHORT, -EINVAL);
+	assert_string_equal(event_get(events[0], FIELD_DUMP_SECRET_LENGTH), "11");
+	chap_config(true);
+	config.target_secret = secret;
+	begin();
+	assert_failed(EVENT_TARGET_SECRET_TOO_SHORT, -EINVAL);
+	secret_free(secret);
+	assert_int_equal(secret_new("123456789012", 12, &secret), 0);
+	config.target_secret = secret;
+	begin();
+	assert_int_equal(last.type, LOGIN_STEP_WAIT);
+	secret_free(secret);
+}
+
+static void test_impossible_configurations(void **state)
+{
+	struct login *none = NULL;
+
+	config.initiator_name = NULL;
+	assert_int_equal(login_new(&config, &none), -EINVAL);
+	teardown(state);
+	setup(state);
+	chap_config(false);
+	config.secret = NULL;
+	assert_int_equal(login_new(&config, &none), -EINVAL);
+	chap_config(false);
+	config.user_name = NULL;
+	assert_int_equal(login_new(&config, &none), -EINVAL);
+	chap_config(false);
+	config.n_chap_algorithms = 0;
+	assert_int_equal(login_new(&config, &none), -EINVAL);
+	config.n_chap_algorithms = _CHAP_ALGORITHM_MAX + 1;
+	assert_int_equal(login_new(&config, &none), -EINVAL);
+	assert_null(none);
+	assert_null(login_free(NULL));
+}
+
+/* Freed in any state: events and requests that were never taken are not leaked. */
+static void test_free_anywhere(void **state)
+{
+	chap_config(true);
+	assert_int_equal(login_new(&config, &login), 0);
+	login = login_free(login);
+	assert_int_equal(login_new(&config, &login), 0);
+	login_timed_out(login);
+	login = login_free(login);
+}
+
+/* Whatever bytes come, the machine ends or waits. */
+static void test_any_bytes(void **state)
+{
+	static const char alphabet[] = "ACHP_=,0x1MaxBurstLength\0\0\0\0Yes";
+	unsigned seed = 1;
+
+	for (unsigned round = 0; round < 3000; round++) {
+		uint8_t header[PDU_HEADER_LENGTH], data[256];
+		struct pdu response;
+		size_t length;
+
+		teardown(state);
+		setup(state);
+		if (round % 2)
+			chap_config(round % 4 == 1);
+		begin();
+		for (unsigned n = 0; n < 4 && last.type == LOGIN_STEP_WAIT; n++) {
+			response = response_to_request();
+			length = (seed = seed * 1664525 + 1013904223) >> 24;
+			for (size_t i = 0; i < length; i++)
+				data[i] = (uint8_t)alphabet[((seed = seed * 1664525 + 1013904223) >> 8) %
+							    sizeof(alphabet)];
+			response.data_length = (uint32_t)length;
+			response.login_response.transit = seed & 1;
+			response.login_response.nsg = request.login_request.nsg;
+			response.login_response.more = seed & 2;
+			pdu_encode(&response, header);
+			if (round % 3 == 0)
+				header[(seed >> 8) % PDU_HEADER_LENGTH] ^= (uint8_t)(1U << ((seed >> 16) & 7));
+			login_receive(login, header, data, length);
+			run();
+		}
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_plain),
+		TEST(test_result),
+		TEST(test_discovery),
+		TEST(test_identity),
+		TEST(test_chap),
+		TEST(test_any_split),
+		TEST(test_long_request),
+		TEST(test_questions),
+		TEST(test_sequence),
+		TEST(test_reinstatement_of_connection),
+		TEST(test_digests),
+		TEST(test_header_faults),
+		TEST(test_wrong_tsih_of_session),
+		TEST(test_unknown_opcode),
+		TEST(test_unasked),
+		TEST(test_text_faults),
+		TEST(test_portal_group),
+		TEST(test_limits),
+		TEST(test_answer_before_end),
+		TEST(test_stat_sn),
+		TEST(test_window),
+		TEST(test_burst),
+		TEST(test_order_refused),
+		TEST(test_digest_refused),
+		TEST(test_status),
+		TEST(test_chap_required),
+		TEST(test_wrong_secret),
+		TEST(test_redirect),
+		TEST(test_silence),
+		TEST(test_reject),
+		TEST(test_chap_faults),
+		TEST(test_chap_dumps),
+		TEST(test_transition_without_proof),
+		TEST(test_challenge_length),
+		TEST(test_challenge_far_too_long),
+		TEST(test_reflection),
+		TEST(test_slow_transition),
+		TEST(test_any_target_name),
+		TEST(test_short_secrets),
+		TEST(test_impossible_configurations),
+		TEST(test_free_anywhere),
+		TEST(test_any_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
