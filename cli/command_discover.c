@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * discover: asks a portal for its targets, and records them as nodes.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const char *const headers[] = { "TARGET", "PORTAL", ">GROUP", NULL };
+
+struct discovery {
+	struct cli *cli;
+	const char *portal;
+	struct table *table;
+	size_t n_targets;
+};
+
+static int add_target(struct discovery *discovery, const struct ois_target *target)
+{
+	struct ois_portal *portal;
+	int64_t port, tag;
+	int r = 0;
+
+	discovery->n_targets++;
+	for (size_t i = 0; r >= 0 && (portal = ois_target_get_portal(target, i)); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		port = tag = 0;
+		(void)ois_portal_get_port(portal, &port);
+		text = format_portal(ois_portal_get_address(portal), (int)port);
+		r = table_add(discovery->table, ois_target_get_name(target));
+		if (r >= 0)
+			r = table_add(discovery->table, text);
+		if (r >= 0)
+			r = table_add_number(discovery->table,
+					     ois_portal_get_portal_group_tag(portal, &tag) >= 0, tag);
+	}
+	return r;
+}
+
+static int hear_reply(struct ois_call *call, const struct ois_reply *reply, void *userdata)
+{
+	struct discovery *discovery = userdata;
+	const struct output *output = &discovery->cli->output;
+	struct ois_target *target = ois_reply_get_target(reply);
+	const char *phase = ois_reply_get_text(reply, "phase");
+
+	if (output->json != JSON_OFF && !ois_reply_get_error(reply))
+		json_print(output, ois_reply_get_json(reply));
+	else if (target)
+		return add_target(discovery, target);
+	if (phase || target)
+		progress_line(output, "Discovery at %s: %s, %zu %s so far", discovery->portal,
+			      phase ?: "recording", discovery->n_targets,
+			      plural(discovery->n_targets, "target", "targets"));
+	return 0;
+}
+
+static int64_t summary_number(const struct ois_summary *summary, const char *name)
+{
+	int64_t number = 0;
+
+	(void)ois_summary_get_number(summary, name, &number);
+	return number;
+}
+
+static void print_targets(const struct discovery *discovery, const struct ois_summary *summary)
+{
+	const struct output *output = &discovery->cli->output;
+	size_t n_portals = table_rows(discovery->table);
+	char footer[256];
+
+	if (discovery->n_targets == 0) {
+		message_notice(output, "The portal %s has no target for this host.", discovery->portal);
+		return;
+	}
+	(void)snprintf(footer, sizeof(footer),
+		       "%zu %s at %zu %s; nodes: %" PRId64 " created, %" PRId64 " updated, %" PRId64 " deleted.",
+		       discovery->n_targets, plural(discovery->n_targets, "target", "targets"), n_portals,
+		       plural(n_portals, "portal", "portals"), summary_number(summary, "recordsCreated"),
+		       summary_number(summary, "recordsUpdated"), summary_number(summary, "recordsDeleted"));
+	pager_open(output);
+	table_print(output, discovery->table, footer);
+}
+
+enum status verb_discover(struct cli *cli, char **arguments)
+{
+	_cleanup_(table_freep) struct table *table = table_new(headers);
+	struct discovery discovery = { .cli = cli, .portal = arguments[0], .table = table };
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	_cleanup_(call_unrefp) struct ois_call *call = NULL;
+	const struct ois_summary *summary;
+	int r;
+
+	r = ois_discover_call(cli->client, arguments[0], cli->record ?: "add", &call);
+	if (r == -EINVAL || r == -ERANGE)
+		return usage_error("'%s' is no portal: ADDRESS[:PORT] is expected", arguments[0]);
+	if (r >= 0 && !table)
+		r = -ENOMEM;
+	if (r >= 0)
+		r = ois_call_run(call, hear_reply, &discovery, &error);
+	progress_clear(&cli->output);
+	if (r < 0)
+		return report(cli, r, error, "discover targets at %s", arguments[0]);
+	summary = ois_reply_get_summary(ois_call_get_reply(call));
+	if (cli->output.json == JSON_OFF && summary)
+		print_targets(&discovery, summary);
+	return STATUS_DONE;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Nodes: list, show, add, set, remove.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static inline void nodes_freep(struct ois_node ***nodes)
+{
+	ois_nodes_free(*nodes);
+}
+
+static enum status get_nodes(struct cli *cli, const char *target, struct ois_node ***ret)
+{
+	_cleanup_(selector_freep) struct ois_selector *selector = NULL;
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	enum status status;
+	int r;
+
+	status = select_nodes(cli, target, &selector);
+	if (status != STATUS_DONE)
+		return status;
+	r = ois_list_nodes(cli->client, selector, OIS_LIST_EFFECTIVE, ret, &error);
+	return r < 0 ? report(cli, r, error, "list the nodes") : STATUS_DONE;
+}
+
+static char *node_portal(const struct ois_node *node)
+{
+	int64_t port = 0;
+
+	(void)ois_node_get_port(node, &port);
+	return format_portal(ois_node_get_address(node), (int)port);
+}
+
+/* "3 4", NULL without sessions. The caller frees. */
+static char *node_sessions(const struct ois_node *node)
+{
+	char *text = NULL, *longer;
+	int64_t session;
+
+	for (size_t i = 0; ois_node_get_session(node, i, &session) >= 0; i++) {
+		if (asprintf(&longer, "%s%s%" PRId64, text ?: "", text ? " " : "", session) < 0)
+			break;
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+/* --- nodes --- */
+
+static const char *const nodes_headers[] = { "TARGET", "PORTAL", "STARTUP", "SESSION", "ORIGIN", NULL };
+
+static void print_nodes(const struct output *output, struct ois_node **nodes)
+{
+	_cleanup_(table_freep) struct table *table = table_new(nodes_headers);
+	char footer[64];
+
+	for (struct ois_node **n = nodes; table && *n; n++) {
+		_cleanup_free_ char *portal = node_portal(*n), *sessions = node_sessions(*n), *startup = NULL;
+
+		(void)ois_node_get_setting(*n, "startup", OIS_LIST_EFFECTIVE, &startup);
+		(void)table_add(table, ois_node_get_target_name(*n));
+		(void)table_add(table, portal);
+		(void)table_add(table, startup);
+		(void)table_add_style(table, sessions ? STYLE_GOOD : STYLE_GREY, sessions);
+		(void)table_add_style(table, STYLE_GREY, ois_node_get_origin(*n));
+	}
+	if (!table)
+		return;
+	if (table_rows(table) == 0) {
+		message_notice(output, "No nodes. 'ois-ctl discover ADDRESS' finds targets.");
+		return;
+	}
+	(void)snprintf(footer, sizeof(footer), "%zu %s listed.", table_rows(table),
+		       plural(table_rows(table), "node", "nodes"));
+	pager_open(output);
+	table_print(output, table, footer);
+}
+
+static void print_nodes_json(const struct output *output, struct ois_node **nodes)
+{
+	struct json_array array;
+
+	json_array_begin(&array, output);
+	for (struct ois_node **n = nodes; *n; n++)
+		json_array_add(&array, ois_node_get_json(*n));
+	json_array_end(&array);
+}
+
+enum status verb_nodes(struct cli *cli, char **arguments)
+{
+	_cleanup_(nodes_freep) struct ois_node **nodes = NULL;
+	enum status status;
+
+	status = get_nodes(cli, NULL, &nodes);
+	if (status != STATUS_DONE)
+		return status;
+	if (cli->output.json != JSON_OFF)
+		print_nodes_json(&cli->output, nodes);
+	else
+		print_nodes(&cli->output, nodes);
+	return STATUS_DONE;
+}
+
+/* --- node show --- */
+
+static const char *const settings_headers[] = { "SETTING", "VALUE", "FROM", NULL };
+
+struct settings_list {
+	const struct ois_node *node;
+	struct table *table;
+};
+
+static int add_setting(const char *name, const char *value, void *userdata)
+{
+	struct settings_list *list = userdata;
+	_cleanup_free_ char *own = NULL;
+	bool configured = ois_node_get_setting(list->node, name, 0, &own) >= 0;
+
+	(void)table_add(list->table, name);
+	(void)table_add(list->table, value);
+	return table_add_style(list->table, configured ? STYLE_PLAIN : STYLE_GREY, configured ? "node" : "default");
+}
+
+static void show_time(const struct output *output, const char *label, const struct ois_node *node, const char *name)
+{
+	char text[64];
+	int64_t usec;
+
+	if (ois_node_get_number(node, name, &usec) < 0)
+		return;
+	format_time(usec, text, sizeof(text));
+	detail(output, label, text);
+}
+
+static void show_node(const struct output *output, const struct ois_node *node)
+{
+	_cleanup_(table_freep) struct table *table = table_new(settings_headers);
+	_cleanup_free_ char *portal = node_portal(node), *sessions = node_sessions(node);
+	struct settings_list list = { .node = node, .table = table };
+	const char *asked = ois_node_get_text(node, "origin.address");
+	int64_t tag;
+
+	detail(output, "Target", ois_node_get_target_name(node));
+	detail(output, "Alias", ois_node_get_target_alias(node));
+	if (ois_node_get_portal_group_tag(node, &tag) >= 0)
+		detailf(output, "Portal", "%s, group %" PRId64, portal ?: "-", tag);
+	else
+		detail(output, "Portal", portal);
+	detailf(output, "Origin", "%s%s%s", ois_node_get_origin(node) ?: "-", asked ? " at " : "", asked ?: "");
+	show_time(output, "Created", node, "createdTimestampUSec");
+	show_time(output, "Changed", node, "changedTimestampUSec");
+	show_time(output, "Last seen", node, "lastSeenTimestampUSec");
+	detail_style(output, STYLE_GOOD, "Sessions", sessions);
+	if (!table || ois_node_foreach_setting(node, OIS_LIST_EFFECTIVE, add_setting, &list) < 0)
+		return;
+	(void)putchar('\n');
+	table_print(output, table, NULL);
+}
+
+enum status verb_node_show(struct cli *cli, char **arguments)
+{
+	enum status status = STATUS_DONE;
+	struct json_array array;
+	bool json = cli->output.json != JSON_OFF, some = false;
+
+	if (json)
+		json_array_begin(&array, &cli->output);
+	for (char **target = arguments; *target; target++) {
+		_cleanup_(nodes_freep) struct ois_node **nodes = NULL;
+		enum status one = get_nodes(cli, *target, &nodes);
+
+		if (one == STATUS_DONE && !nodes[0]) {
+			message_error("Failed to show %s: no such node; 'ois-ctl nodes' lists the nodes", *target);
+			one = STATUS_NOTHING;
+		}
+		combine_status(&status, one, target == arguments);
+		for (struct ois_node **n = nodes; n && *n; n++) {
+			if (json) {
+				json_array_add(&array, ois_node_get_json(*n));
+				continue;
+			}
+			pager_open(&cli->output);
+			if (some)
+				(void)putchar('\n');
+			show_node(&cli->output, *n);
+			some = true;
+		}
+	}
+	if (json)
+		json_array_end(&array);
+	return status;
+}
+
+/* --- Secrets --- */
+
+static bool secrets_given(const struct cli *cli)
+{
+	return cli->secrets[OIS_SECRET_INITIATOR].source != SECRET_NONE ||
+	       cli->secrets[OIS_SECRET_TARGET].source != SECRET_NONE;
+}
+
+/* Reads what is to be stored, before anything is changed. */
+static enum status read_secrets(const struct cli *cli, struct secret_buffer secrets[2])
+{
+	static const char *const prompts[] = { [OIS_SECRET_INITIATOR] = "CHAP secret of this host",
+					       [OIS_SECRET_TARGET] = "CHAP secret of the target" };
+	enum status status = STATUS_DONE;
+	int inputs = 0;
+
+	for (size_t role = 0; role < ELEMENTSOF(prompts); role++)
+		if (cli->secrets[role].source == SECRET_FILE && strcmp(cli->secrets[role].path, "-") == 0)
+			inputs++;
+	if (inputs > 1)
+		return usage_error("Only one secret can be read from standard input");
+	for (size_t role = 0; role < ELEMENTSOF(prompts) && status == STATUS_DONE; role++)
+		if (cli->secrets[role].source == SECRET_PROMPT || cli->secrets[role].source == SECRET_FILE)
+			status = secret_read(&cli->secrets[role], prompts[role], &secrets[role]);
+	return status;
+}
+
+static enum status store_secrets(struct cli *cli, const struct ois_selector *selector, const char *target,
+				 const struct secret_buffer secrets[2])
+{
+	for (int role = 0; role < 2; role++) {
+		_cleanup_(error_unrefp) struct ois_error *error = NULL;
+		_cleanup_(call_unrefp) struct ois_call *call = NULL;
+		int r;
+
+		if (cli->secrets[role].source == SECRET_NONE)
+			continue;
+		r = ois_node_set_secret_call(cli->client, selector, (enum ois_secret_role)role,
+					     secrets[role].bytes, secrets[role].length, &call);
+		if (r >= 0)
+			r = ois_call_run(call, NULL, NULL, &error);
+		if (r < 0)
+			return report(cli, r, error, "%s the secret of %s",
+				      secrets[role].length > 0 ? "store" : "remove", target);
+	}
+	return STATUS_DONE;
+}
+
+/* Settings that cannot be sent. */
+static enum status refuse(struct cli *cli, int r, const struct ois_error *error, const char *target)
+{
+	if (!error)
+		return report(cli, r, NULL, "change %s", target);
+	return usage_error("Failed to change %s: %s%s", target, ois_error_get_message(error),
+			   r == -ENOENT ? "; 'ois-ctl settings' lists the names" : "");
+}
+
+/* --- node add --- */
+
+static enum status create_node(struct cli *cli, char **arguments)
+{
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	_cleanup_(call_unrefp) struct ois_call *call = NULL;
+	int r;
+
+	r = ois_node_create_call(cli->client, arguments[0], arguments[1], (const char *const *)(arguments + 2),
+				 &call, &error);
+	if (r < 0)
+		return refuse(cli, r, error, arguments[0]);
+	r = ois_call_run(call, NULL, NULL, &error);
+	if (r < 0)
+		return report(cli, r, error, "add the node %s at %s", arguments[0], arguments[1]);
+	if (cli->output.json != JSON_OFF)
+		json_print(&cli->output, ois_node_get_json(ois_reply_get_node(ois_call_get_reply(call))));
+	return STATUS_DONE;
+}
+
+enum status verb_node_add(struct cli *cli, char **arguments)
+{
+	_cleanup_(selector_freep) struct ois_selector *selector = NULL;
+	struct secret_buffer secrets[2] = {};
+	enum status status;
+
+	status = read_secrets(cli, secrets);
+	if (status == STATUS_DONE)
+		status = create_node(cli, arguments);
+	if (status == STATUS_DONE && secrets_given(cli)) {
+		cli->portal = arguments[1];
+		status = select_nodes(cli, arguments[0], &selector);
+		if (status == STATUS_DONE)
+			status = store_secrets(cli, selector, arguments[0], secrets);
+	}
+	if (status == STATUS_DONE)
+		result_line(&cli->output, STYLE_PLAIN, "%s at %s: added", arguments[0], arguments[1]);
+	secret_buffer_done(&secrets[0]);
+	secret_buffer_done(&secrets[1]);
+	return status;
+}
+
+/* --- node set --- */
+
+static enum status update_nodes(struct cli *cli, const struct ois_selector *selector, const char *target,
+				const char *const *settings)
+{
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	_cleanup_(call_unrefp) struct ois_call *call = NULL;
+	int64_t updated = 0;
+	int r;
+
+	r = ois_node_update_call(cli->client, selector, settings, cli->reset, &call, &error);
+	if (r < 0)
+		return refuse(cli, r, error, target);
+	r = ois_call_run(call, NULL, NULL, &error);
+	if (r < 0)
+		return report(cli, r, error, "change %s", target);
+	(void)ois_reply_get_number(ois_call_get_reply(call), "updated", &updated);
+	result_line(&cli->output, STYLE_PLAIN, "%" PRId64 " %s changed", updated,
+		    plural((size_t)updated, "node", "nodes"));
+	return STATUS_DONE;
+}
+
+/* What "node set" was asked to do makes sense. */
+static enum status check_set(const struct cli *cli, const char *target, char **settings)
+{
+	if (!target)
+		return usage_error("Name a target, or say --all for every node");
+	if (!*settings && !cli->reset && !secrets_given(cli))
+		return usage_error("Nothing to change: give NAME=VALUE, --reset=NAME or a secret; "
+				   "'ois-ctl settings' lists the names");
+	return STATUS_DONE;
+}
+
+enum status verb_node_set(struct cli *cli, char **arguments)
+{
+	_cleanup_(selector_freep) struct ois_selector *selector = NULL;
+	bool all = option_given(cli, OPTION_ALL);
+	const char *target = all ? "all nodes" : arguments[0];
+	char **settings = all || !target ? arguments : arguments + 1;
+	struct secret_buffer secrets[2] = {};
+	enum status status;
+
+	status = check_set(cli, target, settings);
+	if (status == STATUS_DONE)
+		status = select_nodes(cli, all ? NULL : target, &selector);
+	if (status == STATUS_DONE)
+		status = read_secrets(cli, secrets);
+	if (status == STATUS_DONE && (*settings || cli->reset))
+		status = update_nodes(cli, selector, target, (const char *const *)settings);
+	if (status == STATUS_DONE && secrets_given(cli)) {
+		status = store_secrets(cli, selector, target, secrets);
+		if (status == STATUS_DONE)
+			result_line(&cli->output, STYLE_PLAIN, "Secrets of %s changed", target);
+	}
+	secret_buffer_done(&secrets[0]);
+	secret_buffer_done(&secrets[1]);
+	return status;
+}
+
+/* --- node remove --- */
+
+static enum status remove_nodes(struct cli *cli, const char *target)
+{
+	_cleanup_(selector_freep) struct ois_selector *selector = NULL;
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	_cleanup_(call_unrefp) struct ois_call *call = NULL;
+	enum status status;
+	int64_t deleted = 0;
+	int r;
+
+	status = select_nodes(cli, target, &selector);
+	if (status != STATUS_DONE)
+		return status;
+	r = ois_node_delete_call(cli->client, selector, option_given(cli, OPTION_FORCE) ? OIS_FORCE : 0, &call);
+	if (r >= 0)
+		r = ois_call_run(call, NULL, NULL, &error);
+	if (r < 0)
+		return report(cli, r, error, "remove %s", target ?: "all nodes");
+	(void)ois_reply_get_number(ois_call_get_reply(call), "deleted", &deleted);
+	result_line(&cli->output, STYLE_PLAIN, "%s: %" PRId64 " %s removed", target ?: "All", deleted,
+		    plural((size_t)deleted, "node", "nodes"));
+	return STATUS_DONE;
+}
+
+enum status verb_node_remove(struct cli *cli, char **arguments)
+{
+	enum status status = STATUS_DONE;
+
+	if (option_given(cli, OPTION_ALL) && *arguments)
+		return usage_error("Either targets or --all");
+	if (option_given(cli, OPTION_ALL))
+		return remove_nodes(cli, NULL);
+	if (!*arguments)
+		return usage_error("Name the targets to remove, or say --all for every node");
+	for (char **target = arguments; *target; target++)
+		combine_status(&status, remove_nodes(cli, *target), target == arguments);
+	return status;
+}
