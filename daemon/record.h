@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Node records: which targets this host may log in to. All of them are in memory; this is the only file that
- * touches them on disk. What a discovery found (facts: portals, tags, aliases, when and where) and what a
- * person set (settings, secrets, static nodes) live in two files, so that a discovery can never reset a setting.
+ * Node records: which targets this host may log in to. All of them are in memory; this is the only
+ * file that touches them on disk. What a discovery found (facts: portals, tags, aliases, when and
+ * where) and what a person set (settings, secrets, static nodes) live in two files, so that a
+ * discovery can never reset a setting.
  */
 #pragma once
 
@@ -37,7 +38,7 @@ struct node {
 	char *origin_address; /* of the discovery, NULL for static nodes */
 	uint16_t origin_port;
 	uint64_t created_usec, changed_usec; /* CLOCK_REALTIME */
-	uint64_t last_seen_usec;	     /* by a discovery; 0: never */
+	uint64_t last_seen_usec;             /* by a discovery; 0: never */
 
 	struct settings *settings; /* what a person configured; never NULL */
 	struct secret *secret, *target_secret;
@@ -46,12 +47,14 @@ struct node {
 struct records;
 
 /*
- * Loads both files from @directory (made if missing, 0700). A line that cannot be read is reported (event
- * RECORD_INVALID) and kept as it is; a file that cannot be read at all makes the records read-only
- * (records_commit() fails with -EROFS) so that nothing is lost. @log is borrowed. Errors: -ENOMEM.
+ * Loads both files from @directory (made if missing, 0700). A line that cannot be read is reported
+ * (event RECORD_INVALID) and kept as it is; a file that cannot be read at all, or is of a later
+ * format, is never written (the first records_commit() after a change to it fails with -EROFS) so
+ * that nothing is lost. A node whose facts are gone but which has settings is static. @log is
+ * borrowed. Errors: -ENOMEM; of work_new().
  */
 int records_new(sd_event *event, const char *directory, struct eventlog *log, struct records **ret);
-/* Waits for a write under way. */
+/* Ends writes that were committed; nobody is called any more. */
 struct records *records_free(struct records *records);
 DEFINE_CLEANUP(struct records *, records_free);
 
@@ -60,9 +63,10 @@ size_t records_count(const struct records *records);
 struct node *records_at(const struct records *records, size_t index);
 struct node *records_find(const struct records *records, const struct node_key *key);
 
-/* -EEXIST, -ENOMEM. The new node has no settings. */
+/* -EEXIST; -EINVAL (no valid key); -ENOMEM. The new node has no settings. */
 int records_create(struct records *records, const struct node_key *key, int portal_group_tag,
 		   struct node **ret);
+/* Forgets facts and settings. */
 void records_remove(struct records *records, struct node *node);
 /* Tells that @node's settings or secrets (@facts false) or its facts (@facts true) were changed. */
 void records_changed(struct records *records, struct node *node, bool facts);
@@ -73,7 +77,12 @@ enum records_found {
 	RECORDS_FOUND_UNCHANGED,
 };
 
-/* A discovery found this portal: creates the node or updates its facts, never its settings. */
+/*
+ * A discovery found this portal: creates the node or updates its facts, never its settings.
+ * @portal_group_tag -1 and
+ * @target_alias NULL tell nothing. A static node stays one. Errors: -ENOENT (not there, and not
+ * @create); -EINVAL (no valid key); -ENOMEM.
+ */
 int records_found(struct records *records, const struct node_key *key, int portal_group_tag,
 		  const char *target_alias, const char *origin_address, uint16_t origin_port,
 		  bool create, enum records_found *ret);
@@ -81,8 +90,9 @@ int records_found(struct records *records, const struct node_key *key, int porta
 typedef void (*records_done_t)(void *userdata, int error);
 
 /*
- * Makes everything changed so far durable (written beside, fsync, rename, fsync of the directory), in a worker
- * thread. Commits that come while one is written share the next. done() is called from the loop with 0, -EROFS,
- * -ENOSPC, ...; on failure the change stays in memory and event STORE_FAILED was raised. Errors: -ENOMEM.
+ * Makes everything changed so far durable (written beside, fsync, rename, fsync of the directory),
+ * in a worker thread. Commits that come while one is written share the next. done() is called from
+ * the loop with 0, -EROFS, -ENOSPC, ...; on failure the change stays in memory, event STORE_FAILED
+ * was raised, and the next commit tries again. Errors: -ENOMEM; of work_submit().
  */
 int records_commit(struct records *records, records_done_t done, void *userdata);

@@ -498,6 +498,11 @@ bool settings_is_set(const struct settings *settings, enum setting setting)
 	return is_present(settings, setting);
 }
 
+bool settings_is_empty(const struct settings *settings)
+{
+	return settings->present == 0;
+}
+
 bool settings_equal(const struct settings *a, const struct settings *b)
 {
 	if (a->present != b->present)

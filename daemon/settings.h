@@ -74,6 +74,7 @@ int settings_check(const struct settings *effective, struct settings_fault *ret_
 json_object *settings_to_json(const struct settings *settings);
 
 bool settings_is_set(const struct settings *settings, enum setting setting);
+bool settings_is_empty(const struct settings *settings);
 bool settings_equal(const struct settings *a, const struct settings *b);
 
 /* Built-in defaults, over them @defaults (of the configuration file, may be NULL), over them @own (may be NULL). */

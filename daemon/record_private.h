@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What record.c (nodes in memory, commits) and record_file.c (lines and files) share.
+ *
+ * Each file is JSON Lines. The first line tells format and version, each other line is an object
+ * about one node: nodes.jsonl       what a person set: settings, secrets, and that a node is static
+ *   discovered.jsonl  facts: what a discovery found, when, and through which portal
+ * A node stands in one of them or in both.
+ */
+#pragma once
+
+#include <json-c/json.h>
+
+#include "buffer.h"
+#include "record.h"
+#include "secret.h"
+#include "work.h"
+
+enum record_file {
+	RECORD_FILE_NODES,
+	RECORD_FILE_DISCOVERED,
+	_RECORD_FILE_MAX,
+};
+
+struct record {
+	struct node node; /* first, so that a node is its record */
+	/* Members a later version of the program wrote, for each file; NULL: none. They are written
+	 * back. */
+	json_object *unknown[_RECORD_FILE_MAX];
+	json_object *unknown_settings;
+};
+
+/* A line that could not be understood, kept as it is. It may hold a secret. */
+struct record_line {
+	struct secret *text;
+	struct record_line *next;
+};
+
+struct record_file_state {
+	bool dirty;
+	bool read_only; /* it could not be understood as a whole, so it is never overwritten */
+	struct record_line *kept, **kept_end;
+};
+
+/* Nodes in their order: entries [first, first + n) of an array. */
+struct record_order {
+	struct record **records;
+	size_t first, n, allocated;
+	bool valid;
+};
+
+struct record_write;
+struct record_waiter;
+
+struct records {
+	char *directory;
+	struct eventlog *log;
+	struct work *work;
+	struct record_file_state files[_RECORD_FILE_MAX];
+
+	void *tree; /* of struct record, tsearch(3) */
+	size_t n;
+	struct record_order *order;
+
+	struct record_write *write; /* under way */
+	struct record_waiter *waiting, **waiting_end;
+	bool freeing;
+	bool unfinished; /* a write was cancelled by the freeing */
+};
+
+/* record.c */
+/* What keeps a key from being stored, or NULL. */
+const char *node_key_fault(const struct node_key *key);
+int record_new(const struct node_key *key, struct record **ret);
+struct record *record_free(struct record *record);
+DEFINE_CLEANUP(struct record *, record_free);
+/* Takes over a record whose key is new, on success only. Errors: -ENOMEM. */
+int records_insert(struct records *records, struct record *record);
+
+/* record_file.c */
+const char *record_file_name(enum record_file file);
+/* Reads a file into memory; what is wrong with it is reported. Errors: -ENOMEM. */
+int record_file_load(struct records *records, enum record_file file);
+/* Writes the whole content to @content. Errors: -ENOMEM. */
+int record_file_format(const struct records *records, enum record_file file,
+		       struct buffer *content);
+/* Makes @content durable. Runs in a worker thread; touches nothing but its arguments and the disk.
+ */
+int record_file_write(const char *directory, enum record_file file, const struct buffer *content);
