@@ -17,7 +17,7 @@
 
 /* Attributes */
 
-int sysfs_open_directory(const struct sysfs *sysfs, const char *format, ...)
+int sysfs_open(const struct sysfs *sysfs, int flags, const char *format, ...)
 {
 	char path[PATH_MAX];
 	va_list arguments;
@@ -31,19 +31,14 @@ int sysfs_open_directory(const struct sysfs *sysfs, const char *format, ...)
 	va_end(arguments);
 	if (n < 0 || (size_t)n >= sizeof(path) - (size_t)length)
 		return -ENAMETOOLONG;
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = open(path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-int sysfs_read_string(int directory_fd, const char *name, char *ret, size_t size)
+int sysfs_read_open(int fd, char *ret, size_t size)
 {
-	_cleanup_close_ int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC);
-	ssize_t length;
+	ssize_t length = read(fd, ret, size - 1);
 
-	ret[0] = '\0';
-	if (fd < 0)
-		return -errno;
-	length = read(fd, ret, size - 1);
 	if (length < 0) {
 		ret[0] = '\0';
 		return -errno;
@@ -56,23 +51,40 @@ int sysfs_read_string(int directory_fd, const char *name, char *ret, size_t size
 	return 0;
 }
 
+int sysfs_read_string(int directory_fd, const char *name, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC);
+
+	ret[0] = '\0';
+	return fd < 0 ? -errno : sysfs_read_open(fd, ret, size);
+}
+
+static int64_t parse_number(const char *text)
+{
+	int64_t value = -1;
+
+	/* "off" of recovery_tmo is no number, either. */
+	(void)parse_i64(text, INT64_MIN, INT64_MAX, &value);
+	return value;
+}
+
 int64_t sysfs_read_number(int directory_fd, const char *name)
 {
 	char text[32];
-	int64_t value = -1;
 
-	if (sysfs_read_string(directory_fd, name, text, sizeof(text)) < 0)
-		return -1;
-	/* "off" of recovery_tmo is no number, either. */
-	if (parse_i64(text, INT64_MIN, INT64_MAX, &value) < 0)
-		return -1;
-	return value;
+	return sysfs_read_string(directory_fd, name, text, sizeof(text)) < 0 ? -1
+									     : parse_number(text);
+}
+
+void directory_init(int fd, struct directory *directory)
+{
+	directory->at = directory->length = 0;
+	directory->fd = fd;
 }
 
 int directory_open(int parent_fd, const char *name, struct directory *directory)
 {
-	directory->at = directory->length = 0;
-	directory->fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	directory_init(openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), directory);
 	return directory->fd < 0 ? -errno : 0;
 }
 
@@ -137,7 +149,8 @@ static int parse_hex(const char *text, uint32_t *ret)
 int sysfs_transport_read(const struct sysfs *sysfs, const char *name, uint64_t *ret_handle,
 			 uint32_t *ret_capabilities)
 {
-	_cleanup_close_ int fd = sysfs_open_directory(sysfs, "class/iscsi_transport/%s", name);
+	_cleanup_close_ int fd =
+		sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_transport/%s", name);
 	char text[32];
 	uint64_t handle;
 	uint32_t capabilities;
@@ -186,18 +199,17 @@ static int parse_object(const char *name, const char *prefix, uint32_t *ret)
 
 int sysfs_session_list(const struct sysfs *sysfs, uint32_t **ret, size_t *ret_n)
 {
-	_cleanup_close_ int class_fd = sysfs_open_directory(sysfs, "class/iscsi_session");
+	int fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY, "class/iscsi_session");
 	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
 	_cleanup_free_ uint32_t *sessions = NULL;
 	size_t n = 0, allocated = 0;
 	const char *name;
 	uint32_t sid;
-	int r;
 
-	r = class_fd < 0 ? class_fd : directory_open(class_fd, ".", &directory);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	while (r == 0 && (name = directory_next(&directory))) {
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	directory_init(fd, &directory);
+	while (fd >= 0 && (name = directory_next(&directory))) {
 		if (parse_object(name, "session", &sid) < 0)
 			continue;
 		if (n == allocated) {
@@ -232,24 +244,29 @@ static const char *const connection_states[] = {
 };
 
 /* Fails if there is no session any more. */
-static int read_session_state(int fd, enum sysfs_session_state *ret)
+static int read_session_state(const struct sysfs *sysfs, uint32_t sid,
+			      enum sysfs_session_state *ret)
 {
+	_cleanup_close_ int fd =
+		sysfs_open(sysfs, O_RDONLY, "class/iscsi_session/session%" PRIu32 "/state", sid);
 	char text[32];
 	int value;
 
-	if (sysfs_read_string(fd, "state", text, sizeof(text)) < 0)
+	if (fd < 0 || sysfs_read_open(fd, text, sizeof(text)) < 0)
 		return -ENOENT;
 	value = table_value(session_states, ELEMENTSOF(session_states), text);
 	*ret = value < 0 ? SYSFS_SESSION_UNKNOWN : (enum sysfs_session_state)value;
 	return 0;
 }
 
-static enum sysfs_connection_state read_connection_state(int fd)
+static enum sysfs_connection_state read_connection_state(const struct sysfs *sysfs, uint32_t sid)
 {
+	_cleanup_close_ int fd = sysfs_open(
+		sysfs, O_RDONLY, "class/iscsi_connection/connection%" PRIu32 ":0/state", sid);
 	char text[32];
 	int value = -1;
 
-	if (fd >= 0 && sysfs_read_string(fd, "state", text, sizeof(text)) == 0)
+	if (fd >= 0 && sysfs_read_open(fd, text, sizeof(text)) == 0)
 		value = table_value(connection_states, ELEMENTSOF(connection_states), text);
 	return value < 0 ? SYSFS_CONNECTION_UNKNOWN : (enum sysfs_connection_state)value;
 }
@@ -372,16 +389,19 @@ int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_ses
 	r = read_host(sysfs, sid, &session.host);
 	if (r < 0)
 		return r;
-	session_fd = sysfs_open_directory(sysfs, "class/iscsi_session/session%" PRIu32, sid);
+	session_fd =
+		sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_session/session%" PRIu32, sid);
 	if (session_fd < 0)
 		return session_fd;
-	connection_fd =
-		sysfs_open_directory(sysfs, "class/iscsi_connection/connection%" PRIu32 ":0", sid);
-	host_fd = sysfs_open_directory(sysfs, "class/scsi_host/host%" PRIu32, session.host);
-	iscsi_host_fd = sysfs_open_directory(sysfs, "class/iscsi_host/host%" PRIu32, session.host);
+	connection_fd = sysfs_open(sysfs, O_PATH | O_DIRECTORY,
+				   "class/iscsi_connection/connection%" PRIu32 ":0", sid);
+	host_fd = sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/scsi_host/host%" PRIu32,
+			     session.host);
+	iscsi_host_fd = sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_host/host%" PRIu32,
+				   session.host);
 
 	session.has_connection = connection_fd >= 0;
-	session.connection_state = read_connection_state(connection_fd);
+	session.connection_state = read_connection_state(sysfs, sid);
 	read_attributes(session_fd, session_attributes, ELEMENTSOF(session_attributes), &session);
 	read_attributes(connection_fd, connection_attributes, ELEMENTSOF(connection_attributes),
 			&session);
@@ -392,7 +412,7 @@ int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_ses
 	canonicalize_address(session.address, sizeof(session.address));
 	canonicalize_address(session.local_address, sizeof(session.local_address));
 	/* Last, so that a session that went away in between is noticed. */
-	r = read_session_state(session_fd, &session.state);
+	r = read_session_state(sysfs, sid, &session.state);
 	if (r < 0)
 		return r;
 	*ret = session;
@@ -402,17 +422,10 @@ int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_ses
 int sysfs_session_read_state(const struct sysfs *sysfs, uint32_t sid, enum sysfs_session_state *ret,
 			     enum sysfs_connection_state *ret_connection)
 {
-	_cleanup_close_ int session_fd = -EBADF, connection_fd = -EBADF;
-	enum sysfs_connection_state connection_state;
+	enum sysfs_connection_state connection_state = read_connection_state(sysfs, sid);
 	int r;
 
-	session_fd = sysfs_open_directory(sysfs, "class/iscsi_session/session%" PRIu32, sid);
-	if (session_fd < 0)
-		return session_fd;
-	connection_fd =
-		sysfs_open_directory(sysfs, "class/iscsi_connection/connection%" PRIu32 ":0", sid);
-	connection_state = read_connection_state(connection_fd);
-	r = read_session_state(session_fd, ret);
+	r = read_session_state(sysfs, sid, ret);
 	if (r < 0)
 		return r;
 	*ret_connection = connection_state;

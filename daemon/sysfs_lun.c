@@ -72,16 +72,14 @@ static int visit_luns(const struct sysfs *sysfs, uint32_t sid, uint32_t host, vi
 		      void *userdata)
 {
 	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
-	_cleanup_close_ int class_fd = -EBADF;
 	const char *name;
-	int r;
+	int fd, r;
 
-	class_fd = sysfs_open_directory(sysfs, "class/iscsi_session/session%" PRIu32, sid);
-	if (class_fd < 0)
-		return class_fd;
-	r = directory_open(class_fd, "device", &directory);
-	if (r < 0)
-		return r;
+	fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY,
+			"class/iscsi_session/session%" PRIu32 "/device", sid);
+	if (fd < 0)
+		return fd;
+	directory_init(fd, &directory);
 	while ((name = directory_next(&directory))) {
 		if (strncmp(name, "target", strlen("target")) != 0)
 			continue;
@@ -92,22 +90,51 @@ static int visit_luns(const struct sysfs *sysfs, uint32_t sid, uint32_t host, vi
 	return 0;
 }
 
-static bool exists(int directory_fd, const char *path)
+/* Attributes of a device are read by a path from its target: one directory less to open. */
+struct device {
+	int target_fd;
+	char path[NAME_MAX + 64];
+	size_t length; /* of the device's name and a slash */
+};
+
+static void device_init(struct device *device, int target_fd, const char *name)
 {
-	return faccessat(directory_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	device->target_fd = target_fd;
+	device->length = (size_t)snprintf(device->path, NAME_MAX + 2, "%s/", name);
+}
+
+/* Valid until the next call. */
+static const char *device_path(struct device *device, const char *attribute)
+{
+	(void)snprintf(device->path + device->length, sizeof(device->path) - device->length, "%s",
+		       attribute);
+	return device->path;
+}
+
+static int device_read_string(struct device *device, const char *attribute, char *ret, size_t size)
+{
+	return sysfs_read_string(device->target_fd, device_path(device, attribute), ret, size);
+}
+
+static int64_t device_read_number(struct device *device, const char *attribute)
+{
+	return sysfs_read_number(device->target_fd, device_path(device, attribute));
+}
+
+static bool device_has(struct device *device, const char *attribute)
+{
+	return faccessat(device->target_fd, device_path(device, attribute), F_OK,
+			 AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int count_unbound(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata)
 {
 	unsigned *n = userdata;
-	char path[NAME_MAX + sizeof("/block")];
+	struct device device;
 
-	(void)snprintf(path, sizeof(path), "%s/type", name);
-	lun->type = (int)sysfs_read_number(target_fd, path);
-	if (!sysfs_lun_is_disk(lun))
-		return 0;
-	(void)snprintf(path, sizeof(path), "%s/block", name);
-	if (!exists(target_fd, path))
+	device_init(&device, target_fd, name);
+	lun->type = (int)device_read_number(&device, "type");
+	if (sysfs_lun_is_disk(lun) && !device_has(&device, "block"))
 		(*n)++;
 	return 0;
 }
@@ -125,28 +152,28 @@ int sysfs_lun_count_unbound(const struct sysfs *sysfs, uint32_t sid, uint32_t ho
 }
 
 /* "block/sda" and the like: the name of the only entry of a directory. */
-static void read_child(int device_fd, const char *directory_name, char *ret, size_t size)
+static void read_child(struct device *device, const char *name, char *ret, size_t size)
 {
 	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
-	const char *name;
+	const char *child;
 
-	if (directory_open(device_fd, directory_name, &directory) < 0)
+	if (directory_open(device->target_fd, device_path(device, name), &directory) < 0)
 		return;
-	name = directory_next(&directory);
-	if (name && strlen(name) < size)
-		strcpy(ret, name);
+	child = directory_next(&directory);
+	if (child && strlen(child) < size)
+		strcpy(ret, child);
 }
 
-static void read_block(int device_fd, struct sysfs_lun *lun)
+static void read_block(struct device *device, struct sysfs_lun *lun)
 {
-	char path[64];
+	char name[sizeof(lun->block) + sizeof("block//size")];
 	int64_t sectors;
 
-	read_child(device_fd, "block", lun->block, sizeof(lun->block));
+	read_child(device, "block", lun->block, sizeof(lun->block));
 	if (lun->block[0] == '\0')
 		return;
-	(void)snprintf(path, sizeof(path), "block/%s/size", lun->block);
-	sectors = sysfs_read_number(device_fd, path);
+	(void)snprintf(name, sizeof(name), "block/%s/size", lun->block);
+	sectors = device_read_number(device, name);
 	if (sectors >= 0 && sectors <= INT64_MAX / 512)
 		lun->size_bytes = sectors * 512;
 }
@@ -174,30 +201,28 @@ static struct sysfs_lun *list_add(struct list *list)
 
 static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata)
 {
-	_cleanup_close_ int fd = openat(target_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct list *list = userdata;
 	struct sysfs_lun *added;
+	struct device device;
 
-	if (fd < 0)
-		return 0;
+	device_init(&device, target_fd, name);
 	lun->size_bytes = -1;
-	lun->type = (int)sysfs_read_number(fd, "type");
-	(void)sysfs_read_string(fd, "vendor", lun->vendor, sizeof(lun->vendor));
-	(void)sysfs_read_string(fd, "model", lun->model, sizeof(lun->model));
-	(void)sysfs_read_string(fd, "wwid", lun->wwid, sizeof(lun->wwid));
-	lun->queue_depth = sysfs_read_number(fd, "queue_depth");
+	lun->type = (int)device_read_number(&device, "type");
+	(void)device_read_string(&device, "vendor", lun->vendor, sizeof(lun->vendor));
+	(void)device_read_string(&device, "model", lun->model, sizeof(lun->model));
+	(void)device_read_string(&device, "wwid", lun->wwid, sizeof(lun->wwid));
+	lun->queue_depth = device_read_number(&device, "queue_depth");
+	read_block(&device, lun);
 	/* The link to the driver is there before its probe has begun: a disk is bound when it has a
 	 * block device. */
-	lun->bound = exists(fd, "driver");
-	if (lun->bound)
-		read_block(fd, lun);
-	if (sysfs_lun_is_disk(lun))
-		lun->bound = lun->block[0] != '\0';
-	read_child(fd, "scsi_generic", lun->generic, sizeof(lun->generic));
+	lun->bound = sysfs_lun_is_disk(lun) ? lun->block[0] != '\0' : device_has(&device, "driver");
+	read_child(&device, "scsi_generic", lun->generic, sizeof(lun->generic));
 	if (list->usage && lun->block[0] != '\0')
-		lun->in_use = usage_has_disk(list->usage, fd, lun->block);
+		lun->in_use = usage_has_disk(list->usage, target_fd, device_path(&device, "block"),
+					     lun->block);
 	/* Last: a device whose state cannot be read is gone. */
-	if (lun->type < 0 || sysfs_read_string(fd, "state", lun->state, sizeof(lun->state)) < 0)
+	if (lun->type < 0 ||
+	    device_read_string(&device, "state", lun->state, sizeof(lun->state)) < 0)
 		return 0;
 	added = list_add(list);
 	if (!added)
@@ -248,18 +273,24 @@ int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool 
  */
 static int read_target_id(const struct sysfs *sysfs, uint32_t sid, int64_t *ret)
 {
-	_cleanup_close_ int fd =
-		sysfs_open_directory(sysfs, "class/iscsi_session/session%" PRIu32, sid);
+	_cleanup_close_ int fd = sysfs_open(
+		sysfs, O_RDONLY, "class/iscsi_session/session%" PRIu32 "/target_id", sid);
+	char text[32];
+	int r;
 
 	if (fd < 0)
 		return fd;
-	*ret = sysfs_read_number(fd, "target_id");
+	r = sysfs_read_open(fd, text, sizeof(text));
+	if (r < 0)
+		return r;
+	if (parse_i64(text, 0, INT32_MAX, ret) < 0)
+		*ret = -1;
 	return 0;
 }
 
 int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const uint64_t *lun)
 {
-	_cleanup_close_ int host_fd = -EBADF, fd = -EBADF;
+	_cleanup_close_ int fd = -EBADF;
 	char text[64] = "- -";
 	int64_t target;
 	size_t length;
@@ -268,7 +299,7 @@ int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, c
 	r = read_target_id(sysfs, sid, &target);
 	if (r < 0)
 		return r;
-	if (target >= 0 && target <= INT32_MAX)
+	if (target >= 0)
 		(void)snprintf(text, sizeof(text), "0 %" PRIi64, target);
 	length = strlen(text);
 	if (lun)
@@ -276,12 +307,9 @@ int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, c
 	else
 		(void)snprintf(text + length, sizeof(text) - length, " -");
 
-	host_fd = sysfs_open_directory(sysfs, "class/scsi_host/host%" PRIu32, host);
-	if (host_fd < 0)
-		return host_fd;
-	fd = openat(host_fd, "scan", O_WRONLY | O_CLOEXEC);
+	fd = sysfs_open(sysfs, O_WRONLY, "class/scsi_host/host%" PRIu32 "/scan", host);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	while (write(fd, text, strlen(text)) < 0)
 		if (errno != EINTR)
 			return -errno;

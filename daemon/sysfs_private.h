@@ -10,13 +10,15 @@
 #include "cleanup.h"
 #include "sysfs.h"
 
-/* Opens a directory below the root. Errors: -ENOENT and what open() says. */
-int sysfs_open_directory(const struct sysfs *sysfs, const char *format, ...) _printf_(2, 3);
+/* Opens what is at a path below the root, close-on-exec. Errors: what open() says. */
+int sysfs_open(const struct sysfs *sysfs, int flags, const char *format, ...) _printf_(3, 4);
 /*
  * Reads an attribute relative to @directory_fd, without the newline and blanks at its end; what
  * does not fit is cut, what the kernel shows as "(null)" is empty. On failure @ret is empty.
  */
 int sysfs_read_string(int directory_fd, const char *name, char *ret, size_t size);
+/* The same of an attribute that is open already. */
+int sysfs_read_open(int fd, char *ret, size_t size);
 /* Decimal; -1 where there is nothing or no number. */
 int64_t sysfs_read_number(int directory_fd, const char *name);
 
@@ -27,6 +29,8 @@ struct directory {
 	char buffer[2048] __attribute__((aligned(8)));
 };
 
+/* Takes over a descriptor that is open for reading. */
+void directory_init(int fd, struct directory *directory);
 int directory_open(int parent_fd, const char *name, struct directory *directory);
 /* Name of the next entry, valid until the next call, or NULL. Leaves out "." and "..". */
 const char *directory_next(struct directory *directory);
@@ -42,5 +46,6 @@ int usage_new(const struct sysfs *sysfs, struct usage **ret);
 struct usage *usage_free(struct usage *usage);
 DEFINE_CLEANUP(struct usage *, usage_free);
 
-/* @device_fd: the SCSI device; @block: the name of its disk. Looks at its partitions, too. */
-bool usage_has_disk(const struct usage *usage, int device_fd, const char *block);
+/* Is @block, a disk in the directory that @path leads to from @parent_fd, or a partition of it in
+ * use? */
+bool usage_has_disk(const struct usage *usage, int parent_fd, const char *path, const char *block);

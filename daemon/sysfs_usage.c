@@ -119,13 +119,14 @@ static int read_lines(const struct sysfs *sysfs, const char *name, struct usage 
 /* /sys/fs/btrfs/UUID/devices has a link for each device of a mounted file system. */
 static int read_btrfs(const struct sysfs *sysfs, struct usage *usage)
 {
-	_cleanup_close_ int fd = sysfs_open_directory(sysfs, "fs/btrfs");
+	int fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY, "fs/btrfs");
 	_cleanup_(directory_close) struct directory systems = { .fd = -EBADF };
 	const char *uuid, *name;
 	int r = 0;
 
-	if (fd < 0 || directory_open(fd, ".", &systems) < 0)
+	if (fd < 0)
 		return 0;
+	directory_init(fd, &systems);
 	while (r == 0 && (uuid = directory_next(&systems))) {
 		_cleanup_(directory_close) struct directory devices = { .fd = -EBADF };
 		char path[NAME_MAX + sizeof("/devices")];
@@ -191,13 +192,13 @@ static bool has_block(const struct usage *usage, int parent_fd, const char *name
 	return directory_open(parent_fd, path, &holders) == 0 && directory_next(&holders);
 }
 
-bool usage_has_disk(const struct usage *usage, int device_fd, const char *block)
+bool usage_has_disk(const struct usage *usage, int parent_fd, const char *path, const char *block)
 {
 	_cleanup_(directory_close) struct directory disks = { .fd = -EBADF };
 	_cleanup_(directory_close) struct directory parts = { .fd = -EBADF };
 	const char *name;
 
-	if (directory_open(device_fd, "block", &disks) < 0)
+	if (directory_open(parent_fd, path, &disks) < 0)
 		return false;
 	if (has_block(usage, disks.fd, block))
 		return true;

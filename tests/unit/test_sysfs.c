@@ -332,7 +332,7 @@ static void texts(void **state)
 	fake_put("a/empty", "");
 	fake_put("a/blanks", "ab   ");
 	fake_directory("a/directory");
-	fd = sysfs_open_directory(&fake, "%s", "a");
+	fd = sysfs_open(&fake, O_PATH | O_DIRECTORY, "%s", "a");
 	assert_true(fd >= 0);
 	/* What does not fit is cut. */
 	assert_int_equal(sysfs_read_string(fd, "long", small, sizeof(small)), 0);
@@ -347,7 +347,7 @@ static void texts(void **state)
 	assert_int_equal(sysfs_read_number(fd, "long"), -1);
 	assert_int_equal(sysfs_read_number(fd, "none"), -1);
 	close_fd(fd);
-	assert_int_equal(sysfs_open_directory(&fake, "a/long"), -ENOTDIR);
+	assert_int_equal(sysfs_open(&fake, O_PATH | O_DIRECTORY, "a/long"), -ENOTDIR);
 }
 
 static void luns(void **state)
