@@ -51,8 +51,7 @@ size_t chap_response_length(enum chap_algorithm algorithm)
 
 bool chap_algorithm_available(enum chap_algorithm algorithm)
 {
-	_cleanup_(EVP_MD_freep) EVP_MD *digest =
-		EVP_MD_fetch(NULL, rows[algorithm].digest, NULL);
+	_cleanup_(EVP_MD_freep) EVP_MD *digest = EVP_MD_fetch(NULL, rows[algorithm].digest, NULL);
 
 	return digest != NULL;
 }

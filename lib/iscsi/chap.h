@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CHAP as RFC 7143, 12.1.3 uses it (RFC 1994): the algorithms, the response, and its check. Whoever asks is
- * the authenticator, whoever proves that it knows the secret the responder; with mutual authentication both
- * sides are both. Random bytes are the caller's.
+ * CHAP as RFC 7143, 12.1.3 uses it (RFC 1994): the algorithms, the response, and its check. Whoever
+ * asks is the authenticator, whoever proves that it knows the secret the responder; with mutual
+ * authentication both sides are both. Random bytes are the caller's.
  */
 #pragma once
 
@@ -42,14 +42,14 @@ size_t chap_response_length(enum chap_algorithm algorithm);
 bool chap_algorithm_available(enum chap_algorithm algorithm);
 
 /*
- * The responder: hash of identifier, secret and challenge; chap_response_length() bytes. Errors: -EOPNOTSUPP
- * (the crypto library does not provide the algorithm), -ENOMEM.
+ * The responder: hash of identifier, secret and challenge; chap_response_length() bytes. Errors:
+ * -EOPNOTSUPP (the crypto library does not provide the algorithm), -ENOMEM.
  */
 int chap_respond(enum chap_algorithm algorithm, uint8_t identifier, const struct secret *secret,
 		 const void *challenge, size_t challenge_length, uint8_t ret[CHAP_RESPONSE_MAX]);
 /*
- * The authenticator: compares in constant time. Errors: -EACCES (not the right response), and those of
- * chap_respond().
+ * The authenticator: compares in constant time. Errors: -EACCES (not the right response), and those
+ * of chap_respond().
  */
 int chap_verify(enum chap_algorithm algorithm, uint8_t identifier, const struct secret *secret,
 		const void *challenge, size_t challenge_length, const void *response,

@@ -13,7 +13,10 @@ static const char *const iscsi_digest_names[] = {
 
 DEFINE_TABLE(iscsi_digest, enum iscsi_digest);
 
-/* RFC 7143, 13.23. This initiator's error handling is that of the kernel, which knows the first one. */
+/*
+ * RFC 7143, 13.23. This initiator's error handling is that of the kernel, which knows the first
+ * one.
+ */
 static const char *const task_reporting[] = { "RFC3720" };
 
 #define NUMBER_MAX UINT32_MAX
@@ -24,10 +27,10 @@ static const char *const task_reporting[] = { "RFC3720" };
 
 #define OFFER(member)  .offer = offsetof(struct iscsi_offer, member)
 #define RESULT(member) .result = offsetof(struct iscsi_parameters, member)
-#define NOWHERE	       .offer = KEY_NOWHERE, .result = KEY_NOWHERE
+#define NOWHERE        .offer = KEY_NOWHERE, .result = KEY_NOWHERE
 
 #define ANY_STAGE (KEY_IN_SECURITY | KEY_IN_OPERATIONAL)
-#define EITHER	  (KEY_FROM_INITIATOR | KEY_FROM_TARGET)
+#define EITHER    (KEY_FROM_INITIATOR | KEY_FROM_TARGET)
 
 /* Keys of the authentication exchange have an order of their own, kept by login.c. */
 #define AUTHENTICATION                                                                             \
@@ -651,30 +654,34 @@ void iscsi_parameters_init(struct iscsi_parameters *ret)
 
 uint32_t key_offer_get(const struct key_row *row, const struct iscsi_offer *offer)
 {
-	const void *member = (const uint8_t *)offer + row->offer;
+	const void *members = offer;
 
 	if (row->offer == KEY_NOWHERE)
 		return row->def;
-	return row->type == KEY_BOOLEAN ? *(const bool *)member : *(const uint32_t *)member;
+	if (row->type == KEY_BOOLEAN)
+		return *(const bool *)(members + row->offer);
+	return *(const uint32_t *)(members + row->offer);
 }
 
 uint32_t key_result_get(const struct key_row *row, const struct iscsi_parameters *parameters)
 {
-	const void *member = (const uint8_t *)parameters + row->result;
+	const void *members = parameters;
 
 	if (row->result == KEY_NOWHERE)
 		return row->def;
-	return row->type == KEY_NUMBER ? *(const uint32_t *)member : *(const bool *)member;
+	if (row->type == KEY_NUMBER)
+		return *(const uint32_t *)(members + row->result);
+	return *(const bool *)(members + row->result);
 }
 
 void key_result_set(const struct key_row *row, struct iscsi_parameters *parameters, uint32_t value)
 {
-	void *member = (uint8_t *)parameters + row->result;
+	void *members = parameters;
 
 	if (row->result == KEY_NOWHERE)
 		return;
 	if (row->type == KEY_NUMBER)
-		*(uint32_t *)member = value;
+		*(uint32_t *)(members + row->result) = value;
 	else
-		*(bool *)member = value != 0;
+		*(bool *)(members + row->result) = value != 0;
 }

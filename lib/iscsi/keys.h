@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The key table: one row for each text key of RFC 7143 (chapters 12 and 13) and RFC 7145 (chapter 6), in the
- * columns the RFCs print under each key. Offers, checks, defaults and results are all made from the rows.
+ * The key table: one row for each text key of RFC 7143 (chapters 12 and 13) and RFC 7145 (chapter
+ * 6), in the columns the RFCs print under each key. Offers, checks, defaults and results are all
+ * made from the rows.
  */
 #pragma once
 
@@ -86,8 +87,8 @@ struct iscsi_digest_list {
 };
 
 /*
- * What this side asks for (negotiated keys) or declares. iscsi_offer_init() gives values that suit Linux;
- * a caller lowers them to what its transport can do.
+ * What this side asks for (negotiated keys) or declares. iscsi_offer_init() gives values that suit
+ * Linux; a caller lowers them to what its transport can do.
  */
 struct iscsi_offer {
 	struct iscsi_digest_list header_digest;
@@ -134,7 +135,7 @@ struct iscsi_parameters {
 	uint32_t initiator_recv_data_segment_length;
 	uint32_t target_recv_data_segment_length;
 	uint32_t max_outstanding_unexpected_pdus; /* the peer's; 0: any number */
-	uint32_t max_ahs_length;		  /* the peer's */
+	uint32_t max_ahs_length;                  /* the peer's */
 };
 
 void iscsi_parameters_init(struct iscsi_parameters *ret);
@@ -159,7 +160,7 @@ enum key_function {
 };
 
 enum key_scope {
-	KEY_CONNECTION,	  /* CO */
+	KEY_CONNECTION,   /* CO */
 	KEY_SESSION_WIDE, /* SW */
 };
 
@@ -179,9 +180,10 @@ enum key_sender {
 
 /* What makes a key irrelevant; bits. */
 enum key_irrelevance {
-	KEY_UNLESS_DISCOVERY = 1 << 0,	   /* irrelevant when SessionType=Discovery */
-	KEY_UNLESS_NO_UNSOLICITED = 1 << 1, /* irrelevant when InitialR2T=Yes and ImmediateData=No */
-	KEY_UNLESS_NO_RDMA = 1 << 2,	   /* irrelevant when RDMAExtensions=No */
+	KEY_UNLESS_DISCOVERY = 1 << 0, /* irrelevant when SessionType=Discovery */
+	KEY_UNLESS_NO_UNSOLICITED = 1
+				    << 1, /* irrelevant when InitialR2T=Yes and ImmediateData=No */
+	KEY_UNLESS_NO_RDMA = 1 << 2,      /* irrelevant when RDMAExtensions=No */
 };
 
 struct key_row {
@@ -189,21 +191,21 @@ struct key_row {
 	enum key_type type;
 	enum key_function function;
 	enum key_scope scope;
-	unsigned use;	 /* enum key_use */
+	unsigned use;    /* enum key_use */
 	unsigned sender; /* enum key_sender */
 	unsigned unless; /* enum key_irrelevance */
 	uint32_t def;
 	struct {
 		uint32_t minimum, maximum;
 	} range;
-	bool zero_allowed; /* beside .range */
-	bool iser;	   /* offered only on iSER */
-	bool obsolete;	   /* answered Reject */
-	bool repeats;	   /* may be sent more than once */
+	bool zero_allowed;         /* beside .range */
+	bool iser;                 /* offered only on iSER */
+	bool obsolete;             /* answered Reject */
+	bool repeats;              /* may be sent more than once */
 	const char *const *values; /* of a list: those known here; a number stands for its index */
 	size_t n_values;
 	size_t value_max; /* bytes a value may have; 0: ISCSI_VALUE_MAX */
-	const char *rfc;	   /* "RFC 7143, 13.10" */
+	const char *rfc;  /* "RFC 7143, 13.10" */
 	/* Where offer and result are kept. A declaration's result is the peer's. */
 	size_t offer, result;
 };

@@ -6,16 +6,25 @@
 
 /* RFC 7143, 6.1: a key name has at most 63 bytes, a value that is not said to be longer 255. */
 #define ISCSI_KEY_NAME_MAX 63
-#define ISCSI_VALUE_MAX	   255
+#define ISCSI_VALUE_MAX    255
 /* RFC 7143, 6.1: a binary value encodes at most 1024 bytes; twice as many digits and the prefix. */
 #define ISCSI_BINARY_MAX       1024
 #define ISCSI_BINARY_VALUE_MAX (2 + 2 * ISCSI_BINARY_MAX)
-/* Where chapter 13 gives no limit to a value, and beyond what CHAP allows so that its own rule is met first. */
+/*
+ * Where chapter 13 gives no limit to a value, and beyond what CHAP allows so that its own rule is
+ * met first.
+ */
 #define ISCSI_LONG_VALUE_MAX 16384
 
-/* RFC 7143, 13.12: in the Login Phase a data segment has at most the default length, whatever is declared. */
+/*
+ * RFC 7143, 13.12: in the Login Phase a data segment has at most the default length, whatever is
+ * declared.
+ */
 #define LOGIN_DATA_SEGMENT_MAX 8192
-/* Text of one logical answer, collected over PDUs with the C bit. RFC 7143, 6.2 asks for 64 KiB at least. */
+/*
+ * Text of one logical answer, collected over PDUs with the C bit. RFC 7143, 6.2 asks for 64 KiB at
+ * least.
+ */
 #define LOGIN_TEXT_MAX (64 * 1024)
 /* Keys in one logical answer; the RFCs define fewer than 50. */
 #define LOGIN_KEYS_MAX 128
@@ -24,10 +33,13 @@
 
 /* Portals handed out with one target; a target with more is handed out several times. */
 #define SENDTARGETS_PORTALS_MAX 32
-/* A pair that is still without its end when it is this long is not waited for; beside it one PDU is kept. */
+/*
+ * A pair that is still without its end when it is this long is not waited for; beside it one PDU is
+ * kept.
+ */
 #define SENDTARGETS_PAIR_MAX (ISCSI_KEY_NAME_MAX + ISCSI_LONG_VALUE_MAX + 2)
 /* Text Responses of one SendTargets, and how many of these may bring nothing. */
 #define SENDTARGETS_EXCHANGES_MAX 1000000
-#define SENDTARGETS_EMPTY_MAX	  16
+#define SENDTARGETS_EMPTY_MAX     16
 /* Bad records that are reported one by one; the rest is only counted. */
 #define SENDTARGETS_FAULTS_MAX 16

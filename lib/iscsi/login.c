@@ -81,8 +81,8 @@ static unsigned login_nsg(const struct login *login)
 /* Sending */
 
 /*
- * Makes the next PDU of the request in .out; the C bit is set in all but the last, and only the last asks for
- * the transition. RFC 7143, 11.12
+ * Makes the next PDU of the request in .out; the C bit is set in all but the last, and only the
+ * last asks for the transition. RFC 7143, 11.12
  */
 static void send_chunk(struct login *login)
 {
@@ -127,7 +127,10 @@ static void send_request(struct login *login, bool transit)
 	send_chunk(login);
 }
 
-/* The target has more to say: an empty request, which repeats the wish for the transition. RFC 7143, 6.2 */
+/*
+ * The target has more to say: an empty request, which repeats the wish for the transition. RFC
+ * 7143, 6.2
+ */
 static void send_empty(struct login *login)
 {
 	buffer_clear(&login->out);
@@ -144,7 +147,8 @@ static int write_identity(struct login *login)
 	if (r >= 0 && config->initiator_alias)
 		r = text_write(&login->out, "InitiatorAlias", config->initiator_alias);
 	if (r >= 0)
-		r = text_write(&login->out, "SessionType", config->target_name ? "Normal" : "Discovery");
+		r = text_write(&login->out, "SessionType",
+			       config->target_name ? "Normal" : "Discovery");
 	if (r >= 0 && config->target_name)
 		r = text_write(&login->out, "TargetName", config->target_name);
 	return r;
@@ -162,8 +166,8 @@ static int start_operational(struct login *login)
 static const char *response_fault(const struct login *login, const struct pdu *pdu)
 {
 	const struct login_config *config = &login->config;
-	bool final = pdu->login_response.transit &&
-		     pdu->login_response.nsg == PDU_STAGE_FULL_FEATURE;
+	bool final =
+		pdu->login_response.transit && pdu->login_response.nsg == PDU_STAGE_FULL_FEATURE;
 
 	if (pdu->login_response.version_active != ISCSI_VERSION)
 		return "the active version is not one that was offered";
@@ -212,8 +216,8 @@ static int check_stat_sn(struct login *login, uint32_t stat_sn)
 }
 
 /*
- * RFC 7143, 4.2.2.1: a window of one command and a closed one are legal, and reported once; a MaxCmdSN below
- * that is not.
+ * RFC 7143, 4.2.2.1: a window of one command and a closed one are legal, and reported once; a
+ * MaxCmdSN below that is not.
  */
 static int check_window(struct login *login, const struct pdu_numbers *numbers)
 {
@@ -237,7 +241,10 @@ static int check_window(struct login *login, const struct pdu_numbers *numbers)
 	return 0;
 }
 
-/* A Reject PDU in place of a response; its data segment is the header it is about. RFC 7143, 11.17 */
+/*
+ * A Reject PDU in place of a response; its data segment is the header it is about. RFC 7143, 11.17
+ * /
+ */
 static int receive_reject(struct login *login, const struct pdu *pdu)
 {
 	const char *text = pdu_reject_reason_to_string(pdu->reject.reason);
@@ -318,7 +325,10 @@ static int receive_pair(struct login *login, const struct text_pair *pair,
 	return r == -EPROTO ? negotiation_failed(login, &fault, pair) : r;
 }
 
-/* A whole answer is checked into a scratch copy, which takes effect when all of it was good. RFC 7143, 6.2 */
+/*
+ * A whole answer is checked into a scratch copy, which takes effect when all of it was good. RFC
+ * 7143, 6.2
+ */
 static int receive_text(struct login *login, struct security_keys *keys)
 {
 	_cleanup_(buffer_done) struct buffer answers = { .limit = LOGIN_TEXT_MAX };
@@ -378,7 +388,9 @@ static int check_outcome(struct login *login)
 
 	if (negotiation->owes_answer)
 		return login_fault(login, "the last response offers keys that cannot be answered");
-	/* RFC 7143, 13.9: the session would be with another portal group than the one discovered. */
+	/*
+	 * RFC 7143, 13.9: the session would be with another portal group than the one discovered. /
+	 */
 	if (config->portal_group_tag >= 0 && negotiation->portal_group_tag >= 0 &&
 	    config->portal_group_tag != negotiation->portal_group_tag)
 		return login_fault(login, "the portal group tag is not the one discovered");
@@ -483,7 +495,8 @@ static int receive_pdu(struct login *login)
 	if (pdu_decode(login->received_header, &pdu) < 0)
 		return login_fault(login, "the opcode is unknown");
 	if (pdu.data_length != login->received_length)
-		return login_fault(login, "the data segment does not have the length the header gives");
+		return login_fault(login,
+				   "the data segment does not have the length the header gives");
 	if (pdu.opcode == PDU_OPCODE_REJECT)
 		return receive_reject(login, &pdu);
 	if (pdu.opcode != PDU_OPCODE_LOGIN_RESPONSE)
@@ -526,7 +539,10 @@ static int check_secrets(struct login *login)
 	return 0;
 }
 
-/* Without authentication the security stage is left out, RFC 7143 6.3; one exchange is then enough. */
+/*
+ * Without authentication the security stage is left out, RFC 7143 6.3; one exchange is then enough.
+ * /
+ */
 static int login_start(struct login *login)
 {
 	bool authenticate = login->config.authentication == LOGIN_AUTHENTICATION_CHAP;
@@ -586,7 +602,8 @@ void login_next(struct login *login, struct login_step *ret)
 		ret->type = LOGIN_STEP_EVENT;
 		ret->event = login->events[0];
 		login->n_events--;
-		memmove(login->events, login->events + 1, login->n_events * sizeof(login->events[0]));
+		memmove(login->events, login->events + 1,
+			login->n_events * sizeof(login->events[0]));
 	} else if (login->ended) {
 		*ret = login->final;
 	} else if (login->send_ready) {
@@ -630,8 +647,8 @@ void login_timed_out(struct login *login)
 			 pdu_opcode_to_string(PDU_OPCODE_LOGIN_REQUEST));
 	login_raise(login, event);
 	(void)login_fail_plain(login, -ETIMEDOUT, true,
-			       login->config.tsih ? EVENT_ADD_CONNECTION_TIMEOUT :
-						    EVENT_LOGIN_TIMEOUT);
+			       login->config.tsih ? EVENT_ADD_CONNECTION_TIMEOUT
+						  : EVENT_LOGIN_TIMEOUT);
 }
 
 void login_disconnected(struct login *login)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The initiator's Login Phase, RFC 7143 chapter 6, as a machine without I/O, clock or randomness: it is
- * created with what it wants and may accept, is fed what arrives, and says what to do next. A normal and a
- * discovery session use the same machine; so do a login on a socket and one through the kernel's PDU channel.
+ * The initiator's Login Phase, RFC 7143 chapter 6, as a machine without I/O, clock or randomness:
+ * it is created with what it wants and may accept, is fed what arrives, and says what to do next. A
+ * normal and a discovery session use the same machine; so do a login on a socket and one through
+ * the kernel's PDU channel.
  */
 #pragma once
 
@@ -31,7 +32,7 @@ struct login_config {
 	uint8_t isid[6];
 	uint16_t tsih; /* 0: new session, or reinstatement */
 	uint16_t cid;
-	uint32_t cmdsn;	  /* CmdSN of all Login Requests, which are immediate */
+	uint32_t cmdsn; /* CmdSN of all Login Requests, which are immediate */
 	uint32_t itt;
 	int portal_group_tag; /* the tag the portal was discovered with; -1: any */
 
@@ -39,7 +40,10 @@ struct login_config {
 	struct iscsi_offer offer;
 	bool header_digest_required;
 	bool data_digest_required;
-	/* A FirstBurstLength above MaxBurstLength fails the login; otherwise it is lowered to MaxBurstLength. */
+	/*
+	 * A FirstBurstLength above MaxBurstLength fails the login; otherwise it is lowered to
+	 * MaxBurstLength.
+	 */
 	bool burst_length_strict;
 
 	enum login_authentication authentication;
@@ -48,11 +52,17 @@ struct login_config {
 	size_t n_chap_algorithms;
 	const char *user_name;
 	const struct secret *secret;
-	/* Mutual authentication is demanded when target_secret is set; target_user_name may be NULL (any). */
+	/*
+	 * Mutual authentication is demanded when target_secret is set; target_user_name may be NULL
+	 * (any).
+	 */
 	const char *target_user_name;
 	const struct secret *target_secret;
 
-	/* Fresh random bytes for our identifier and challenge; used only with mutual authentication. */
+	/*
+	 * Fresh random bytes for our identifier and challenge; used only with mutual
+	 * authentication.
+	 */
 	uint8_t chap_random[1 + CHAP_CHALLENGE_LENGTH];
 };
 
@@ -62,7 +72,7 @@ struct login_result {
 	uint16_t tsih;
 	uint32_t stat_sn; /* of the last Login Response */
 	uint32_t exp_cmd_sn, max_cmd_sn;
-	int portal_group_tag; /* -1: not told */
+	int portal_group_tag;   /* -1: not told */
 	char target_alias[256]; /* escaped; empty: none */
 	bool authenticated;
 	enum chap_algorithm chap_algorithm; /* if authenticated */
@@ -89,19 +99,20 @@ struct login_step {
 	enum login_step_type type;
 	union {
 		struct {
-			const uint8_t *header; /* PDU_HEADER_LENGTH bytes, DataSegmentLength is set */
-			const void *data;      /* without padding */
+			const uint8_t
+				*header;  /* PDU_HEADER_LENGTH bytes, DataSegmentLength is set */
+			const void *data; /* without padding */
 			size_t data_length;
 		} send;
 		struct event *event;
 		struct login_redirect redirect;
 		const struct login_result *result; /* borrowed, lives as long as the machine */
 		struct {
-			int error; /* -EPROTO, -ETIMEDOUT, -ECONNRESET, -EACCES (authentication), ... */
+			int error; /* -EPROTO, -ETIMEDOUT, -EACCES, ... */
 			/* Of the Login Response, RFC 7143 11.13.5; -1 where there was none. */
 			int status_class, status_detail;
 			enum event_number event; /* the event that reported it */
-			bool retry; /* the same login may succeed later */
+			bool retry;              /* the same login may succeed later */
 		} failed;
 	};
 };
@@ -116,9 +127,9 @@ enum login_stage {
 struct login;
 
 /*
- * The strings and secrets of @config are borrowed and must outlive the machine; the rest is copied. Raises
- * events 35 and 36 through the first step when a secret is shorter than CHAP_SECRET_MINIMUM. Errors: -ENOMEM,
- * -EINVAL (a configuration no caller may produce).
+ * The strings and secrets of @config are borrowed and must outlive the machine; the rest is copied.
+ * Raises events 35 and 36 through the first step when a secret is shorter than CHAP_SECRET_MINIMUM.
+ * Errors: -ENOMEM, -EINVAL (a configuration no caller may produce).
  */
 int login_new(const struct login_config *config, struct login **ret);
 struct login *login_free(struct login *login);
@@ -127,7 +138,10 @@ DEFINE_CLEANUP(struct login *, login_free);
 /* The next thing to do; call until it says WAIT or something final. */
 void login_next(struct login *login, struct login_step *ret);
 
-/* Feed: a PDU came (raw header and data segment without padding), no answer in time, or connection closed. */
+/*
+ * Feed: a PDU came (raw header and data segment without padding), no answer in time, or connection
+ * closed.
+ */
 void login_receive(struct login *login, const uint8_t header[PDU_HEADER_LENGTH], const void *data,
 		   size_t length);
 void login_timed_out(struct login *login);
@@ -135,5 +149,8 @@ void login_disconnected(struct login *login);
 
 enum login_stage login_stage(const struct login *login);
 
-/* The sentence for a status of RFC 7143 11.13.5, and whether a later try may succeed. NULL: unknown status. */
+/*
+ * The sentence for a status of RFC 7143 11.13.5, and whether a later try may succeed. NULL: unknown
+ * status.
+ */
 const char *login_status_text(unsigned status_class, unsigned status_detail);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Shared by login.c, which knows Login PDUs and stages, login_security.c, which knows AuthMethod and CHAP, and
- * login_status.c, which knows what a target refuses with.
+ * Shared by login.c, which knows Login PDUs and stages, login_security.c, which knows AuthMethod
+ * and CHAP, and login_status.c, which knows what a target refuses with.
  */
 #pragma once
 
@@ -33,7 +33,10 @@ struct login {
 	uint8_t header[PDU_HEADER_LENGTH];
 	size_t chunk_at, chunk_length;
 	bool send_ready;
-	/* What the request under way said; no request is under way while it is being answered here. */
+	/*
+	 * What the request under way said; no request is under way while it is being answered here.
+	 * /
+	 */
 	bool awaiting, sent_more, sent_transit;
 	unsigned exchanges;
 
@@ -77,8 +80,8 @@ int login_fault(struct login *login, const char *reason);
 int login_refused(struct login *login, const struct pdu *pdu);
 
 /*
- * login_security.c. Functions that judge the target end the login through login_fail() when they answer with
- * an error.
+ * login_security.c. Functions that judge the target end the login through login_fail() when they
+ * answer with an error.
  */
 int security_start(struct login *login);
 /* Notes a key of RFC 7143, chapter 12. */

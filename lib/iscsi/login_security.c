@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The security stage of a login, RFC 7143 6.3.2 and 12.1: AuthMethod, then CHAP in one or both directions.
- * Other methods are never offered.
+ * The security stage of a login, RFC 7143 6.3.2 and 12.1: AuthMethod, then CHAP in one or both
+ * directions. Other methods are never offered.
  */
 #include <string.h>
 
@@ -32,8 +32,9 @@ static int offer_algorithms(struct login *login)
 	size_t length = 0;
 
 	for (size_t i = 0; i < login->config.n_chap_algorithms; i++)
-		length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%u", i ? "," : "",
-					   chap_algorithm_number(login->config.chap_algorithms[i]));
+		length +=
+			(size_t)snprintf(list + length, sizeof(list) - length, "%s%u", i ? "," : "",
+					 chap_algorithm_number(login->config.chap_algorithms[i]));
 	login->phase = LOGIN_PHASE_CHAP_ALGORITHM;
 	return text_write(&login->out, "CHAP_A", list);
 }
@@ -74,7 +75,8 @@ static bool key_expected(enum login_phase phase, enum iscsi_key key)
 	case LOGIN_PHASE_AUTH_METHOD:
 		return key == ISCSI_KEY_AUTH_METHOD;
 	case LOGIN_PHASE_CHAP_ALGORITHM:
-		return key == ISCSI_KEY_CHAP_A || key == ISCSI_KEY_CHAP_I || key == ISCSI_KEY_CHAP_C;
+		return key == ISCSI_KEY_CHAP_A || key == ISCSI_KEY_CHAP_I ||
+		       key == ISCSI_KEY_CHAP_C;
 	case LOGIN_PHASE_CHAP_RESPONSE:
 		return key == ISCSI_KEY_CHAP_N || key == ISCSI_KEY_CHAP_R;
 	case LOGIN_PHASE_SECURITY_END:
@@ -114,7 +116,8 @@ static int receive_auth_method(struct login *login, const struct security_keys *
 	if (text_value_is(pair, "None") || text_value_is(pair, "Reject") ||
 	    text_value_is(pair, "Irrelevant") || text_value_is(pair, "NotUnderstood"))
 		return plain_fault(login, -EACCES, EVENT_CHAP_NOT_OFFERED);
-	return value_fault(login, -EPROTO, EVENT_AUTHMETHOD_UNKNOWN, FIELD_DUMP_RETURNED, pair, NULL);
+	return value_fault(login, -EPROTO, EVENT_AUTHMETHOD_UNKNOWN, FIELD_DUMP_RETURNED, pair,
+			   NULL);
 }
 
 static int choose_algorithm(struct login *login, const struct text_pair *pair)
@@ -152,8 +155,8 @@ static int decode_challenge(struct login *login, const struct text_pair *pair,
 		r = -EINVAL;
 	}
 	if (r < 0)
-		return value_fault(login, -EPROTO, EVENT_CHAP_CHALLENGE_INVALID, FIELD_DUMP_CHALLENGE,
-				   pair, reason);
+		return value_fault(login, -EPROTO, EVENT_CHAP_CHALLENGE_INVALID,
+				   FIELD_DUMP_CHALLENGE, pair, reason);
 	return 0;
 }
 
@@ -194,7 +197,8 @@ static int receive_challenge(struct login *login, const struct security_keys *ke
 		return r;
 	if (!identifier->key)
 		return key_fault(login, NULL, "CHAP_I is missing");
-	if (text_parse_number(identifier->value, identifier->value_length, &number) < 0 || number > 255)
+	if (text_parse_number(identifier->value, identifier->value_length, &number) < 0 ||
+	    number > 255)
 		return key_fault(login, identifier, "CHAP_I is no number from 0 to 255");
 	if (!keys->pair[ISCSI_KEY_CHAP_C].key)
 		return key_fault(login, NULL, "CHAP_C is missing");
@@ -219,20 +223,24 @@ static int verify_target(struct login *login, const struct security_keys *keys)
 		return key_fault(login, name->key ? name : pair,
 				 name->key ? "CHAP_R is missing" : "CHAP_N is missing");
 	if (config->target_user_name && !text_value_is(name, config->target_user_name))
-		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH, FIELD_DUMP_RESPONSE,
-				   pair, "the target answers under another name");
+		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH,
+				   FIELD_DUMP_RESPONSE, pair,
+				   "the target answers under another name");
 	r = text_parse_binary(pair->value, pair->value_length, response, sizeof(response), &length);
 	if (r < 0 && r != -ENOBUFS)
 		return key_fault(login, pair, "CHAP_R is no valid hexadecimal or base64 number");
-	if (r >= 0 && length == expected && memory_equal_secret(response, login->chap_response, length))
-		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH, FIELD_DUMP_RESPONSE,
-				   pair, "the response is a copy of this initiator's");
+	if (r >= 0 && length == expected &&
+	    memory_equal_secret(response, login->chap_response, length))
+		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH,
+				   FIELD_DUMP_RESPONSE, pair,
+				   "the response is a copy of this initiator's");
 	if (r >= 0)
 		r = chap_verify(login->algorithm, config->chap_random[0], config->target_secret,
 				config->chap_random + 1, CHAP_CHALLENGE_LENGTH, response, length);
 	if (r == -EACCES || r == -ENOBUFS)
-		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH, FIELD_DUMP_RESPONSE,
-				   pair, "the response is not the one for the secret configured");
+		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH,
+				   FIELD_DUMP_RESPONSE, pair,
+				   "the response is not the one for the secret configured");
 	if (r >= 0)
 		login->result.mutual = true;
 	return r;

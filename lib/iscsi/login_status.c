@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Login Responses whose status is not success, RFC 7143 11.13.5: what each status means, and redirection.
+ * Login Responses whose status is not success, RFC 7143 11.13.5: what each status means, and
+ * redirection.
  */
 #include <string.h>
 
@@ -101,14 +102,16 @@ int login_refused(struct login *login, const struct pdu *pdu)
 		return receive_redirect(login, pdu);
 	event = login_event(EVENT_LOGIN_FAILED, EVENT_OUTCOME_FAILED);
 	event_set_pdu(event, login->received_header, login->received_data, login->received_length);
-	event_set_status(event, class << 8 | detail, status ? status->text : "unknown status class");
+	event_set_status(event, class << 8 | detail,
+			 status ? status->text : "unknown status class");
 	if (class == PDU_LOGIN_INITIATOR_ERROR && detail == 1 &&
 	    login->config.authentication == LOGIN_AUTHENTICATION_NONE) {
 		login_raise(login, event);
 		number = EVENT_CHAP_REQUIRED;
 		event = login_event(number, EVENT_OUTCOME_FAILED);
 	}
-	r = login_fail(login, status ? status->error : -EPROTO, status && status->retry, number, event);
+	r = login_fail(login, status ? status->error : -EPROTO, status && status->retry, number,
+		       event);
 	login->final.failed.status_class = (int)class;
 	login->final.failed.status_detail = (int)detail;
 	return r;

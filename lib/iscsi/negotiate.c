@@ -7,8 +7,8 @@
 /* RFC 7143, 6.2: values that are no value of any key. */
 #define IRRELEVANT     "Irrelevant"
 #define NOT_UNDERSTOOD "NotUnderstood"
-#define REJECT	       "Reject"
-#define INQUIRY	       "?"
+#define REJECT         "Reject"
+#define INQUIRY        "?"
 
 void negotiation_init(struct negotiation *negotiation, enum negotiation_role role, bool discovery,
 		      const struct iscsi_offer *offer)
@@ -85,8 +85,8 @@ int negotiation_offer(struct negotiation *negotiation, bool leading, struct buff
 		    (row->iser && !negotiation->offer.rdma_extensions) ||
 		    key_irrelevant(negotiation, row))
 			continue;
-		r = list ? write_list(row, list, out) :
-			   write_value(row, key_offer_get(row, &negotiation->offer), out);
+		r = list ? write_list(row, list, out)
+			 : write_value(row, key_offer_get(row, &negotiation->offer), out);
 		if (r < 0)
 			return r;
 		negotiation->offered[key] = true;
@@ -169,7 +169,10 @@ static bool is_no_value(const struct text_pair *pair)
 	       text_value_is(pair, REJECT);
 }
 
-/* What holds for an offered key that the peer has no value for: the default, as far as the offer allows it. */
+/*
+ * What holds for an offered key that the peer has no value for: the default, as far as the offer
+ * allows it.
+ */
 static void settle_without_answer(struct negotiation *negotiation, const struct key_row *row)
 {
 	uint32_t value = row->def;
@@ -179,7 +182,10 @@ static void settle_without_answer(struct negotiation *negotiation, const struct 
 	key_result_set(row, &negotiation->parameters, value);
 }
 
-/* RFC 7143, 6.2.1 and 6.2.2: an answer is one of the values offered, or what the result function gives. */
+/*
+ * RFC 7143, 6.2.1 and 6.2.2: an answer is one of the values offered, or what the result function
+ * gives.
+ */
 static const char *receive_answer(struct negotiation *negotiation, const struct key_row *row,
 				  const struct text_pair *pair)
 {
@@ -254,12 +260,12 @@ static int receive_offer(struct negotiation *negotiation, const struct key_row *
 	uint32_t value;
 	int r;
 
-	negotiation->owes_answer = true;
 	if (key_irrelevant(negotiation, row))
 		return text_write(answers, row->name, IRRELEVANT);
-	r = row->obsolete	   ? -EINVAL :
-	    row->type == KEY_LIST ? choose(negotiation, row, pair, &value) :
-				    parse_value(row, pair, &value);
+	negotiation->owes_answer = true;
+	r = row->obsolete           ? -EINVAL
+	    : row->type == KEY_LIST ? choose(negotiation, row, pair, &value)
+				    : parse_value(row, pair, &value);
 	if (r < 0)
 		return text_write(answers, row->name, REJECT);
 	if (row->type != KEY_LIST)
@@ -301,11 +307,11 @@ static int receive_unknown(const struct text_pair *pair, struct buffer *answers,
 }
 
 /* RFC 7143, 6.2 and 6.3, and the use and senders that chapter 13 gives for each key. */
-static const char *key_fault(const struct negotiation *negotiation, enum iscsi_key key, unsigned stage,
-			     const struct text_pair *pair)
+static const char *key_fault(const struct negotiation *negotiation, enum iscsi_key key,
+			     unsigned stage, const struct text_pair *pair)
 {
-	unsigned peer = negotiation->role == NEGOTIATION_INITIATOR ? KEY_FROM_TARGET :
-								     KEY_FROM_INITIATOR;
+	unsigned peer =
+		negotiation->role == NEGOTIATION_INITIATOR ? KEY_FROM_TARGET : KEY_FROM_INITIATOR;
 	const struct key_row *row = key_row(key);
 
 	if (pair->value_length > (row->value_max ? row->value_max : ISCSI_VALUE_MAX))
@@ -321,8 +327,9 @@ static const char *key_fault(const struct negotiation *negotiation, enum iscsi_k
 	return NULL;
 }
 
-int negotiation_receive(struct negotiation *negotiation, unsigned stage, const struct text_pair *pair,
-			struct buffer *answers, struct negotiation_fault *ret_fault)
+int negotiation_receive(struct negotiation *negotiation, unsigned stage,
+			const struct text_pair *pair, struct buffer *answers,
+			struct negotiation_fault *ret_fault)
 {
 	const struct key_row *row;
 	const char *reason;

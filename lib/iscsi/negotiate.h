@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Text negotiation by the rows of the key table, RFC 7143 6.2: one function offers, one checks and applies
- * what the peer sent and answers what it asked. For both roles. The order of keys, stages and authentication
- * belong to login.c.
+ * Text negotiation by the rows of the key table, RFC 7143 6.2: one function offers, one checks and
+ * applies what the peer sent and answers what it asked. For both roles. The order of keys, stages
+ * and authentication belong to login.c.
  */
 #pragma once
 
@@ -29,7 +29,7 @@ struct negotiation {
 	bool owes_answer; /* the peer offered something that has a result */
 
 	/* Declared by a target. */
-	int portal_group_tag; /* -1: not told */
+	int portal_group_tag;                   /* -1: not told */
 	char target_alias[ISCSI_VALUE_MAX + 1]; /* escaped */
 };
 
@@ -44,18 +44,19 @@ void negotiation_init(struct negotiation *negotiation, enum negotiation_role rol
 		      const struct iscsi_offer *offer);
 
 /*
- * Writes all keys of the offer that matter for this session, and notes that they were offered. @leading: the
- * first connection of the session. Errors: -E2BIG, -ENOMEM.
+ * Writes all keys of the offer that matter for this session, and notes that they were offered.
+ * @leading: the first connection of the session. Errors: -E2BIG, -ENOMEM.
  */
 int negotiation_offer(struct negotiation *negotiation, bool leading, struct buffer *out);
 
 /*
- * One pair from the peer in this stage (enum key_use, one bit); answers are added to @answers. The caller works
- * on a scratch copy, and drops it with the answers on failure. Errors: -EPROTO with *@ret_fault, -E2BIG,
- * -ENOMEM.
+ * One pair from the peer in this stage (enum key_use, one bit); answers are added to @answers. The
+ * caller works on a scratch copy, and drops it with the answers on failure. Errors: -EPROTO with
+ * *@ret_fault, -E2BIG, -ENOMEM.
  */
-int negotiation_receive(struct negotiation *negotiation, unsigned stage, const struct text_pair *pair,
-			struct buffer *answers, struct negotiation_fault *ret_fault);
+int negotiation_receive(struct negotiation *negotiation, unsigned stage,
+			const struct text_pair *pair, struct buffer *answers,
+			struct negotiation_fault *ret_fault);
 
 /* No answer will come any more: settles the keys that were offered and not answered. */
 void negotiation_finish(struct negotiation *negotiation);

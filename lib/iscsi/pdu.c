@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One table of fields per opcode, in the order of RFC 7143 chapter 11; decoding and encoding both walk it, so
- * they cannot disagree.
+ * One table of fields per opcode, in the order of RFC 7143 chapter 11; decoding and encoding both
+ * walk it, so they cannot disagree.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 #define OPCODE_MASK   0x3f
 #define IMMEDIATE     0x40
-#define FINAL	      0x80
+#define FINAL         0x80
 #define OPCODE_TARGET 0x20 /* set in all opcodes of a target */
 
 enum field_type {
@@ -28,28 +28,31 @@ struct field {
 	uint16_t offset;
 };
 
-#define MEMBER(member) .offset = offsetof(struct pdu, member), .size = sizeof(((struct pdu *)0)->member)
+#define MEMBER(member)                                                                             \
+	.offset = offsetof(struct pdu, member), .size = sizeof(((struct pdu *)0)->member)
 #define NUMBER(position, member)                                                                   \
 	{                                                                                          \
-		.type = TYPE_NUMBER, .at = position, MEMBER(member)                               \
+		.type = TYPE_NUMBER, .at = position, MEMBER(member)                                \
 	}
 #define BYTES(position, member)                                                                    \
 	{                                                                                          \
-		.type = TYPE_BYTES, .at = position, MEMBER(member)                                \
+		.type = TYPE_BYTES, .at = position, MEMBER(member)                                 \
 	}
 #define BITS(position, bits, member)                                                               \
 	{                                                                                          \
-		.type = TYPE_BITS, .at = position, .mask = bits, MEMBER(member)                   \
+		.type = TYPE_BITS, .at = position, .mask = bits, MEMBER(member)                    \
 	}
 #define FLAG(position, bit, member)                                                                \
 	{                                                                                          \
-		.type = TYPE_FLAG, .at = position, .mask = bit, MEMBER(member)                    \
+		.type = TYPE_FLAG, .at = position, .mask = bit, MEMBER(member)                     \
 	}
 /* StatSN, ExpCmdSN and MaxCmdSN have the same place in everything a target sends. */
 #define NUMBERS(member)                                                                            \
 	NUMBER(24, member.numbers.stat_sn), NUMBER(28, member.numbers.exp_cmd_sn),                 \
 		NUMBER(32, member.numbers.max_cmd_sn)
 
+/* One field a line, in the order of the wire. */
+/* clang-format off */
 static const struct field scsi_command[] = {
 	FLAG(1, FINAL, scsi_command.final),
 	FLAG(1, 0x40, scsi_command.read),
@@ -221,6 +224,8 @@ static const struct field nop_in[] = {
 	NUMBERS(nop_in),
 };
 
+/* clang-format on */
+
 struct layout {
 	const char *name;
 	const struct field *fields;
@@ -241,9 +246,11 @@ static const struct layout layouts[_PDU_OPCODE_MAX] = {
 	[PDU_OPCODE_DATA_OUT] = { "SCSI Data-Out", FIELDS(data_out) },
 	[PDU_OPCODE_LOGOUT_REQUEST] = { "Logout Request", FIELDS(logout_request),
 					.always_final = true },
-	[PDU_OPCODE_SNACK_REQUEST] = { "SNACK Request", FIELDS(snack_request), .always_final = true },
+	[PDU_OPCODE_SNACK_REQUEST] = { "SNACK Request", FIELDS(snack_request),
+				       .always_final = true },
 	[PDU_OPCODE_NOP_IN] = { "NOP-In", FIELDS(nop_in), .always_final = true },
-	[PDU_OPCODE_SCSI_RESPONSE] = { "SCSI Response", FIELDS(scsi_response), .always_final = true },
+	[PDU_OPCODE_SCSI_RESPONSE] = { "SCSI Response", FIELDS(scsi_response),
+				       .always_final = true },
 	[PDU_OPCODE_TASK_MANAGEMENT_RESPONSE] = { "Task Management Function Response",
 						  FIELDS(task_management_response),
 						  .always_final = true },
@@ -354,7 +361,8 @@ static void field_encode(const struct field *field, const struct pdu *pdu, uint8
 		put_number(bytes, field->size, load_member(member, field->size));
 		break;
 	case TYPE_BITS:
-		*bytes |= (uint8_t)(*(const uint8_t *)member << mask_shift(field->mask)) & field->mask;
+		*bytes |= (uint8_t)(*(const uint8_t *)member << mask_shift(field->mask)) &
+			  field->mask;
 		break;
 	case TYPE_FLAG:
 		if (*(const bool *)member)

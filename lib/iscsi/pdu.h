@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The Basic Header Segment of every PDU, RFC 7143 chapter 11, between its 48 bytes on the wire and a tagged
- * struct in host byte order. Reserved fields are written as zero and ignored when read. Data segments and
- * digests are not handled here.
+ * The Basic Header Segment of every PDU, RFC 7143 chapter 11, between its 48 bytes on the wire and
+ * a tagged struct in host byte order. Reserved fields are written as zero and ignored when read.
+ * Data segments and digests are not handled here.
  */
 #pragma once
 
@@ -10,12 +10,12 @@
 #include <stdint.h>
 #include <stddef.h>
 
-#define PDU_HEADER_LENGTH	 48
-#define PDU_DATA_SEGMENT_MAX	 0xffffffU
-#define PDU_TAG_RESERVED	 0xffffffffU
-#define PDU_CDB_LENGTH		 16
+#define PDU_HEADER_LENGTH    48
+#define PDU_DATA_SEGMENT_MAX 0xffffffU
+#define PDU_TAG_RESERVED     0xffffffffU
+#define PDU_CDB_LENGTH       16
 /* TotalAHSLength counts four-byte words in one byte. */
-#define PDU_AHS_LENGTH_MAX	 1020
+#define PDU_AHS_LENGTH_MAX 1020
 
 /* RFC 7143, 11.2.1.2 */
 enum pdu_opcode {

@@ -35,10 +35,10 @@ struct sendtargets {
 	bool draining, last;
 
 	struct sendtargets_target target;
-	bool has_target;   /* .target has a name */
-	bool handed_out;   /* .target went out, and what comes is the next one or its rest */
-	bool had_portals;  /* some portal of .target went out already */
-	bool bad_portals;  /* some portal of .target was malformed */
+	bool has_target;  /* .target has a name */
+	bool handed_out;  /* .target went out, and what comes is the next one or its rest */
+	bool had_portals; /* some portal of .target went out already */
+	bool bad_portals; /* some portal of .target was malformed */
 	size_t n_targets, n_skipped;
 
 	struct event *events[EVENTS_MAX];
@@ -186,7 +186,10 @@ static bool pair_is(const struct text_pair *pair, enum iscsi_key key)
 	return pair->key_length == strlen(name) && memcmp(pair->key, name, pair->key_length) == 0;
 }
 
-/* A target is worth handing out unless it has gone out already, or all its portals were malformed. */
+/*
+ * A target is worth handing out unless it has gone out already, or all its portals were malformed.
+ * /
+ */
 static bool target_pending(const struct sendtargets *sendtargets)
 {
 	const struct sendtargets_target *target = &sendtargets->target;
@@ -213,7 +216,8 @@ static void begin_target(struct sendtargets *sendtargets, const struct text_pair
 	if (sendtargets->has_target)
 		sendtargets->n_targets++;
 	else
-		skip_entry(sendtargets, pair->key, pair->key_length + 1 + pair->value_length, reason);
+		skip_entry(sendtargets, pair->key, pair->key_length + 1 + pair->value_length,
+			   reason);
 }
 
 /* RFC 7143, 13.8: domainname[:port][,portal-group-tag] */
@@ -385,8 +389,8 @@ static void receive_reject(struct sendtargets *sendtargets, const struct pdu *pd
 	}
 }
 
-static void receive_pdu(struct sendtargets *sendtargets, const struct pdu *pdu, const uint8_t *header,
-			const void *data)
+static void receive_pdu(struct sendtargets *sendtargets, const struct pdu *pdu,
+			const uint8_t *header, const void *data)
 {
 	switch ((int)pdu->opcode) {
 	case PDU_OPCODE_NOP_IN:
@@ -401,7 +405,8 @@ static void receive_pdu(struct sendtargets *sendtargets, const struct pdu *pdu, 
 		return;
 	case PDU_OPCODE_TEXT_RESPONSE:
 		if (sendtargets->phase != PHASE_TEXT || pdu->itt != sendtargets->config.itt)
-			fault(sendtargets, EVENT_TASK_TAG_UNMATCHED, header, "no request has this tag");
+			fault(sendtargets, EVENT_TASK_TAG_UNMATCHED, header,
+			      "no request has this tag");
 		else if (stat_sn_next(sendtargets, pdu->text_response.numbers.stat_sn))
 			receive_text(sendtargets, pdu, header, data);
 		return;
@@ -432,15 +437,16 @@ void sendtargets_receive(struct sendtargets *sendtargets, const uint8_t header[P
 		end_failed(sendtargets, -EPROTO, EVENT_DATA_SEGMENT_TOO_LONG,
 			   new_event(EVENT_DATA_SEGMENT_TOO_LONG, EVENT_OUTCOME_FAILED));
 	else if (sendtargets->draining || sendtargets->send_ready)
-		fault(sendtargets, EVENT_PDU_INVALID, header, "no request was sent that it could answer");
+		fault(sendtargets, EVENT_PDU_INVALID, header,
+		      "no request was sent that it could answer");
 	else
 		receive_pdu(sendtargets, &pdu, header, data);
 }
 
 void sendtargets_timed_out(struct sendtargets *sendtargets)
 {
-	enum pdu_opcode opcode = sendtargets->phase == PHASE_TEXT ? PDU_OPCODE_TEXT_REQUEST :
-								    PDU_OPCODE_LOGOUT_REQUEST;
+	enum pdu_opcode opcode = sendtargets->phase == PHASE_TEXT ? PDU_OPCODE_TEXT_REQUEST
+								  : PDU_OPCODE_LOGOUT_REQUEST;
 	struct event *event;
 
 	if (sendtargets->phase == PHASE_ENDED)
@@ -460,7 +466,9 @@ void sendtargets_timed_out(struct sendtargets *sendtargets)
 
 void sendtargets_disconnected(struct sendtargets *sendtargets)
 {
-	/* All targets are known once we log out; a target that hangs up then does what was asked. */
+	/*
+	 * All targets are known once we log out; a target that hangs up then does what was asked. /
+	 */
 	if (sendtargets->phase == PHASE_LOGOUT)
 		end_done(sendtargets);
 	else if (sendtargets->phase == PHASE_TEXT)

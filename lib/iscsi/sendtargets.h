@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SendTargets discovery, RFC 7143 Appendix C: the Text exchange of a discovery session from its first
- * request to the Logout, as a machine like that of login.h. Targets are handed out as they arrive, so memory
- * is bounded however many there are.
+ * SendTargets discovery, RFC 7143 Appendix C: the Text exchange of a discovery session from its
+ * first request to the Logout, as a machine like that of login.h. Targets are handed out as they
+ * arrive, so memory is bounded however many there are.
  */
 #pragma once
 
@@ -19,7 +19,7 @@
 struct sendtargets_config {
 	const char *target_name; /* NULL: all targets. Borrowed. */
 	uint16_t cid;
-	uint32_t itt;	      /* of the Text Requests; the Logout Request has the next one */
+	uint32_t itt;         /* of the Text Requests; the Logout Request has the next one */
 	uint32_t cmd_sn;      /* of all requests, which are immediate */
 	uint32_t exp_stat_sn; /* StatSN of the last Login Response + 1 */
 	uint32_t max_recv_data_segment_length; /* what we declared at login; 0: the default */
@@ -33,8 +33,8 @@ struct sendtargets_portal {
 };
 
 /*
- * A target without portals is reached where it was asked for. One with more than SENDTARGETS_PORTALS_MAX
- * comes several times in a row.
+ * A target without portals is reached where it was asked for. One with more than
+ * SENDTARGETS_PORTALS_MAX comes several times in a row.
  */
 struct sendtargets_target {
 	char name[ISCSI_NAME_MAX + 1];
@@ -44,11 +44,11 @@ struct sendtargets_target {
 };
 
 enum sendtargets_step_type {
-	SENDTARGETS_STEP_WAIT,	 /* nothing to do until something arrives */
-	SENDTARGETS_STEP_SEND,	 /* send .send; borrowed until the next call */
-	SENDTARGETS_STEP_EVENT,	 /* report .event, which the caller now owns */
+	SENDTARGETS_STEP_WAIT,   /* nothing to do until something arrives */
+	SENDTARGETS_STEP_SEND,   /* send .send; borrowed until the next call */
+	SENDTARGETS_STEP_EVENT,  /* report .event, which the caller now owns */
 	SENDTARGETS_STEP_TARGET, /* .target; borrowed until the next call */
-	SENDTARGETS_STEP_DONE,	 /* final; the connection can be closed */
+	SENDTARGETS_STEP_DONE,   /* final; the connection can be closed */
 	SENDTARGETS_STEP_FAILED, /* final; an event went before */
 };
 
@@ -67,7 +67,8 @@ struct sendtargets_step {
 			size_t skipped; /* records that were malformed */
 		} done;
 		struct {
-			int error; /* -EPROTO, -ETIMEDOUT, -ECONNRESET, -EOPNOTSUPP (rejected), -ENOMEM */
+			/* -EPROTO, -ETIMEDOUT, -ECONNRESET, -EOPNOTSUPP (rejected), -ENOMEM */
+			int error;
 			enum event_number event;
 		} failed;
 	};
@@ -84,8 +85,8 @@ DEFINE_CLEANUP(struct sendtargets *, sendtargets_free);
 void sendtargets_next(struct sendtargets *sendtargets, struct sendtargets_step *ret);
 
 /*
- * Feed, after sendtargets_next() said WAIT: a PDU came (data segment without padding; a NOP-In ping is
- * answered), no answer in time, or connection closed.
+ * Feed, after sendtargets_next() said WAIT: a PDU came (data segment without padding; a NOP-In ping
+ * is answered), no answer in time, or connection closed.
  */
 void sendtargets_receive(struct sendtargets *sendtargets, const uint8_t header[PDU_HEADER_LENGTH],
 			 const void *data, size_t length);

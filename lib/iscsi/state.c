@@ -57,14 +57,14 @@ static const struct connection_transition connection_rows[] = {
 
 	ROW(S7, SESSION_CLOSED, CLOSE, S1, "T18"),
 
-	/* 8.2: a login that reinstates the session is the implicit logout; until then nothing is left here. */
+	/* 8.2: the login that reinstates the session is the implicit logout. */
 	ROW(S8, CLEANED_UP, RECOVER, S1, "M4"),
 	ROW(S8, SESSION_CLOSED, CLOSE, S1, "M1"),
 };
 
 /*
- * Pairs that happen and mean nothing: reports that were under way when the state changed, and requests for
- * what is already so.
+ * Pairs that happen and mean nothing: reports that were under way when the state changed, and
+ * requests for what is already so.
  */
 static const struct {
 	unsigned states;
@@ -90,6 +90,7 @@ static const struct {
 #define Q4 SESSION_STATE_FAILED
 
 /* RFC 7143, 8.3.1 */
+/* clang-format off */
 static const struct session_transition session_rows[] = {
 	{ Q1, SESSION_EVENT_LOGGED_IN, SESSION_ACTION_ESTABLISH, Q3, "N1" },
 	{ Q3, SESSION_EVENT_CLOSED, SESSION_ACTION_CLOSE, Q1, "N3" },
@@ -110,6 +111,8 @@ static const struct {
 	{ Q1, SESSION_EVENT_REINSTATED },
 	{ Q3, SESSION_EVENT_LOGGED_IN },
 };
+
+/* clang-format on */
 
 const struct connection_transition *connection_transition(enum connection_state state,
 							  enum connection_event event)
@@ -133,7 +136,8 @@ bool connection_event_ignored(enum connection_state state, enum connection_event
 	return false;
 }
 
-const struct session_transition *session_transition(enum session_state state, enum session_event event)
+const struct session_transition *session_transition(enum session_state state,
+						    enum session_event event)
 {
 	for (size_t i = 0; i < ELEMENTSOF(session_rows); i++)
 		if ((session_rows[i].states & state) && session_rows[i].event == event)
@@ -188,7 +192,6 @@ const char *session_state_to_string(enum session_state state)
 	return NULL;
 }
 
-
 const char *connection_event_to_string(enum connection_event event)
 {
 	static const char *const names[_CONNECTION_EVENT_MAX] = {
@@ -233,10 +236,8 @@ const char *connection_action_to_string(enum connection_action action)
 const char *session_event_to_string(enum session_event event)
 {
 	static const char *const names[_SESSION_EVENT_MAX] = {
-		[SESSION_EVENT_LOGGED_IN] = "LOGGED_IN",
-		[SESSION_EVENT_CLOSED] = "CLOSED",
-		[SESSION_EVENT_FAILED] = "FAILED",
-		[SESSION_EVENT_TIMED_OUT] = "TIMED_OUT",
+		[SESSION_EVENT_LOGGED_IN] = "LOGGED_IN",   [SESSION_EVENT_CLOSED] = "CLOSED",
+		[SESSION_EVENT_FAILED] = "FAILED",         [SESSION_EVENT_TIMED_OUT] = "TIMED_OUT",
 		[SESSION_EVENT_REINSTATED] = "REINSTATED",
 	};
 
@@ -246,10 +247,8 @@ const char *session_event_to_string(enum session_event event)
 const char *session_action_to_string(enum session_action action)
 {
 	static const char *const names[_SESSION_ACTION_MAX] = {
-		[SESSION_ACTION_ESTABLISH] = "ESTABLISH",
-		[SESSION_ACTION_RESUME] = "RESUME",
-		[SESSION_ACTION_RECOVER] = "RECOVER",
-		[SESSION_ACTION_CLOSE] = "CLOSE",
+		[SESSION_ACTION_ESTABLISH] = "ESTABLISH", [SESSION_ACTION_RESUME] = "RESUME",
+		[SESSION_ACTION_RECOVER] = "RECOVER",     [SESSION_ACTION_CLOSE] = "CLOSE",
 		[SESSION_ACTION_DISCARD] = "DISCARD",
 	};
 

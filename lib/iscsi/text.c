@@ -50,7 +50,8 @@ static const char *pair_split(const char *line, size_t length, struct text_pair 
 }
 
 /* RFC 7143, 6.1: each pair is followed by at least one NUL, the last one too. */
-int text_iterator_next(struct text_iterator *iterator, struct text_pair *ret, const char **ret_fault)
+int text_iterator_next(struct text_iterator *iterator, struct text_pair *ret,
+		       const char **ret_fault)
 {
 	struct text_pair pair;
 	const char *end, *fault;
@@ -60,8 +61,8 @@ int text_iterator_next(struct text_iterator *iterator, struct text_pair *ret, co
 	if (iterator->at == iterator->end)
 		return 0;
 	end = memchr(iterator->at, '\0', (size_t)(iterator->end - iterator->at));
-	fault = end ? pair_split(iterator->at, (size_t)(end - iterator->at), &pair) :
-		      "the last pair is not followed by a NUL";
+	fault = end ? pair_split(iterator->at, (size_t)(end - iterator->at), &pair)
+		    : "the last pair is not followed by a NUL";
 	if (fault) {
 		if (ret_fault)
 			*ret_fault = fault;

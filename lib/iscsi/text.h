@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * key=value text, RFC 7143 6.1: an iterator over a data segment that hands out views, the values' syntax, a
- * writer, and the collection of text that is spread over several PDUs with the C bit.
+ * key=value text, RFC 7143 6.1: an iterator over a data segment that hands out views, the values'
+ * syntax, a writer, and the collection of text that is spread over several PDUs with the C bit.
  */
 #pragma once
 
@@ -25,10 +25,11 @@ struct text_iterator {
 
 void text_iterator_init(struct text_iterator *iterator, const void *text, size_t length);
 /*
- * 1: *@ret is the next pair; 0: no more; -EPROTO: malformed (no delimiter, no "=", not a key name, value too
- * long), and *@ret_fault, if not NULL, is a constant sentence.
+ * 1: *@ret is the next pair; 0: no more; -EPROTO: malformed (no delimiter, no "=", not a key name,
+ * value too long), and *@ret_fault, if not NULL, is a constant sentence.
  */
-int text_iterator_next(struct text_iterator *iterator, struct text_pair *ret, const char **ret_fault);
+int text_iterator_next(struct text_iterator *iterator, struct text_pair *ret,
+		       const char **ret_fault);
 
 /* True if the value is exactly this. Values are case sensitive. */
 bool text_value_is(const struct text_pair *pair, const char *value);
@@ -36,8 +37,9 @@ bool text_value_is(const struct text_pair *pair, const char *value);
 bool text_list_next(struct text_pair *list, const char **ret_element, size_t *ret_length);
 
 /* Errors of the value parsers: -EINVAL (not of this form), -ERANGE (does not fit). */
-int text_parse_number(const char *value, size_t length, uint64_t *ret); /* decimal, or hex with 0x */
-int text_parse_boolean(const char *value, size_t length, bool *ret);	 /* Yes or No */
+int text_parse_number(const char *value, size_t length,
+		      uint64_t *ret);                                /* decimal, or hex with 0x */
+int text_parse_boolean(const char *value, size_t length, bool *ret); /* Yes or No */
 /* "0x" hex or "0b" base64, in any case. -ENOBUFS: more than @size bytes. */
 int text_parse_binary(const char *value, size_t length, void *ret, size_t size, size_t *ret_length);
 
@@ -54,7 +56,7 @@ struct text_collector {
 };
 
 /*
- * Adds the data segment of one PDU; @more is its C bit. 1: .text is complete, until the next call; 0: more must
- * come. Errors: -E2BIG, -ENOMEM.
+ * Adds the data segment of one PDU; @more is its C bit. 1: .text is complete, until the next call;
+ * 0: more must come. Errors: -E2BIG, -ENOMEM.
  */
 int text_collect(struct text_collector *collector, const void *data, size_t length, bool more);

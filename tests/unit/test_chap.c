@@ -1,7 +1,8 @@
 // layers: ois-iscsi ois-events ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CHAP: known answers made with openssl(1) and with Python's hashlib, both halves, and availability.
+ * CHAP: known answers made with openssl(1) and with Python's hashlib, both halves, and
+ * availability.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,8 +53,8 @@ static void test_known_answers(void **state)
 		assert_int_equal(chap_algorithm_from_number(known[i].number), algorithm);
 		assert_string_equal(chap_algorithm_to_string(algorithm), known[i].name);
 		assert_int_equal(chap_algorithm_from_string(known[i].name), algorithm);
-		assert_int_equal(chap_respond(algorithm, 0x2a, secret, challenge,
-					      sizeof(challenge), response),
+		assert_int_equal(chap_respond(algorithm, 0x2a, secret, challenge, sizeof(challenge),
+					      response),
 				 0);
 		hex_encode(response, chap_response_length(algorithm), text);
 		assert_string_equal(text, known[i].response);
@@ -76,21 +77,25 @@ static void test_verify(void **state)
 	for (enum chap_algorithm a = 0; a < _CHAP_ALGORITHM_MAX; a++) {
 		size_t n = chap_response_length(a);
 
-		assert_int_equal(chap_respond(a, 7, secret, challenge, sizeof(challenge), response), 0);
-		assert_int_equal(chap_verify(a, 7, secret, challenge, sizeof(challenge), response, n),
+		assert_int_equal(chap_respond(a, 7, secret, challenge, sizeof(challenge), response),
 				 0);
-		assert_int_equal(chap_verify(a, 8, secret, challenge, sizeof(challenge), response, n),
-				 -EACCES);
-		assert_int_equal(chap_verify(a, 7, wrong, challenge, sizeof(challenge), response, n),
-				 -EACCES);
-		assert_int_equal(chap_verify(a, 7, secret, challenge, sizeof(challenge) - 1, response,
-					     n),
-				 -EACCES);
-		assert_int_equal(chap_verify(a, 7, secret, challenge, sizeof(challenge), response,
-					     n - 1),
-				 -EACCES);
-		assert_int_equal(chap_verify(a, 7, secret, challenge, sizeof(challenge), response, 0),
-				 -EACCES);
+		assert_int_equal(
+			chap_verify(a, 7, secret, challenge, sizeof(challenge), response, n), 0);
+		assert_int_equal(
+			chap_verify(a, 8, secret, challenge, sizeof(challenge), response, n),
+			-EACCES);
+		assert_int_equal(
+			chap_verify(a, 7, wrong, challenge, sizeof(challenge), response, n),
+			-EACCES);
+		assert_int_equal(
+			chap_verify(a, 7, secret, challenge, sizeof(challenge) - 1, response, n),
+			-EACCES);
+		assert_int_equal(
+			chap_verify(a, 7, secret, challenge, sizeof(challenge), response, n - 1),
+			-EACCES);
+		assert_int_equal(
+			chap_verify(a, 7, secret, challenge, sizeof(challenge), response, 0),
+			-EACCES);
 		for (size_t i = 0; i < n; i++) {
 			response[i] ^= 0x10;
 			assert_int_equal(chap_verify(a, 7, secret, challenge, sizeof(challenge),

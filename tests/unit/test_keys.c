@@ -1,7 +1,8 @@
 // layers: ois-iscsi ois-events ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The key table against what the RFCs print under each key, and the offers and parameters made from it.
+ * The key table against what the RFCs print under each key, and the offers and parameters made from
+ * it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +31,8 @@ static const struct {
 	{ "MaxConnections", KEY_NUMBER, KEY_MINIMUM, 1, 1, 65535, true, true },
 	{ "InitialR2T", KEY_BOOLEAN, KEY_OR, 1, 0, 0, true, true },
 	{ "ImmediateData", KEY_BOOLEAN, KEY_AND, 1, 0, 0, true, true },
-	{ "MaxRecvDataSegmentLength", KEY_NUMBER, KEY_DECLARATIVE, 8192, 512, 16777215, false, false },
+	{ "MaxRecvDataSegmentLength", KEY_NUMBER, KEY_DECLARATIVE, 8192, 512, 16777215, false,
+	  false },
 	{ "MaxBurstLength", KEY_NUMBER, KEY_MINIMUM, 262144, 512, 16777215, true, true },
 	{ "FirstBurstLength", KEY_NUMBER, KEY_MINIMUM, 65536, 512, 16777215, true, true },
 	{ "DefaultTime2Wait", KEY_NUMBER, KEY_MAXIMUM, 2, 0, 3600, true, false },
@@ -43,9 +45,12 @@ static const struct {
 	{ "iSCSIProtocolLevel", KEY_NUMBER, KEY_MINIMUM, 1, 0, 31, true, true },
 	{ "TargetPortalGroupTag", KEY_NUMBER, KEY_DECLARATIVE, 0, 0, 65535, false, false },
 	{ "RDMAExtensions", KEY_BOOLEAN, KEY_AND, 0, 0, 0, true, true },
-	{ "TargetRecvDataSegmentLength", KEY_NUMBER, KEY_MINIMUM, 8192, 512, 16777215, false, false },
-	{ "InitiatorRecvDataSegmentLength", KEY_NUMBER, KEY_MINIMUM, 8192, 512, 16777215, false, false },
-	{ "MaxOutstandingUnexpectedPDUs", KEY_NUMBER, KEY_DECLARATIVE, 0, 2, UINT32_MAX, true, true },
+	{ "TargetRecvDataSegmentLength", KEY_NUMBER, KEY_MINIMUM, 8192, 512, 16777215, false,
+	  false },
+	{ "InitiatorRecvDataSegmentLength", KEY_NUMBER, KEY_MINIMUM, 8192, 512, 16777215, false,
+	  false },
+	{ "MaxOutstandingUnexpectedPDUs", KEY_NUMBER, KEY_DECLARATIVE, 0, 2, UINT32_MAX, true,
+	  true },
 	{ "MaxAHSLength", KEY_NUMBER, KEY_DECLARATIVE, 256, 2, UINT32_MAX, true, true },
 };
 
@@ -55,7 +60,8 @@ static void test_rows(void **state)
 		const struct key_row *row;
 		enum iscsi_key key;
 
-		assert_int_equal(key_from_name(expected[i].name, strlen(expected[i].name), &key), 0);
+		assert_int_equal(key_from_name(expected[i].name, strlen(expected[i].name), &key),
+				 0);
 		row = key_row(key);
 		assert_string_equal(row->name, expected[i].name);
 		assert_int_equal(row->type, expected[i].type);
@@ -78,7 +84,8 @@ static void test_every_row(void **state)
 		assert_non_null(row->name);
 		assert_true(strlen(row->name) <= 63);
 		assert_non_null(row->rfc);
-		assert_true(row->use & (KEY_IN_SECURITY | KEY_IN_OPERATIONAL | KEY_IN_FULL_FEATURE));
+		assert_true(row->use &
+			    (KEY_IN_SECURITY | KEY_IN_OPERATIONAL | KEY_IN_FULL_FEATURE));
 		assert_true(row->sender);
 		assert_int_equal(key_from_name(row->name, strlen(row->name), &found), 0);
 		assert_int_equal(found, key);
@@ -94,7 +101,8 @@ static void test_every_row(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const unknown[] = { "", "headerdigest", "HeaderDiges", "HeaderDigestX", "X-a" };
+	static const char *const unknown[] = { "", "headerdigest", "HeaderDiges", "HeaderDigestX",
+					       "X-a" };
 	enum iscsi_key key = ISCSI_KEY_CHAP_A;
 
 	for (size_t i = 0; i < ELEMENTSOF(unknown); i++)
@@ -158,15 +166,16 @@ static void test_members(void **state)
 		assert_int_equal(key_result_get(row, &p), 0);
 		for (enum iscsi_key other = 0; other < _ISCSI_KEY_MAX; other++)
 			if (other != key && key_row(other)->result != KEY_NOWHERE)
-				assert_int_equal(key_result_get(key_row(other), &p), key_row(other)->def);
+				assert_int_equal(key_result_get(key_row(other), &p),
+						 key_row(other)->def);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),	 cmocka_unit_test(test_every_row),
-		cmocka_unit_test(test_names),	 cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_rows),    cmocka_unit_test(test_every_row),
+		cmocka_unit_test(test_names),   cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_members),
 	};
 

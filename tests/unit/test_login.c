@@ -1,8 +1,8 @@
 // layers: ois-iscsi ois-events ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The Login Phase against a target played here with the same codec: whole dialogues, any split of the text, one
- * fault at a time, and each event the machine raises.
+ * The Login Phase against a target played here with the same codec: whole dialogues, any split of
+ * the text, one fault at a time, and each event the machine raises.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "limits.h"
 #include "login.h"
 #include "negotiate.h"
@@ -22,9 +24,9 @@
 #include "text.h"
 
 #define INITIATOR "iqn.2026-11.com.example:host"
-#define TARGET	  "iqn.2026-11.com.example:disk"
-#define TSIH	  0x1234
-#define EVENTS	  16
+#define TARGET    "iqn.2026-11.com.example:disk"
+#define TSIH      0x1234
+#define EVENTS    16
 
 /* The initiator under test */
 
@@ -48,7 +50,7 @@ static struct {
 	size_t out_sent;
 	size_t chunk; /* data segments it sends */
 	uint32_t stat_sn;
-	bool transit, unauthenticated;
+	bool transit;
 	/* what the initiator demanded of it */
 	uint8_t challenge[64];
 	size_t challenge_length;
@@ -80,9 +82,9 @@ static void run(void)
 			assert_int_equal(request.data_length, last.send.data_length);
 			assert_true(request.immediate);
 			buffer_clear(&request_text);
-			assert_int_equal(buffer_append(&request_text, last.send.data,
-						       last.send.data_length),
-					 0);
+			assert_int_equal(
+				buffer_append(&request_text, last.send.data, last.send.data_length),
+				0);
 			continue;
 		case LOGIN_STEP_EVENT:
 			assert_true(n_events < EVENTS);
@@ -133,7 +135,8 @@ static void reply_bytes(const void *text, size_t length, bool transit, mutate_t 
 	if (transit) {
 		response.login_response.transit = true;
 		response.login_response.nsg = request.login_request.nsg;
-		if (response.login_response.nsg == PDU_STAGE_FULL_FEATURE && !response.login_response.tsih)
+		if (response.login_response.nsg == PDU_STAGE_FULL_FEATURE &&
+		    !response.login_response.tsih)
 			response.login_response.tsih = TSIH;
 	}
 	if (mutate)
@@ -197,12 +200,13 @@ static void answer_mutual(const struct buffer *text)
 
 	if (!request_has(text, "CHAP_C", value, sizeof(value)))
 		return;
-	assert_int_equal(text_parse_binary(value, strlen(value), challenge, sizeof(challenge), &length), 0);
+	assert_int_equal(
+		text_parse_binary(value, strlen(value), challenge, sizeof(challenge), &length), 0);
 	assert_int_equal(length, CHAP_CHALLENGE_LENGTH);
 	assert_true(request_has(text, "CHAP_I", value, sizeof(value)));
 	assert_int_equal(text_parse_number(value, strlen(value), &identifier), 0);
-	assert_int_equal(chap_respond(target.algorithm, (uint8_t)identifier, target_secret, challenge,
-				      length, response),
+	assert_int_equal(chap_respond(target.algorithm, (uint8_t)identifier, target_secret,
+				      challenge, length, response),
 			 0);
 	assert_int_equal(text_write(&target.out, "CHAP_N", "the-disk"), 0);
 	assert_int_equal(text_write_binary(&target.out, "CHAP_R", response,
@@ -222,7 +226,8 @@ static void target_security(const struct buffer *text)
 		assert_int_equal(text_write(&target.out, "TargetPortalGroupTag", "1"), 0);
 		assert_int_equal(text_write(&target.out, "TargetAlias", "the disk"), 0);
 	} else if (request_has(text, "CHAP_A", value, sizeof(value))) {
-		(void)snprintf(number, sizeof(number), "%u", chap_algorithm_number(target.algorithm));
+		(void)snprintf(number, sizeof(number), "%u",
+			       chap_algorithm_number(target.algorithm));
 		assert_non_null(strstr(value, number));
 		assert_int_equal(text_write(&target.out, "CHAP_A", number), 0);
 		assert_int_equal(text_write(&target.out, "CHAP_I", "0x2b"), 0);
@@ -231,9 +236,9 @@ static void target_security(const struct buffer *text)
 		assert_int_equal(text_parse_binary(value, strlen(value), response, sizeof(response),
 						   &length),
 				 0);
-		target.proved = chap_verify(target.algorithm, 0x2b, initiator_secret,
-					    target.challenge, target.challenge_length, response,
-					    length) == 0;
+		target.proved =
+			chap_verify(target.algorithm, 0x2b, initiator_secret, target.challenge,
+				    target.challenge_length, response, length) == 0;
 		assert_true(request_has(text, "CHAP_N", value, sizeof(value)));
 		assert_string_equal(value, "the-host");
 		target.failed = !target.proved;
@@ -255,11 +260,12 @@ static void target_operational(const struct buffer *text)
 				 0);
 	if (!target.negotiation.offered[ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH]) {
 		target.negotiation.offered[ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH] = true;
-		assert_int_equal(text_write_number(&target.out, "MaxRecvDataSegmentLength", 65536), 0);
+		assert_int_equal(text_write_number(&target.out, "MaxRecvDataSegmentLength", 65536),
+				 0);
 		if (target.extra)
-			assert_int_equal(buffer_append(&target.out, target.extra,
-						       strlen(target.extra) + 1),
-					 0);
+			assert_int_equal(
+				buffer_append(&target.out, target.extra, strlen(target.extra) + 1),
+				0);
 	}
 	target.transit = request.login_request.transit && target.refuse_transit == 0;
 	if (target.refuse_transit > 0)
@@ -283,9 +289,9 @@ static void target_send(void)
 		response.login_response.more = true;
 	} else if (target.transit) {
 		response.login_response.transit = true;
-		response.login_response.nsg = response.login_response.csg == PDU_STAGE_SECURITY ?
-						      PDU_STAGE_OPERATIONAL :
-						      PDU_STAGE_FULL_FEATURE;
+		response.login_response.nsg = response.login_response.csg == PDU_STAGE_SECURITY
+						      ? PDU_STAGE_OPERATIONAL
+						      : PDU_STAGE_FULL_FEATURE;
 		if (response.login_response.nsg == PDU_STAGE_FULL_FEATURE)
 			response.login_response.tsih = TSIH;
 	}
@@ -540,24 +546,29 @@ static void test_long_request(void **state)
 
 	begin();
 	for (unsigned i = 0; i < LOGIN_KEYS_MAX; i++)
-		assert_int_equal(buffer_printf(&keys, "X-com.example.this-is-a-rather-long-name-of-a-key.%03u=1%c",
-					       i, 0),
-				 0);
+		assert_int_equal(
+			buffer_printf(&keys,
+				      "X-com.example.this-is-a-rather-long-name-of-a-key.%03u=1%c",
+				      i, 0),
+			0);
 	reply_bytes(keys.data, keys.length, false, NULL);
 	assert_int_equal(last.type, LOGIN_STEP_WAIT);
 	while (request.login_request.more) {
 		assert_false(request.login_request.transit);
 		assert_int_equal(request.data_length, LOGIN_DATA_SEGMENT_MAX);
-		assert_int_equal(text_collect(&target.in, request_text.data, request_text.length, true), 0);
+		assert_int_equal(
+			text_collect(&target.in, request_text.data, request_text.length, true), 0);
 		pieces++;
 		reply("", false, NULL);
 		assert_int_equal(last.type, LOGIN_STEP_WAIT);
 	}
 	assert_int_equal(pieces, 1);
 	assert_true(request.login_request.transit);
-	assert_int_equal(text_collect(&target.in, request_text.data, request_text.length, false), 1);
-	assert_true(request_has(&target.in.text, "X-com.example.this-is-a-rather-long-name-of-a-key.127",
-				value, sizeof(value)));
+	assert_int_equal(text_collect(&target.in, request_text.data, request_text.length, false),
+			 1);
+	assert_true(request_has(&target.in.text,
+				"X-com.example.this-is-a-rather-long-name-of-a-key.127", value,
+				sizeof(value)));
 	assert_string_equal(value, "NotUnderstood");
 	reply("", true, NULL);
 	assert_int_equal(last.type, LOGIN_STEP_DONE);
@@ -577,8 +588,8 @@ static void test_questions(void **state)
 	assert_true(request.login_request.transit);
 	reply("FirstBurstLength=65536", false, NULL);
 	assert_int_equal(request_text.length, 0);
-	/* Unknown keys in the last response need no answer. */
-	reply("X-com.example.late=1", true, NULL);
+	/* Unknown and irrelevant keys in the last response need no answer. */
+	reply("X-com.example.late=1|TargetRecvDataSegmentLength=8192", true, NULL);
 	assert_int_equal(last.type, LOGIN_STEP_DONE);
 	assert_int_equal(last.result->parameters.first_burst_length, 65536);
 }
@@ -613,7 +624,8 @@ static void test_reinstatement_of_connection(void **state)
 
 static void test_digests(void **state)
 {
-	config.offer.header_digest = (struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 };
+	config.offer.header_digest =
+		(struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 };
 	config.header_digest_required = true;
 	begin();
 	reply("HeaderDigest=CRC32C|DataDigest=None", true, NULL);
@@ -680,9 +692,9 @@ static void test_header_faults(void **state)
 		mutate_t mutate;
 		bool transit;
 	} rows[] = {
-		{ wrong_itt, true },	    { wrong_isid, true },	{ wrong_version, true },
-		{ wrong_tsih, true },	    { early_tsih, false },	{ wrong_csg, true },
-		{ wrong_nsg, true },	    { transit_and_more, true }, { wrong_length, true },
+		{ wrong_itt, true },    { wrong_isid, true },       { wrong_version, true },
+		{ wrong_tsih, true },   { early_tsih, false },      { wrong_csg, true },
+		{ wrong_nsg, true },    { transit_and_more, true }, { wrong_length, true },
 		{ wrong_opcode, true },
 	};
 
@@ -691,7 +703,9 @@ static void test_header_faults(void **state)
 		reply("MaxBurstLength=262144", rows[i].transit, rows[i].mutate);
 		assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
 		assert_non_null(event_get(raised(EVENT_LOGIN_RESPONSE_INVALID), FIELD_REASON));
-		assert_int_equal(strlen(event_get(raised(EVENT_LOGIN_RESPONSE_INVALID), FIELD_DUMP_PDU)), 96);
+		assert_int_equal(
+			strlen(event_get(raised(EVENT_LOGIN_RESPONSE_INVALID), FIELD_DUMP_PDU)),
+			96);
 	}
 	/* The same without the fault. */
 	begin();
@@ -724,7 +738,10 @@ static void test_unasked(void **state)
 	config.offer.first_burst_length = 65536;
 	begin();
 	response = response_to_request();
-	/* Two responses to one request: the second must not be taken for the answer to the next one. */
+	/*
+	 * Two responses to one request: the second must not be taken for the answer to the next
+	 * one.
+	 */
 	login = login_free(login);
 	assert_int_equal(login_new(&config, &login), 0);
 	receive(&response, NULL, 0);
@@ -746,7 +763,7 @@ static void test_text_faults(void **state)
 		"ImmediateData=maybe",
 		"HeaderDigest=CRC64",
 		"HeaderDigest=CRC32C",
-		"TaskReporting=RFC3720", /* would need an answer, and there is no request any more */
+		"TaskReporting=RFC3720", /* wants an answer, too late */
 		"TargetPortalGroupTag=x",
 	};
 
@@ -817,9 +834,11 @@ static void test_answer_before_end(void **state)
 	_cleanup_(buffer_done) struct buffer keys = { 0 };
 
 	for (unsigned i = 0; i < LOGIN_KEYS_MAX; i++)
-		assert_int_equal(buffer_printf(&keys, "X-com.example.this-is-a-rather-long-name-of-a-key.%03u=1%c",
-					       i, 0),
-				 0);
+		assert_int_equal(
+			buffer_printf(&keys,
+				      "X-com.example.this-is-a-rather-long-name-of-a-key.%03u=1%c",
+				      i, 0),
+			0);
 	begin();
 	reply_bytes(keys.data, keys.length, false, NULL);
 	assert_true(request.login_request.more);
@@ -839,8 +858,10 @@ static void test_stat_sn(void **state)
 	reply("", false, NULL);
 	reply("", true, skip_stat_sn);
 	assert_failed(EVENT_STATSN_INVALID, -EPROTO);
-	assert_string_equal(event_get(raised(EVENT_STATSN_INVALID), FIELD_DUMP_EXPECTED_STATSN), "8");
-	assert_string_equal(event_get(raised(EVENT_STATSN_INVALID), FIELD_DUMP_RECEIVED_STATSN), "9");
+	assert_string_equal(event_get(raised(EVENT_STATSN_INVALID), FIELD_DUMP_EXPECTED_STATSN),
+			    "8");
+	assert_string_equal(event_get(raised(EVENT_STATSN_INVALID), FIELD_DUMP_RECEIVED_STATSN),
+			    "9");
 }
 
 static int32_t window;
@@ -857,8 +878,8 @@ static void test_window(void **state)
 		int32_t window;
 		bool event, done;
 	} rows[] = {
-		{ 1, false, true },   { 0x7fffffff, false, true }, { 0, true, true },
-		{ -1, true, true },   { -2, true, false },	   { -1000, true, false },
+		{ 1, false, true },         { 0x7fffffff, false, true }, { 0, true, true },
+		{ -1, true, true },         { -2, true, false },         { -1000, true, false },
 		{ INT32_MIN, true, false },
 	};
 
@@ -878,7 +899,8 @@ static void test_window(void **state)
 		}
 		if (rows[i].event) {
 			assert_string_equal(event_get(events[0], FIELD_OUTCOME), "continued");
-			assert_string_equal(event_get(events[0], FIELD_DUMP_EXP_CMDSN), "4294967295");
+			assert_string_equal(event_get(events[0], FIELD_DUMP_EXP_CMDSN),
+					    "4294967295");
 			assert_non_null(event_get(events[0], FIELD_DUMP_MAX_CMDSN));
 			assert_int_equal(event_type(events[0])->number, EVENT_CMDSN_WINDOW_INVALID);
 		}
@@ -897,8 +919,8 @@ static void test_burst(void **state)
 		{ "MaxBurstLength=65536|FirstBurstLength=65536", true, true, true, 65536 },
 		{ "MaxBurstLength=32768|FirstBurstLength=65536", false, true, true, 32768 },
 		{ "MaxBurstLength=32768|FirstBurstLength=65536", true, true, false, 0 },
-		{ "MaxBurstLength=32768|FirstBurstLength=65536|InitialR2T=Yes|ImmediateData=No", true, false,
-		  true, 65536 },
+		{ "MaxBurstLength=32768|FirstBurstLength=65536|InitialR2T=Yes|ImmediateData=No",
+		  true, false, true, 65536 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -915,7 +937,8 @@ static void test_burst(void **state)
 		if (rows[i].event) {
 			assert_int_equal(event_type(events[0])->number, EVENT_BURST_LENGTH_INVALID);
 			assert_string_equal(event_get(events[0], FIELD_OUTCOME), "continued");
-			assert_string_equal(event_get(events[0], FIELD_DUMP_FIRST_BURST_LENGTH), "65536");
+			assert_string_equal(event_get(events[0], FIELD_DUMP_FIRST_BURST_LENGTH),
+					    "65536");
 		}
 	}
 }
@@ -936,10 +959,14 @@ static void test_digest_refused(void **state)
 		bool header, only, required;
 		const char *text;
 	} rows[] = {
-		{ true, true, false, "HeaderDigest=None" },    { true, true, true, "HeaderDigest=Reject" },
-		{ true, false, true, "HeaderDigest=None" },    { true, false, true, "" },
-		{ true, true, false, "HeaderDigest=CRC64" },   { false, true, false, "DataDigest=None" },
-		{ false, false, true, "DataDigest=None" },     { false, true, true, "" },
+		{ true, true, false, "HeaderDigest=None" },
+		{ true, true, true, "HeaderDigest=Reject" },
+		{ true, false, true, "HeaderDigest=None" },
+		{ true, false, true, "" },
+		{ true, true, false, "HeaderDigest=CRC64" },
+		{ false, true, false, "DataDigest=None" },
+		{ false, false, true, "DataDigest=None" },
+		{ false, true, true, "" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -955,7 +982,8 @@ static void test_digest_refused(void **state)
 		config.data_digest_required = !rows[i].header && rows[i].required;
 		begin();
 		reply(rows[i].text, true, NULL);
-		assert_failed(rows[i].header ? EVENT_HEADER_DIGEST_REQUIRED : EVENT_DATA_DIGEST_REQUIRED,
+		assert_failed(rows[i].header ? EVENT_HEADER_DIGEST_REQUIRED
+					     : EVENT_DATA_DIGEST_REQUIRED,
 			      -EPROTO);
 	}
 }
@@ -981,11 +1009,20 @@ static void test_status(void **state)
 		int error;
 		bool retry;
 	} rows[] = {
-		{ 0x0200, -EINVAL, false }, { 0x0202, -EACCES, false }, { 0x0203, -ENOENT, false },
-		{ 0x0204, -ENOENT, false }, { 0x0205, -EPROTONOSUPPORT, false },
-		{ 0x0206, -EUSERS, false }, { 0x0207, -EINVAL, false }, { 0x020a, -ESTALE, false },
-		{ 0x02ff, -EINVAL, false }, { 0x0300, -EIO, true },	{ 0x0301, -EBUSY, true },
-		{ 0x0302, -EBUSY, true },   { 0x03ff, -EIO, true },	{ 0x0400, -EPROTO, false },
+		{ 0x0200, -EINVAL, false },
+		{ 0x0202, -EACCES, false },
+		{ 0x0203, -ENOENT, false },
+		{ 0x0204, -ENOENT, false },
+		{ 0x0205, -EPROTONOSUPPORT, false },
+		{ 0x0206, -EUSERS, false },
+		{ 0x0207, -EINVAL, false },
+		{ 0x020a, -ESTALE, false },
+		{ 0x02ff, -EINVAL, false },
+		{ 0x0300, -EIO, true },
+		{ 0x0301, -EBUSY, true },
+		{ 0x0302, -EBUSY, true },
+		{ 0x03ff, -EIO, true },
+		{ 0x0400, -EPROTO, false },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -1055,8 +1092,8 @@ static void test_redirect(void **state)
 	} rows[] = {
 		{ 0x0101, "TargetAddress=192.0.2.7:3261,2", "192.0.2.7", 3261, 2, false },
 		{ 0x0102, "TargetAddress=[2001:db8::7]", "2001:db8::7", 3260, -1, true },
-		{ 0x0101, "TargetAlias=x|TargetAddress=disk.example.com", "disk.example.com", 3260, -1,
-		  false },
+		{ 0x0101, "TargetAlias=x|TargetAddress=disk.example.com", "disk.example.com", 3260,
+		  -1, false },
 		{ 0x0101, "", NULL, 0, 0, false },
 		{ 0x0101, "TargetAlias=x", NULL, 0, 0, false },
 		{ 0x0102, "TargetAddress=", NULL, 0, 0, false },
@@ -1139,36 +1176,61 @@ static const struct chap_fault chap_faults[] = {
 	{ false, "AuthMethod=CHAP,None", NULL, NULL, EVENT_AUTHMETHOD_UNKNOWN, -EPROTO },
 	{ false, "AuthMethod=CHAP|AuthMethod=CHAP", NULL, NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
 	{ false, "AuthMethod=CHAP|CHAP_A=5", NULL, NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP|MaxBurstLength=512", NULL, NULL, EVENT_LOGIN_RESPONSE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP|MaxBurstLength=512", NULL, NULL, EVENT_LOGIN_RESPONSE_INVALID,
+	  -EPROTO },
 	{ false, "AuthMethod=CHAP|SRP_U=x", NULL, NULL, EVENT_LOGIN_RESPONSE_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=9|CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=|CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=5,7|CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=9|CHAP_I=1|CHAP_C=0x01", NULL,
+	  EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=|CHAP_I=1|CHAP_C=0x01", NULL,
+	  EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5,7|CHAP_I=1|CHAP_C=0x01", NULL,
+	  EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
 	{ false, "AuthMethod=CHAP", "CHAP_A=Reject", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
 	{ false, "AuthMethod=CHAP", "CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
 	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
 	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=256|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=x|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=256|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID,
+	  -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=x|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID,
+	  -EPROTO },
 	{ false, "AuthMethod=CHAP", CHALLENGE "|CHAP_I=2", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
 	{ false, "AuthMethod=CHAP", CHALLENGE "|CHAP_N=x", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", CHALLENGE "|AuthMethod=CHAP", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0x", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=12345", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0xgg", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0b_", NULL, EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
-	{ false, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=x|CHAP_R=0x01", EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", CHALLENGE "|AuthMethod=CHAP", NULL, EVENT_CHAP_KEY_INVALID,
+	  -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=", NULL, EVENT_CHAP_CHALLENGE_INVALID,
+	  -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0x", NULL,
+	  EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=12345", NULL,
+	  EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0xgg", NULL,
+	  EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1|CHAP_C=0b_", NULL,
+	  EVENT_CHAP_CHALLENGE_INVALID, -EPROTO },
+	{ false, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=x|CHAP_R=0x01", EVENT_CHAP_KEY_INVALID,
+	  -EPROTO },
 	{ false, "AuthMethod=CHAP", CHALLENGE, CHALLENGE, EVENT_CHAP_KEY_INVALID, -EPROTO },
 	{ true, "AuthMethod=CHAP", CHALLENGE, "", EVENT_CHAP_KEY_INVALID, -EPROTO },
 	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk", EVENT_CHAP_KEY_INVALID, -EPROTO },
-	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_R=0x00112233445566778899aabbccddeeff", EVENT_CHAP_KEY_INVALID, -EPROTO },
-	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=00112233445566778899aabbccddeeff", EVENT_CHAP_KEY_INVALID, -EPROTO },
-	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00112233445566778899aabbccddeeff", EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
-	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00", EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
-	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00", EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
-	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=a-disk|CHAP_R=0x00112233445566778899aabbccddeeff", EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
-	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00|CHAP_I=1", EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_R=0x00112233445566778899aabbccddeeff",
+	  EVENT_CHAP_KEY_INVALID, -EPROTO },
+	{ true, "AuthMethod=CHAP", CHALLENGE,
+	  "CHAP_N=the-disk|CHAP_R=00112233445566778899aabbccddeeff", EVENT_CHAP_KEY_INVALID,
+	  -EPROTO },
+	{ true, "AuthMethod=CHAP", CHALLENGE,
+	  "CHAP_N=the-disk|CHAP_R=0x00112233445566778899aabbccddeeff", EVENT_CHAP_RESPONSE_MISMATCH,
+	  -EACCES },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00",
+	  EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
+	{ true, "AuthMethod=CHAP", CHALLENGE,
+	  "CHAP_N=the-disk|CHAP_R="
+	  "0x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00",
+	  EVENT_CHAP_RESPONSE_MISMATCH, -EACCES },
+	{ true, "AuthMethod=CHAP", CHALLENGE,
+	  "CHAP_N=a-disk|CHAP_R=0x00112233445566778899aabbccddeeff", EVENT_CHAP_RESPONSE_MISMATCH,
+	  -EACCES },
+	{ true, "AuthMethod=CHAP", CHALLENGE, "CHAP_N=the-disk|CHAP_R=0x00|CHAP_I=1",
+	  EVENT_CHAP_KEY_INVALID, -EPROTO },
 };
 
 static void test_chap_faults(void **state)
@@ -1346,6 +1408,18 @@ static void test_short_secrets(void **state)
 	secret_free(secret);
 }
 
+/* As in FIPS mode without a FIPS provider: nothing can be had. */
+static void test_no_algorithm(void **state)
+{
+	chap_config(false);
+	assert_int_equal(EVP_default_properties_enable_fips(NULL, 1), 1);
+	begin();
+	assert_int_equal(EVP_default_properties_enable_fips(NULL, 0), 1);
+	assert_failed(EVENT_CHAP_UNAVAILABLE, -EOPNOTSUPP);
+	begin();
+	assert_int_equal(last.type, LOGIN_STEP_WAIT);
+}
+
 static void test_impossible_configurations(void **state)
 {
 	struct login *none = NULL;
@@ -1400,15 +1474,17 @@ static void test_any_bytes(void **state)
 			response = response_to_request();
 			length = (seed = seed * 1664525 + 1013904223) >> 24;
 			for (size_t i = 0; i < length; i++)
-				data[i] = (uint8_t)alphabet[((seed = seed * 1664525 + 1013904223) >> 8) %
-							    sizeof(alphabet)];
+				data[i] = (uint8_t)
+					alphabet[((seed = seed * 1664525 + 1013904223) >> 8) %
+						 sizeof(alphabet)];
 			response.data_length = (uint32_t)length;
 			response.login_response.transit = seed & 1;
 			response.login_response.nsg = request.login_request.nsg;
 			response.login_response.more = seed & 2;
 			pdu_encode(&response, header);
 			if (round % 3 == 0)
-				header[(seed >> 8) % PDU_HEADER_LENGTH] ^= (uint8_t)(1U << ((seed >> 16) & 7));
+				header[(seed >> 8) % PDU_HEADER_LENGTH] ^=
+					(uint8_t)(1U << ((seed >> 16) & 7));
 			login_receive(login, header, data, length);
 			run();
 		}
@@ -1458,6 +1534,7 @@ int main(void)
 		TEST(test_slow_transition),
 		TEST(test_any_target_name),
 		TEST(test_short_secrets),
+		TEST(test_no_algorithm),
 		TEST(test_impossible_configurations),
 		TEST(test_free_anywhere),
 		TEST(test_any_bytes),

@@ -71,7 +71,8 @@ static void test_offer(void **state)
 	struct iscsi_offer offer;
 
 	iscsi_offer_init(&offer);
-	offer.header_digest = (struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 };
+	offer.header_digest =
+		(struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 };
 	offer.data_digest.n = 0;
 	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, false, &offer);
 	assert_int_equal(negotiation_offer(&negotiation, true, &out), 0);
@@ -157,10 +158,11 @@ static void test_answers(void **state)
 		{ "HeaderDigest=Reject", 0, ISCSI_KEY_HEADER_DIGEST, 0 },
 		{ "HeaderDigest=crc32c", -EPROTO, 0, 0 },
 		/* declared */
-		{ "MaxRecvDataSegmentLength=65536", 0, ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH, 65536 },
+		{ "MaxRecvDataSegmentLength=65536", 0, ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH,
+		  65536 },
 		{ "MaxRecvDataSegmentLength=0", -EPROTO, 0, 0 },
-		{ "MaxRecvDataSegmentLength=NotUnderstood", 0, ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH,
-		  8192 },
+		{ "MaxRecvDataSegmentLength=NotUnderstood", 0,
+		  ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH, 8192 },
 		/* not the target's to send, or not here */
 		{ "InitiatorName=iqn.2001-04.com.example", -EPROTO, 0, 0 },
 		{ "SessionType=Normal", -EPROTO, 0, 0 },
@@ -180,8 +182,9 @@ static void test_answers(void **state)
 		if (rows[i].result < 0)
 			assert_non_null(fault.reason);
 		else
-			assert_int_equal(key_result_get(key_row(rows[i].key), &negotiation.parameters),
-					 rows[i].value);
+			assert_int_equal(
+				key_result_get(key_row(rows[i].key), &negotiation.parameters),
+				rows[i].value);
 		assert_int_equal(answers.length, 0);
 		assert_false(negotiation.owes_answer);
 	}
@@ -196,15 +199,16 @@ static void test_target_offers(void **state)
 	} rows[] = {
 		{ false, "TaskReporting=FastAbort,RFC3720", "TaskReporting=RFC3720", true },
 		{ false, "TaskReporting=FastAbort", "TaskReporting=Reject", true },
-		{ true, "TaskReporting=RFC3720", "TaskReporting=Irrelevant", true },
+		{ true, "TaskReporting=RFC3720", "TaskReporting=Irrelevant", false },
 		{ false, "iSCSIProtocolLevel=2", "iSCSIProtocolLevel=1", true },
 		{ false, "iSCSIProtocolLevel=0", "iSCSIProtocolLevel=0", true },
 		{ false, "iSCSIProtocolLevel=32", "iSCSIProtocolLevel=Reject", true },
-		{ true, "MaxBurstLength=512", "MaxBurstLength=Irrelevant", true },
+		{ true, "MaxBurstLength=512", "MaxBurstLength=Irrelevant", false },
 		{ false, "OFMarker=No", "OFMarker=Reject", true },
 		{ false, "IFMarkInt=2048~8192", "IFMarkInt=Reject", true },
 		{ false, "RDMAExtensions=Yes", "RDMAExtensions=No", true },
-		{ false, "TargetRecvDataSegmentLength=8192", "TargetRecvDataSegmentLength=Irrelevant", true },
+		{ false, "TargetRecvDataSegmentLength=8192",
+		  "TargetRecvDataSegmentLength=Irrelevant", false },
 		{ false, "X-com.example.x=5", "X-com.example.x=NotUnderstood", false },
 		{ false, "Whatever=5", "Whatever=NotUnderstood", false },
 		{ false, "MaxRecvDataSegmentLength=?", "MaxRecvDataSegmentLength=262144", true },
@@ -260,7 +264,8 @@ static void test_digest_list(void **state)
 	struct iscsi_offer offer;
 
 	iscsi_offer_init(&offer);
-	offer.header_digest = (struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 };
+	offer.header_digest =
+		(struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 };
 	begin(false, &offer);
 	assert_int_equal(receive("HeaderDigest=CRC32C"), 0);
 	assert_true(negotiation.parameters.header_digest);
@@ -305,7 +310,8 @@ static void feed(struct negotiation *to, const struct buffer *text, struct buffe
 
 	text_iterator_init(&iterator, text->data, text->length);
 	while ((r = text_iterator_next(&iterator, &pair, NULL)) > 0)
-		assert_int_equal(negotiation_receive(to, KEY_IN_OPERATIONAL, &pair, out, &fault), 0);
+		assert_int_equal(negotiation_receive(to, KEY_IN_OPERATIONAL, &pair, out, &fault),
+				 0);
 	assert_int_equal(r, 0);
 }
 
@@ -322,7 +328,8 @@ static void random_offer(struct iscsi_offer *offer)
 	iscsi_offer_init(offer);
 	offer->header_digest.n = chance(1, 2);
 	for (size_t i = 0; i < offer->header_digest.n; i++)
-		offer->header_digest.digest[i] = i == 0 ? chance(0, 1) : !offer->header_digest.digest[0];
+		offer->header_digest.digest[i] =
+			i == 0 ? chance(0, 1) : !offer->header_digest.digest[0];
 	if (offer->header_digest.n == 1)
 		offer->header_digest.digest[0] = ISCSI_DIGEST_NONE;
 	offer->initial_r2t = chance(0, 1);
@@ -386,10 +393,10 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_offer),	     cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_offer),         cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_target_offers), cmocka_unit_test(test_repetition),
-		cmocka_unit_test(test_declared),     cmocka_unit_test(test_digest_list),
-		cmocka_unit_test(test_finish),	     cmocka_unit_test(test_two_sides),
+		cmocka_unit_test(test_declared),      cmocka_unit_test(test_digest_list),
+		cmocka_unit_test(test_finish),        cmocka_unit_test(test_two_sides),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -88,9 +88,9 @@ static void test_boolean(void **state)
 		int result;
 		bool value;
 	} rows[] = {
-		{ "yes", 0, true },   { "No", 0, false },	{ "TRUE", 0, true },
-		{ "false", 0, false }, { "on", 0, true },	{ "off", 0, false },
-		{ "1", 0, true },      { "0", 0, false },	{ "2", -EINVAL, false },
+		{ "yes", 0, true },     { "No", 0, false },         { "TRUE", 0, true },
+		{ "false", 0, false },  { "on", 0, true },          { "off", 0, false },
+		{ "1", 0, true },       { "0", 0, false },          { "2", -EINVAL, false },
 		{ "", -EINVAL, false }, { "yes ", -EINVAL, false }, { NULL, -EINVAL, false },
 	};
 
@@ -111,19 +111,17 @@ static void test_hex(void **state)
 		const char *bytes;
 		size_t length;
 	} rows[] = {
-		{ "00ff", 2, 0, "\x00\xff", 2 },
-		{ "AbC", 2, 0, "\x0a\xbc", 2 },
-		{ "5", 1, 0, "\x05", 1 },
-		{ "0102", 1, -ENOBUFS, "", 0 },
-		{ "", 1, -EINVAL, "", 0 },
-		{ "0g", 1, -EINVAL, "", 0 },
+		{ "00ff", 2, 0, "\x00\xff", 2 }, { "AbC", 2, 0, "\x0a\xbc", 2 },
+		{ "5", 1, 0, "\x05", 1 },        { "0102", 1, -ENOBUFS, "", 0 },
+		{ "", 1, -EINVAL, "", 0 },       { "0g", 1, -EINVAL, "", 0 },
 		{ "0x1", 2, -EINVAL, "", 0 },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		uint8_t bytes[4] = { 0 };
 		size_t length = 99;
-		int r = hex_decode(rows[i].text, strlen(rows[i].text), bytes, rows[i].size, &length);
+		int r = hex_decode(rows[i].text, strlen(rows[i].text), bytes, rows[i].size,
+				   &length);
 
 		assert_int_equal(r, rows[i].result);
 		if (r < 0) {
@@ -164,7 +162,8 @@ static void test_base64(void **state)
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		char bytes[9] = "";
 		size_t length = 99;
-		int r = base64_decode(rows[i].text, strlen(rows[i].text), bytes, rows[i].size, &length);
+		int r = base64_decode(rows[i].text, strlen(rows[i].text), bytes, rows[i].size,
+				      &length);
 
 		assert_int_equal(r, rows[i].result);
 		assert_int_equal(length, r < 0 ? 99 : strlen(rows[i].bytes));
@@ -207,11 +206,22 @@ static void test_name(void **state)
 		"naa.62004567ba64678d0123456789abcdef",
 	};
 	static const char *const bad[] = {
-		"", "iqn.", "iqn.2001-04", "iqn.2001-04.", "iqn.2001-13.com.example",
-		"iqn.2001-00.com.example", "iqn.01-04.com.example", "iqn.2001-04.Com.example",
-		"iqn.2001-04.com.example:a b", "iqn.2001-04.com.example:a_b",
-		"iqn.2001-04.com.example:\x80", "iqn.2001-04.com.example:\n", "eui.02004567a425678",
-		"eui.02004567a425678g", "naa.52004567ba64678", "foo.2001-04.com.example",
+		"",
+		"iqn.",
+		"iqn.2001-04",
+		"iqn.2001-04.",
+		"iqn.2001-13.com.example",
+		"iqn.2001-00.com.example",
+		"iqn.01-04.com.example",
+		"iqn.2001-04.Com.example",
+		"iqn.2001-04.com.example:a b",
+		"iqn.2001-04.com.example:a_b",
+		"iqn.2001-04.com.example:\x80",
+		"iqn.2001-04.com.example:\n",
+		"eui.02004567a425678",
+		"eui.02004567a425678g",
+		"naa.52004567ba64678",
+		"foo.2001-04.com.example",
 		"IQN.2001-04.com.example",
 	};
 	char longest[ISCSI_NAME_MAX + 2];
@@ -272,7 +282,8 @@ static void test_portal(void **state)
 		char address[PORTAL_ADDRESS_MAX] = "untouched";
 		uint16_t port = 1;
 		int tag = 2;
-		int r = portal_parse(rows[i].text, ISCSI_PORT, address, sizeof(address), &port, &tag);
+		int r = portal_parse(rows[i].text, ISCSI_PORT, address, sizeof(address), &port,
+				     &tag);
 
 		assert_int_equal(r, rows[i].result);
 		assert_string_equal(address, r < 0 ? "untouched" : rows[i].address);
@@ -287,7 +298,8 @@ static void test_portal_without_tag(void **state)
 	uint16_t port;
 
 	assert_int_equal(portal_parse("a:1,1", 1, address, sizeof(address), &port, NULL), -EINVAL);
-	assert_int_equal(portal_parse("12345678", 1, address, sizeof(address), &port, NULL), -EINVAL);
+	assert_int_equal(portal_parse("12345678", 1, address, sizeof(address), &port, NULL),
+			 -EINVAL);
 	assert_int_equal(portal_parse("1234567", 9, address, sizeof(address), &port, NULL), 0);
 	portal_format(address, port, text);
 	assert_string_equal(text, "1234567:9");
@@ -310,8 +322,8 @@ static void test_escape(void **state)
 		{ "\xc3\xa4", 2, 64, "\xc3\xa4", true },
 		{ "\xc3", 1, 64, "\\xc3", false },
 		{ "\xed\xa0\x80", 3, 64, "\\xed\\xa0\\x80", false }, /* surrogate */
-		{ "\xc0\x80", 2, 64, "\\xc0\\x80", false },	      /* overlong */
-		{ "\xc2\x9b", 2, 64, "\\xc2\\x9b", false },	      /* C1 control */
+		{ "\xc0\x80", 2, 64, "\\xc0\\x80", false },          /* overlong */
+		{ "\xc2\x9b", 2, 64, "\\xc2\\x9b", false },          /* C1 control */
 		{ "\xf4\x90\x80\x80", 4, 64, "\\xf4\\x90\\x80\\x80", false },
 		{ "abc", 3, 3, "ab", true },
 		{ "a\xc3\xa4", 3, 3, "a", true },

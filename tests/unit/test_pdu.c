@@ -19,15 +19,24 @@
 #include "pdu.h"
 
 static const enum pdu_opcode opcodes[] = {
-	PDU_OPCODE_NOP_OUT,	  PDU_OPCODE_SCSI_COMMAND,
-	PDU_OPCODE_TASK_MANAGEMENT_REQUEST, PDU_OPCODE_LOGIN_REQUEST,
-	PDU_OPCODE_TEXT_REQUEST,  PDU_OPCODE_DATA_OUT,
-	PDU_OPCODE_LOGOUT_REQUEST, PDU_OPCODE_SNACK_REQUEST,
-	PDU_OPCODE_NOP_IN,	  PDU_OPCODE_SCSI_RESPONSE,
-	PDU_OPCODE_TASK_MANAGEMENT_RESPONSE, PDU_OPCODE_LOGIN_RESPONSE,
-	PDU_OPCODE_TEXT_RESPONSE, PDU_OPCODE_DATA_IN,
-	PDU_OPCODE_LOGOUT_RESPONSE, PDU_OPCODE_R2T,
-	PDU_OPCODE_ASYNC_MESSAGE, PDU_OPCODE_REJECT,
+	PDU_OPCODE_NOP_OUT,
+	PDU_OPCODE_SCSI_COMMAND,
+	PDU_OPCODE_TASK_MANAGEMENT_REQUEST,
+	PDU_OPCODE_LOGIN_REQUEST,
+	PDU_OPCODE_TEXT_REQUEST,
+	PDU_OPCODE_DATA_OUT,
+	PDU_OPCODE_LOGOUT_REQUEST,
+	PDU_OPCODE_SNACK_REQUEST,
+	PDU_OPCODE_NOP_IN,
+	PDU_OPCODE_SCSI_RESPONSE,
+	PDU_OPCODE_TASK_MANAGEMENT_RESPONSE,
+	PDU_OPCODE_LOGIN_RESPONSE,
+	PDU_OPCODE_TEXT_RESPONSE,
+	PDU_OPCODE_DATA_IN,
+	PDU_OPCODE_LOGOUT_RESPONSE,
+	PDU_OPCODE_R2T,
+	PDU_OPCODE_ASYNC_MESSAGE,
+	PDU_OPCODE_REJECT,
 };
 
 static void from_hex(const char *text, uint8_t header[PDU_HEADER_LENGTH])
@@ -44,8 +53,18 @@ static void test_login_request(void **state)
 	uint8_t header[PDU_HEADER_LENGTH], encoded[PDU_HEADER_LENGTH];
 	struct pdu pdu;
 
-	from_hex("43870000" "00000123" "80123456" "789a0005" "a1b2c3d4" "00070000" "00000010" "00000020"
-		 "00000000" "00000000" "00000000" "00000000",
+	from_hex("43870000"
+		 "00000123"
+		 "80123456"
+		 "789a0005"
+		 "a1b2c3d4"
+		 "00070000"
+		 "00000010"
+		 "00000020"
+		 "00000000"
+		 "00000000"
+		 "00000000"
+		 "00000000",
 		 header);
 	assert_int_equal(pdu_decode(header, &pdu), 0);
 	assert_int_equal(pdu.opcode, PDU_OPCODE_LOGIN_REQUEST);
@@ -70,8 +89,18 @@ static void test_login_response(void **state)
 	uint8_t header[PDU_HEADER_LENGTH], encoded[PDU_HEADER_LENGTH];
 	struct pdu pdu;
 
-	from_hex("23400102" "00000000" "80123456" "789a0102" "00000001" "00000000" "00000003" "00000004"
-		 "00000005" "02010000" "00000000" "00000000",
+	from_hex("23400102"
+		 "00000000"
+		 "80123456"
+		 "789a0102"
+		 "00000001"
+		 "00000000"
+		 "00000003"
+		 "00000004"
+		 "00000005"
+		 "02010000"
+		 "00000000"
+		 "00000000",
 		 header);
 	assert_int_equal(pdu_decode(header, &pdu), 0);
 	assert_int_equal(pdu.opcode, PDU_OPCODE_LOGIN_RESPONSE);
@@ -99,49 +128,85 @@ static void test_known_bytes(void **state)
 		    .immediate = true,
 		    .data_length = 16,
 		    .itt = 2,
-		    .text_request = { .final = true, .ttt = PDU_TAG_RESERVED, .cmd_sn = 1, .exp_stat_sn = 9 } },
-		  "44800000000000100000000000000000" "00000002ffffffff0000000100000009"
+		    .text_request = { .final = true,
+				      .ttt = PDU_TAG_RESERVED,
+				      .cmd_sn = 1,
+				      .exp_stat_sn = 9 } },
+		  "44800000000000100000000000000000"
+		  "00000002ffffffff0000000100000009"
 		  "00000000000000000000000000000000" },
 		{ { .opcode = PDU_OPCODE_LOGOUT_REQUEST,
 		    .immediate = true,
 		    .itt = 3,
-		    .logout_request = { .reason = PDU_LOGOUT_CLOSE_CONNECTION, .cid = 0x102, .cmd_sn = 4, .exp_stat_sn = 5 } },
-		  "46810000000000000000000000000000" "00000003010200000000000400000005"
+		    .logout_request = { .reason = PDU_LOGOUT_CLOSE_CONNECTION,
+					.cid = 0x102,
+					.cmd_sn = 4,
+					.exp_stat_sn = 5 } },
+		  "46810000000000000000000000000000"
+		  "00000003010200000000000400000005"
 		  "00000000000000000000000000000000" },
 		{ { .opcode = PDU_OPCODE_LOGOUT_RESPONSE,
 		    .itt = 3,
-		    .logout_response = { .response = 1, .numbers = { 1, 2, 3 }, .time2wait = 0x203, .time2retain = 0x405 } },
-		  "26800100000000000000000000000000" "00000003000000000000000100000002"
+		    .logout_response = { .response = 1,
+					 .numbers = { 1, 2, 3 },
+					 .time2wait = 0x203,
+					 .time2retain = 0x405 } },
+		  "26800100000000000000000000000000"
+		  "00000003000000000000000100000002"
 		  "00000003000000000203040500000000" },
 		{ { .opcode = PDU_OPCODE_NOP_OUT,
 		    .immediate = true,
 		    .itt = PDU_TAG_RESERVED,
-		    .nop_out = { .lun = 0x0001000000000000, .ttt = 6, .cmd_sn = 7, .exp_stat_sn = 8 } },
-		  "40800000000000000001000000000000" "ffffffff000000060000000700000008"
+		    .nop_out = { .lun = 0x0001000000000000,
+				 .ttt = 6,
+				 .cmd_sn = 7,
+				 .exp_stat_sn = 8 } },
+		  "40800000000000000001000000000000"
+		  "ffffffff000000060000000700000008"
 		  "00000000000000000000000000000000" },
 		{ { .opcode = PDU_OPCODE_ASYNC_MESSAGE,
 		    .itt = PDU_TAG_RESERVED,
-		    .async = { .numbers = { 1, 2, 3 }, .event = PDU_ASYNC_LOGOUT_REQUEST, .vendor_code = 9, .parameter = { 1, 2, 3 } } },
-		  "32800000000000000000000000000000" "ffffffff000000000000000100000002"
+		    .async = { .numbers = { 1, 2, 3 },
+			       .event = PDU_ASYNC_LOGOUT_REQUEST,
+			       .vendor_code = 9,
+			       .parameter = { 1, 2, 3 } } },
+		  "32800000000000000000000000000000"
+		  "ffffffff000000000000000100000002"
 		  "00000003010900010002000300000000" },
 		{ { .opcode = PDU_OPCODE_SCSI_COMMAND,
 		    .ahs_length = 8,
 		    .itt = 1,
-		    .scsi_command = { .final = true, .read = true, .task_attributes = 1, .lun = 5,
-				      .expected_data_length = 512, .cmd_sn = 6, .exp_stat_sn = 7, .cdb = { 0x28 } } },
-		  "01c10000020000000000000000000005" "00000001000002000000000600000007"
+		    .scsi_command = { .final = true,
+				      .read = true,
+				      .task_attributes = 1,
+				      .lun = 5,
+				      .expected_data_length = 512,
+				      .cmd_sn = 6,
+				      .exp_stat_sn = 7,
+				      .cdb = { 0x28 } } },
+		  "01c10000020000000000000000000005"
+		  "00000001000002000000000600000007"
 		  "28000000000000000000000000000000" },
 		{ { .opcode = PDU_OPCODE_DATA_IN,
 		    .data_length = 0xffffff,
 		    .itt = 1,
-		    .data_in = { .final = true, .has_status = true, .underflow = true, .status = 2, .ttt = 3,
-				 .numbers = { 4, 5, 6 }, .data_sn = 7, .buffer_offset = 8, .residual_count = 9 } },
-		  "2583000200ffffff0000000000000000" "00000001000000030000000400000005"
+		    .data_in = { .final = true,
+				 .has_status = true,
+				 .underflow = true,
+				 .status = 2,
+				 .ttt = 3,
+				 .numbers = { 4, 5, 6 },
+				 .data_sn = 7,
+				 .buffer_offset = 8,
+				 .residual_count = 9 } },
+		  "2583000200ffffff0000000000000000"
+		  "00000001000000030000000400000005"
 		  "00000006000000070000000800000009" },
 		{ { .opcode = PDU_OPCODE_REJECT,
 		    .itt = PDU_TAG_RESERVED,
 		    .reject = { .reason = 4, .numbers = { 1, 2, 3 }, .data_sn = 5 } },
-		  "3f800400000000000000000000000000" "ffffffff000000000000000100000002"
+		  "3f800400000000000000000000000000"
+		  "ffffffff000000000000000100000002"
 		  "00000003000000050000000000000000" },
 	};
 
@@ -154,7 +219,10 @@ static void test_known_bytes(void **state)
 	}
 }
 
-/* What is not reserved survives: decode, encode, decode gives the same struct, and encoding is then stable. */
+/*
+ * What is not reserved survives: decode, encode, decode gives the same struct, and encoding is then
+ * stable.
+ */
 static void test_round_trip(void **state)
 {
 	unsigned seed = 1;
@@ -176,17 +244,24 @@ static void test_round_trip(void **state)
 			pdu_encode(&b, second);
 			assert_memory_equal(first, second, sizeof(first));
 			assert_int_equal(pdu_header_opcode(first), opcodes[i]);
-			assert_int_equal(pdu_header_data_length(first), pdu_header_data_length(header));
+			assert_int_equal(pdu_header_data_length(first),
+					 pdu_header_data_length(header));
 			assert_int_equal(pdu_header_ahs_length(first), header[4] * 4);
 			assert_int_equal(a.itt, b.itt);
-			/* Nothing is invented: what was set by encoding was set before, but for the F bit. */
+			/*
+			 * Nothing is invented: what was set by encoding was set before, but for the
+			 * F bit.
+			 */
 			for (size_t k = 2; k < sizeof(header); k++)
 				assert_int_equal(first[k] & ~header[k], 0);
 		}
 	}
 }
 
-/* Every single bit of a header either changes the struct or is reserved, and then is written as a constant. */
+/*
+ * Every single bit of a header either changes the struct or is reserved, and then is written as a
+ * constant.
+ */
 static void test_bits(void **state)
 {
 	for (size_t i = 0; i < ELEMENTSOF(opcodes); i++) {
@@ -262,10 +337,10 @@ static void test_reject_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_login_request), cmocka_unit_test(test_login_response),
-		cmocka_unit_test(test_known_bytes),   cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_bits),	      cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_immediate),     cmocka_unit_test(test_padding),
+		cmocka_unit_test(test_login_request),  cmocka_unit_test(test_login_response),
+		cmocka_unit_test(test_known_bytes),    cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_bits),           cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_immediate),      cmocka_unit_test(test_padding),
 		cmocka_unit_test(test_reject_reasons),
 	};
 

@@ -1,8 +1,8 @@
 // layers: ois-iscsi ois-events ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SendTargets against a target played here: good and bad records, any split, a hundred thousand targets, and
- * each way the exchange can end.
+ * SendTargets against a target played here: good and bad records, any split, a hundred thousand
+ * targets, and each way the exchange can end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -219,13 +219,17 @@ static void test_records(void **state)
 		  "eui.02004567a425678d\n", 1, 1 },
 		{ "TargetName=|TargetName=eui.02004567a425678d", "eui.02004567a425678d\n", 1, 1 },
 		/* a bad address goes alone */
-		{ "TargetName=iqn.2001-04.com.example:a|TargetAddress=1:99999|TargetAddress=192.0.2.1",
+		{ "TargetName=iqn.2001-04.com.example:a|TargetAddress=1:99999|TargetAddress=192.0."
+		  "2.1",
 		  "iqn.2001-04.com.example:a 192.0.2.1:3260,-1\n", 1, 1 },
-		{ "TargetName=iqn.2001-04.com.example:a|TargetAddress=|TargetName=iqn.2001-04.com.example:b",
+		{ "TargetName=iqn.2001-04.com.example:a|TargetAddress=|TargetName=iqn.2001-04.com."
+		  "example:b",
 		  "iqn.2001-04.com.example:b\n", 2, 1 },
 		/* what is no pair goes alone */
-		{ "TargetName|TargetName=iqn.2001-04.com.example:a", "iqn.2001-04.com.example:a\n", 1, 1 },
-		{ "targetname=x|TargetName=iqn.2001-04.com.example:a", "iqn.2001-04.com.example:a\n", 1, 1 },
+		{ "TargetName|TargetName=iqn.2001-04.com.example:a", "iqn.2001-04.com.example:a\n",
+		  1, 1 },
+		{ "targetname=x|TargetName=iqn.2001-04.com.example:a",
+		  "iqn.2001-04.com.example:a\n", 1, 1 },
 		/* an address of nobody */
 		{ "TargetAddress=192.0.2.1|TargetName=iqn.2001-04.com.example:a",
 		  "iqn.2001-04.com.example:a\n", 1, 0 },
@@ -305,7 +309,8 @@ static void test_many_portals(void **state)
 
 		assert_int_equal(text_write(&text, "TargetName", "iqn.2001-04.com.example:a"), 0);
 		for (unsigned i = 0; i < n; i++)
-			assert_int_equal(buffer_printf(&text, "TargetAddress=192.0.2.%u,1%c", i, 0), 0);
+			assert_int_equal(buffer_printf(&text, "TargetAddress=192.0.2.%u,1%c", i, 0),
+					 0);
 		assert_int_equal(text_write(&text, "TargetName", "iqn.2001-04.com.example:b"), 0);
 		begin();
 		reply_bytes(text.data, text.length, true, false);
@@ -316,7 +321,8 @@ static void test_many_portals(void **state)
 			portals += *p == ' ';
 		}
 		assert_int_equal(portals, n);
-		assert_int_equal(lines, (n + SENDTARGETS_PORTALS_MAX - 1) / SENDTARGETS_PORTALS_MAX + 1);
+		assert_int_equal(lines,
+				 (n + SENDTARGETS_PORTALS_MAX - 1) / SENDTARGETS_PORTALS_MAX + 1);
 	}
 }
 
@@ -332,10 +338,12 @@ static void test_many_targets(void **state)
 		bool final;
 
 		while (text.length < 8192 && next < TARGETS) {
-			assert_int_equal(buffer_printf(&text, "TargetName=iqn.2001-04.com.example:disk%zu%c"
-							      "TargetAddress=192.0.2.1:3260,1%c",
-						       next, 0, 0),
-					 0);
+			assert_int_equal(
+				buffer_printf(&text,
+					      "TargetName=iqn.2001-04.com.example:disk%zu%c"
+					      "TargetAddress=192.0.2.1:3260,1%c",
+					      next, 0, 0),
+				0);
 			next++;
 		}
 		length = text.length > 8192 ? 8192 : text.length;
@@ -554,7 +562,8 @@ static void test_unasked(void **state)
 
 static void test_any_bytes(void **state)
 {
-	static const char alphabet[] = "TargetName=iqn.2001-04.com.example:TargetAddress=[1]:,\0\0\0";
+	static const char alphabet[] =
+		"TargetName=iqn.2001-04.com.example:TargetAddress=[1]:,\0\0\0";
 	unsigned seed = 1;
 
 	for (unsigned round = 0; round < 3000; round++) {
@@ -562,7 +571,8 @@ static void test_any_bytes(void **state)
 		size_t length;
 
 		begin();
-		for (unsigned n = 0; n < 4 && last.type == SENDTARGETS_STEP_WAIT && n_events < 40; n++) {
+		for (unsigned n = 0; n < 4 && last.type == SENDTARGETS_STEP_WAIT && n_events < 40;
+		     n++) {
 			length = (seed = seed * 1664525 + 1013904223) >> 24;
 			for (size_t i = 0; i < length; i++)
 				data[i] = alphabet[((seed = seed * 1664525 + 1013904223) >> 8) %
@@ -576,11 +586,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_request),	 TEST(test_records),	  TEST(test_long_name),
-		TEST(test_any_split),	 TEST(test_many_portals), TEST(test_many_targets),
-		TEST(test_many_faults),	 TEST(test_logout),	  TEST(test_ping),
-		TEST(test_async),	 TEST(test_silence),	  TEST(test_reject),
-		TEST(test_faults),	 TEST(test_limits),	  TEST(test_unasked),
+		TEST(test_request),     TEST(test_records),      TEST(test_long_name),
+		TEST(test_any_split),   TEST(test_many_portals), TEST(test_many_targets),
+		TEST(test_many_faults), TEST(test_logout),       TEST(test_ping),
+		TEST(test_async),       TEST(test_silence),      TEST(test_reject),
+		TEST(test_faults),      TEST(test_limits),       TEST(test_unasked),
 		TEST(test_any_bytes),
 	};
 

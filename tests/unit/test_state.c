@@ -18,9 +18,9 @@
 #include "state.h"
 
 static const enum connection_state connection_states[] = {
-	CONNECTION_STATE_FREE,		    CONNECTION_STATE_XPT_WAIT,
-	CONNECTION_STATE_IN_LOGIN,	    CONNECTION_STATE_LOGGED_IN,
-	CONNECTION_STATE_IN_LOGOUT,	    CONNECTION_STATE_LOGOUT_REQUESTED,
+	CONNECTION_STATE_FREE,         CONNECTION_STATE_XPT_WAIT,
+	CONNECTION_STATE_IN_LOGIN,     CONNECTION_STATE_LOGGED_IN,
+	CONNECTION_STATE_IN_LOGOUT,    CONNECTION_STATE_LOGOUT_REQUESTED,
 	CONNECTION_STATE_CLEANUP_WAIT,
 };
 
@@ -31,8 +31,8 @@ static const enum session_state session_states[] = {
 };
 
 /*
- * RFC 7143, 8.1.3: the matrix of the initiator's standard connection state diagram; rows are the state before,
- * columns the state after.
+ * RFC 7143, 8.1.3: the matrix of the initiator's standard connection state diagram; rows are the
+ * state before, columns the state after.
  */
 static const struct {
 	enum connection_state from, to;
@@ -100,7 +100,8 @@ static void test_connection_pairs(void **state)
 
 			for (size_t k = 0; connection_transition_at(k); k++)
 				rows += connection_transition_at(k)->event == event &&
-					(connection_transition_at(k)->states & connection_states[i]);
+					(connection_transition_at(k)->states &
+					 connection_states[i]);
 			assert_int_equal(rows, row ? 1 : 0);
 			if (row) {
 				assert_false(connection_event_ignored(connection_states[i], event));
@@ -157,7 +158,8 @@ static void test_session(void **state)
 			    strcmp(row->rfc, diagram[k].number) == 0)
 				numbers |= 1U << k;
 		actions |= 1U << row->action;
-		assert_ptr_equal(session_transition((enum session_state)row->states, row->event), row);
+		assert_ptr_equal(session_transition((enum session_state)row->states, row->event),
+				 row);
 	}
 	assert_int_equal(numbers, (1U << ELEMENTSOF(diagram)) - 1);
 	assert_int_equal(actions, (1U << _SESSION_ACTION_MAX) - 1);
@@ -189,8 +191,10 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_connection_rows), cmocka_unit_test(test_connection_pairs),
-		cmocka_unit_test(test_connection_always_ends), cmocka_unit_test(test_session),
+		cmocka_unit_test(test_connection_rows),
+		cmocka_unit_test(test_connection_pairs),
+		cmocka_unit_test(test_connection_always_ends),
+		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_names),
 	};
 

@@ -71,14 +71,16 @@ static void test_lengths(void **state)
 	struct text_pair pair;
 
 	for (size_t key = ISCSI_KEY_NAME_MAX; key <= ISCSI_KEY_NAME_MAX + 1; key++) {
-		for (size_t value = ISCSI_LONG_VALUE_MAX; value <= ISCSI_LONG_VALUE_MAX + 1; value++) {
+		for (size_t value = ISCSI_LONG_VALUE_MAX; value <= ISCSI_LONG_VALUE_MAX + 1;
+		     value++) {
 			bool good = key == ISCSI_KEY_NAME_MAX && value == ISCSI_LONG_VALUE_MAX;
 
 			memset(text, 'A', key + 1 + value);
 			text[key] = '=';
 			text[key + 1 + value] = '\0';
 			text_iterator_init(&iterator, text, key + 1 + value + 1);
-			assert_int_equal(text_iterator_next(&iterator, &pair, NULL), good ? 1 : -EPROTO);
+			assert_int_equal(text_iterator_next(&iterator, &pair, NULL),
+					 good ? 1 : -EPROTO);
 			if (good) {
 				assert_int_equal(pair.key_length, key);
 				assert_int_equal(pair.value_length, value);
@@ -190,7 +192,8 @@ static void test_list(void **state)
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-		struct text_pair pair = { .value = rows[i].list, .value_length = strlen(rows[i].list) };
+		struct text_pair pair = { .value = rows[i].list,
+					  .value_length = strlen(rows[i].list) };
 		const char *element;
 		size_t length, n = 0;
 
@@ -215,8 +218,10 @@ static void fill(struct buffer *out)
 static void check(const struct buffer *in)
 {
 	static const char *const expected[] = {
-		"InitiatorName", "iqn.2001-04.com.example", "InitiatorAlias", "",
-		"MaxBurstLength", "262144", "CHAP_C", "0x01ff",
+		"InitiatorName",  "iqn.2001-04.com.example",
+		"InitiatorAlias", "",
+		"MaxBurstLength", "262144",
+		"CHAP_C",         "0x01ff",
 	};
 	struct text_iterator iterator;
 	struct text_pair pair;
@@ -243,7 +248,8 @@ static void test_collect_any_split(void **state)
 		for (size_t b = a; b <= out.length; b += 7) {
 			assert_int_equal(text_collect(&collector, out.data, a, true), 0);
 			assert_int_equal(text_collect(&collector, out.data + a, b - a, true), 0);
-			assert_int_equal(text_collect(&collector, out.data + b, out.length - b, false), 1);
+			assert_int_equal(
+				text_collect(&collector, out.data + b, out.length - b, false), 1);
 			check(&collector.text);
 		}
 	}
@@ -283,10 +289,14 @@ static void test_write_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_iterate),	      cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_number),	      cmocka_unit_test(test_boolean),
-		cmocka_unit_test(test_binary),	      cmocka_unit_test(test_list),
-		cmocka_unit_test(test_collect_any_split), cmocka_unit_test(test_collect_limit),
+		cmocka_unit_test(test_iterate),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_boolean),
+		cmocka_unit_test(test_binary),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_collect_any_split),
+		cmocka_unit_test(test_collect_limit),
 		cmocka_unit_test(test_write_limits),
 	};
 
