@@ -15,6 +15,8 @@ struct call;
 struct manager;
 struct service;
 
+/* Never NULL. Borrowed until the call ends. */
+json_object *call_parameters(const struct call *call);
 struct manager *call_manager(const struct call *call);
 struct service *call_service(const struct call *call);
 /* Of the caller. */
@@ -32,12 +34,14 @@ void call_error(struct call *call, const char *error, json_object *parameters);
  * @details (may be NULL) that it declares, and errnoName and message if it declares them and they are absent.
  */
 void call_fail(struct call *call, int error, json_object *details);
+/* The same where the method knows better which error it is. */
+void call_fail_as(struct call *call, const char *name, int error, json_object *details);
 void call_invalid_parameter(struct call *call, const char *parameter);
 
-/* One of many answers; another must follow. For methods that require "more". */
-void call_stream(struct call *call, json_object *parameters);
+/* One of many answers; another must follow. For methods that require "more". False: the call has ended. */
+bool call_stream(struct call *call, json_object *parameters);
 /* The same for lists without a last answer of their own: call_list_end() makes the last item the last answer. */
-void call_list(struct call *call, json_object *parameters);
+bool call_list(struct call *call, json_object *parameters);
 void call_list_end(struct call *call);
 
 /* The call stays when the method returns. gone() is called when the call ends, in whatever way. */

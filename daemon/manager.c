@@ -123,6 +123,8 @@ static void drop_session(struct manager *manager, struct session *session)
 		session->next->previous = session->previous;
 	manager->n_sessions--;
 	manager_unindex_session(session);
+	if (manager->service)
+		service_session_gone(manager->service, session);
 	(void)session_free(session);
 }
 

@@ -42,4 +42,6 @@ void service_reload(struct service *service);
 /* To be called when a session is freed: a listing under way may still have it before it. */
 void service_session_gone(struct service *service, const struct session *session);
 
+/* DaemonState of org.ois.manager. */
+const char *service_state(const struct service *service);
 size_t service_subscribers(const struct service *service);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * oisd: options, the state of the process, and the event loop with its signals. What the daemon does is the manager's.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+
+#include "manager.h"
+#include "notify.h"
+#include "trace.h"
+
+/* Linux 5.6; older kernels say EINVAL. */
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57
+#endif
+#ifndef MCL_ONFAULT
+#define MCL_ONFAULT 4
+#endif
+
+struct options {
+	struct manager_paths paths;
+	bool debug;
+};
+
+/* Options with an argument set a path, the others are told apart by their letter. */
+struct option_row {
+	const char *name;
+	const char *argument; /* NULL: takes none */
+	int letter;
+	size_t path; /* offset in struct manager_paths */
+	const char *help;
+};
+
+#define PATH_OPTION(long_name, value, member, text)                                                \
+	{ .name = long_name, .argument = value, .path = offsetof(struct manager_paths, member),    \
+	  .help = text }
+
+static const struct option_row option_rows[] = {
+	PATH_OPTION("config", "FILE", configuration, "Configuration file"),
+	PATH_OPTION("listen", "PATH", socket, "Socket to make if the service manager passes none"),
+	PATH_OPTION("records", "DIRECTORY", records, "Directory of node records"),
+	PATH_OPTION("journal", "PATH", journal, "Socket of the journal"),
+	PATH_OPTION("initiator-name-file", "FILE", initiator_name, "File with the initiator name"),
+	PATH_OPTION("sysfs", "DIRECTORY", sysfs, "Where sysfs is mounted"),
+	{ .name = "debug", .letter = 'd', .help = "Write traces to standard error" },
+	{ .name = "version", .letter = 'V', .help = "Print the version" },
+	{ .name = "help", .letter = 'h', .help = "Print this text" },
+};
+
+static const struct manager_paths default_paths = {
+	.configuration = "/etc/ois/ois.conf",
+	.initiator_name = "/etc/iscsi/initiatorname.iscsi",
+	.records = "/etc/ois",
+	.socket = "/run/ois/org.ois",
+	.journal = JOURNAL_SOCKET,
+	.sysfs = "/sys",
+};
+
+static const char **path_at(struct manager_paths *paths, size_t offset)
+{
+	return (const char **)(void *)((char *)paths + offset);
+}
+
+static void print_help(void)
+{
+	struct manager_paths paths = default_paths;
+
+	printf("oisd [OPTION...]\n\niSCSI initiator daemon.\n\n");
+	for (size_t i = 0; i < ELEMENTSOF(option_rows); i++) {
+		const struct option_row *row = &option_rows[i];
+		char left[48];
+
+		(void)snprintf(left, sizeof(left), "--%s%s%s", row->name, row->argument ? "=" : "",
+			       row->argument ? row->argument : "");
+		printf("  %-28s %s", left, row->help);
+		if (row->argument)
+			printf(" [%s]", *path_at(&paths, row->path));
+		printf("\n");
+	}
+	printf("\nSee oisd(8).\n");
+}
+
+/* 1: run; 0: done; -EINVAL: told what is wrong. */
+static int parse_options(int argc, char **argv, struct options *ret)
+{
+	struct option table[ELEMENTSOF(option_rows) + 1] = { 0 };
+	struct options options = { .paths = default_paths };
+	int index;
+
+	for (size_t i = 0; i < ELEMENTSOF(option_rows); i++)
+		table[i] = (struct option){
+			.name = option_rows[i].name,
+			.has_arg = option_rows[i].argument ? required_argument : no_argument,
+			.val = option_rows[i].letter,
+		};
+	for (;;) {
+		int letter = getopt_long(argc, argv, "", table, &index);
+
+		if (letter < 0)
+			break;
+		switch (letter) {
+		case 0:
+			*path_at(&options.paths, option_rows[index].path) = optarg;
+			break;
+		case 'd':
+			options.debug = true;
+			break;
+		case 'V':
+			printf("oisd %s\n", OIS_VERSION);
+			return 0;
+		case 'h':
+			print_help();
+			return 0;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "%s: unexpected argument '%s'\n", argv[0], argv[optind]);
+		return -EINVAL;
+	}
+	*ret = options;
+	return 1;
+}
+
+/*
+ * The disk with our own pages may be one we have to bring back: they must be in memory. Only what is touched is locked,
+ * so stacks and arenas cost what they use. All of this is a right of root's; without it we run as well as we can.
+ */
+static void prepare_process(bool debug)
+{
+	struct rlimit limit;
+
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		trace("memory is not locked: %s", strerror(errno));
+	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
+		trace("not marked as one who writes for others: %s", strerror(errno));
+	/* Secrets are in our memory: no core dumps, no debuggers. */
+	if (!debug)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (getrlimit(RLIMIT_NOFILE, &limit) >= 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Signals */
+
+static int stop(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct manager *manager = userdata;
+
+	trace("signal %u, stopping", info->ssi_signo);
+	notify_stopping();
+	manager->state = MANAGER_STOPPING;
+	return sd_event_exit(manager->event, 0);
+}
+
+static void reload_done(void *userdata, int error, const struct config_fault *fault)
+{
+	notify_reloaded();
+}
+
+static int reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	notify_reloading();
+	/* What is wrong with a configuration is an event. */
+	if (manager_reload(userdata, reload_done, NULL) < 0)
+		notify_reloaded();
+	return 0;
+}
+
+static int add_signals(struct manager *manager)
+{
+	static const struct {
+		int number;
+		sd_event_signal_handler_t handler;
+	} signals[] = {
+		{ SIGTERM, stop },
+		{ SIGINT, stop },
+		{ SIGHUP, reload },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
+		int r = sd_event_add_signal(manager->event, NULL, signals[i].number, signals[i].handler,
+					    manager);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Threads inherit this: signals are the loop's. */
+static void block_signals(void)
+{
+	sigset_t signals;
+
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+/* Running */
+
+static void raise_version(struct manager *manager, enum event_number number)
+{
+	struct event *event = event_new(number);
+
+	event_set_string(event, FIELD_VERSION, OIS_VERSION);
+	eventlog_raise(manager->log, event);
+}
+
+static int fail_start(const char *doing, const char *what, int error)
+{
+	fprintf(stderr, "oisd: cannot %s%s%s: %s\n", doing, what[0] ? " " : "", what, strerror(-error));
+	(void)sd_notifyf(0, "ERRNO=%d", -error);
+	return error;
+}
+
+static int run_loop(struct manager *manager)
+{
+	_cleanup_(notify_freep) struct notify *notify = NULL;
+	int r;
+
+	r = notify_new(manager, &notify);
+	if (r < 0)
+		return fail_start("notify the service manager", "", r);
+	(void)sd_event_set_watchdog(manager->event, true);
+	raise_version(manager, EVENT_DAEMON_STARTED);
+	r = sd_event_loop(manager->event);
+	raise_version(manager, EVENT_DAEMON_STOPPED);
+	return r;
+}
+
+static int run(const struct manager_paths *paths)
+{
+	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
+	_cleanup_(manager_freep) struct manager *manager = NULL;
+	int r;
+
+	r = sd_event_default(&event);
+	if (r >= 0)
+		r = manager_new(event, paths, &manager);
+	if (r >= 0)
+		r = add_signals(manager);
+	if (r < 0)
+		return fail_start("start", "", r);
+	r = manager_start(manager);
+	if (r < 0)
+		return fail_start("serve", paths->socket, r);
+	return run_loop(manager);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int r;
+
+	r = parse_options(argc, argv, &options);
+	if (r <= 0)
+		return r < 0 ? 2 : EXIT_SUCCESS;
+	trace_enabled = options.debug;
+	block_signals();
+	prepare_process(options.debug);
+	return run(&options.paths) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+#include "method_common.h"
+#include "parse.h"
+
+/* Selectors */
+
+int selector_read(json_object *object, struct selector *ret)
+{
+	struct selector selector = { .port = -1, .session = -1, .startup = -1 };
+	const char *startup = NULL;
+
+	if (json_get_string(object, "targetName", &selector.target_name) < 0 ||
+	    json_get_string(object, "address", &selector.address) < 0 ||
+	    json_get_int(object, "port", 1, UINT16_MAX, &selector.port) < 0 ||
+	    json_get_int(object, "session", 0, UINT32_MAX, &selector.session) < 0 ||
+	    json_get_string(object, "startup", &startup) < 0)
+		return -EINVAL;
+	if (startup)
+		selector.startup = strcmp(startup, "automatic") == 0 ? STARTUP_AUTOMATIC : STARTUP_MANUAL;
+	*ret = selector;
+	return 0;
+}
+
+bool selector_matches(const struct selector *selector, const char *target_name, const char *address,
+		      uint16_t port)
+{
+	return (selector->port < 0 || selector->port == port) &&
+	       (!selector->address || strcmp(selector->address, address) == 0) &&
+	       (!selector->target_name || fnmatch(selector->target_name, target_name, 0) == 0);
+}
+
+bool selector_matches_session(const struct selector *selector, const struct session *session)
+{
+	if (selector->session >= 0 && (!session->in_kernel || session->sid != selector->session))
+		return false;
+	return selector_matches(selector, session->target_name, session->address, session->port);
+}
+
+bool selector_matches_node(const struct selector *selector, const struct manager *manager,
+			   const struct node *node)
+{
+	_cleanup_(settings_freep) struct settings *effective = NULL;
+
+	if (!selector_matches(selector, node->key.target_name, node->key.address, node->key.port))
+		return false;
+	if (selector->startup < 0)
+		return true;
+	return settings_effective(manager->config->node_defaults, node->settings, &effective) >= 0 &&
+	       settings_number(effective, SETTING_STARTUP) == selector->startup;
+}
+
+int selector_nodes(const struct selector *selector, const struct manager *manager, struct node ***ret,
+		   size_t *ret_n)
+{
+	_cleanup_free_ struct node **nodes = NULL;
+	struct node *node;
+	size_t n = 0;
+
+	nodes = calloc(records_count(manager->records) + 1, sizeof(*nodes));
+	if (!nodes)
+		return -ENOMEM;
+	for (size_t i = 0; (node = records_at(manager->records, i)); i++)
+		if (selector_matches_node(selector, manager, node))
+			nodes[n++] = node;
+	*ret = TAKE_PTR(nodes);
+	*ret_n = n;
+	return 0;
+}
+
+bool address_is_valid(const char *address)
+{
+	char host[PORTAL_ADDRESS_MAX];
+	uint16_t port;
+
+	/* What is more than an address comes back shorter. */
+	return text_is_clean(address, strlen(address)) && !strpbrk(address, " \t/") &&
+	       portal_parse(address, ISCSI_PORT, host, sizeof(host), &port, NULL) >= 0 &&
+	       strcmp(host, address) == 0;
+}
+
+/* JSON */
+
+json_object *json_wrap(const char *name, json_object *value)
+{
+	_cleanup_json_ json_object *object = value ? json_object_new_object() : NULL;
+
+	if (!object) {
+		json_object_put(value);
+		return NULL;
+	}
+	return json_set(object, name, value) < 0 ? NULL : TAKE_PTR(object);
+}
+
+json_object *key_to_json(const char *target_name, const char *address, uint16_t port,
+			 int portal_group_tag)
+{
+	_cleanup_json_ json_object *key = json_object_new_object();
+	int r;
+
+	if (!key)
+		return NULL;
+	r = json_set_string(key, "targetName", target_name);
+	r |= json_set_string(key, "address", address);
+	r |= json_set_int(key, "port", port);
+	if (portal_group_tag >= 0)
+		r |= json_set_int(key, "portalGroupTag", portal_group_tag);
+	return r < 0 ? NULL : TAKE_PTR(key);
+}
+
+json_object *node_sessions_to_json(struct manager *manager, const struct node *node)
+{
+	const struct session *session = manager_find_session_of(manager, &node->key);
+	_cleanup_json_ json_object *sessions = json_object_new_array();
+
+	if (!sessions)
+		return NULL;
+	if (session && session->in_kernel &&
+	    json_append(sessions, json_object_new_int64(session->sid)) < 0)
+		return NULL;
+	return TAKE_PTR(sessions);
+}
+
+json_object *failure_to_json(const struct session_failure *failure)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	const struct event_type *type = event_type_get(failure->event);
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_string(object, "message",
+			    failure->message[0] ? failure->message : strerror(-failure->error));
+	if (type) {
+		r |= json_set_int(object, "event", failure->event);
+		r |= json_set_string(object, "symbol", type->symbol);
+	}
+	if (failure->status_class >= 0) {
+		r |= json_set_int(object, "statusClass", failure->status_class);
+		r |= json_set_int(object, "statusDetail", failure->status_detail);
+	}
+	if (failure->error < 0)
+		r |= json_set_string(object, "errnoName", strerrorname_np(-failure->error));
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+/* SCSI shows a single-level number in the first two bytes; all others people know in hex. */
+static void format_lun(uint64_t lun, char *ret, size_t size)
+{
+	if (lun <= UINT16_MAX)
+		(void)snprintf(ret, size, "%llu", (unsigned long long)lun);
+	else
+		(void)snprintf(ret, size, "0x%016llx", (unsigned long long)lun);
+}
+
+static int set_if_known(json_object *object, const char *name, const char *text)
+{
+	return text[0] ? json_set_string(object, name, text) : 0;
+}
+
+static json_object *lun_to_json(const struct sysfs_lun *lun)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	char number[32], address[64];
+	int r;
+
+	if (!object)
+		return NULL;
+	format_lun(lun->lun, number, sizeof(number));
+	(void)snprintf(address, sizeof(address), "%u:%u:%u:%llu", lun->host, lun->channel, lun->target,
+		       (unsigned long long)lun->lun);
+	r = json_set_string(object, "lun", number);
+	r |= json_set_string(object, "address", address);
+	r |= json_set_int(object, "deviceType", lun->type);
+	r |= set_if_known(object, "state", lun->state);
+	r |= set_if_known(object, "blockDevice", lun->block);
+	r |= set_if_known(object, "genericDevice", lun->generic);
+	r |= set_if_known(object, "vendor", lun->vendor);
+	r |= set_if_known(object, "model", lun->model);
+	r |= set_if_known(object, "wwid", lun->wwid);
+	if (lun->size_bytes >= 0)
+		r |= json_set_int(object, "sizeBytes", lun->size_bytes);
+	if (lun->queue_depth >= 0)
+		r |= json_set_int(object, "queueDepth", lun->queue_depth);
+	if (lun->in_use)
+		r |= json_set_bool(object, "inUse", true);
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+json_object *luns_to_json(const struct sysfs_lun *luns, size_t n)
+{
+	_cleanup_json_ json_object *array = json_object_new_array();
+
+	for (size_t i = 0; array && i < n; i++)
+		if (json_append(array, lun_to_json(&luns[i])) < 0)
+			return NULL;
+	return TAKE_PTR(array);
+}
+
+/* Errors and events */
+
+void call_store_failed(struct call *call, const char *name, int error)
+{
+	call_fail_as(call, name, error, json_wrap("event", json_object_new_int(EVENT_STORE_FAILED)));
+}
+
+struct event *node_event(const struct call *call, const struct node *node, enum event_number number)
+{
+	struct event *event = event_new(number);
+	char portal[PORTAL_TEXT_MAX];
+
+	portal_format(node->key.address, node->key.port, portal);
+	event_set_string(event, FIELD_TARGET, node->key.target_name);
+	event_set_string(event, FIELD_PORTAL, portal);
+	event_set_number(event, FIELD_UID, call_uid(call));
+	return event;
+}

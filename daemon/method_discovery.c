@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.ois.discovery: runs a discovery for a client, tells targets while they are found, and records them. The
+ * summary comes when the records are on disk.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "discovery.h"
+#include "interfaces.h"
+#include "json.h"
+#include "method_common.h"
+#include "parse.h"
+#include "table.h"
+
+enum record_mode {
+	RECORD_NONE,
+	RECORD_ADD,
+	RECORD_UPDATE,
+	RECORD_REPLACE,
+};
+
+struct discover {
+	struct call *call; /* NULL: the client is gone */
+	struct manager *manager;
+	struct discovery *discovery;
+	enum record_mode mode;
+	bool inside;	     /* a callback of the discovery */
+	const char *address; /* borrowed from the call */
+	uint16_t port;
+	uint64_t started_usec;	  /* CLOCK_MONOTONIC */
+	uint64_t oldest_seen_usec; /* of the nodes found now; CLOCK_REALTIME */
+	int64_t targets, portals, created, updated, deleted;
+};
+
+static uint64_t monotonic_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/*
+ * The client is gone, or has its last answer. From inside a callback the discovery cannot be cancelled: then it goes
+ * on unheard. The last callback, or the writer of records, frees us.
+ */
+static void discover_gone(void *userdata)
+{
+	struct discover *discover = userdata;
+
+	discover->call = NULL;
+	if (!discover->discovery || discover->inside)
+		return;
+	discover->discovery = discovery_cancel(discover->discovery);
+	free(discover);
+}
+
+static void discover_say(struct discover *discover, json_object *answer)
+{
+	discover->inside = true;
+	(void)call_stream(discover->call, answer);
+	discover->inside = false;
+}
+
+static void discover_phase(void *userdata, enum discovery_phase phase)
+{
+	struct discover *discover = userdata;
+	const char *name = discovery_phase_to_string(phase);
+
+	if (discover->call)
+		discover_say(discover, json_wrap("phase", json_object_new_string(name)));
+}
+
+/* Recording */
+
+/* True if the portal has a record now. */
+static bool record_portal(struct discover *discover, const struct discovery_target *target,
+			  const struct discovery_portal *portal)
+{
+	struct records *records = discover->manager->records;
+	struct node_key key = { target->name, portal->address, portal->port };
+	enum records_found found;
+	struct node *node;
+
+	if (discover->mode == RECORD_NONE ||
+	    (discover->mode == RECORD_ADD && records_find(records, &key)))
+		return records_find(records, &key);
+	if (records_found(records, &key, portal->portal_group_tag, target->alias, discover->address,
+			  discover->port, true, &found) < 0)
+		return false;
+	node = records_find(records, &key);
+	if (node->last_seen_usec < discover->oldest_seen_usec)
+		discover->oldest_seen_usec = node->last_seen_usec;
+	if (found == RECORDS_FOUND_CREATED) {
+		discover->created++;
+		eventlog_raise(discover->manager->log,
+			       node_event(discover->call, node, EVENT_NODE_CREATED));
+	} else if (found == RECORDS_FOUND_UPDATED) {
+		discover->updated++;
+	}
+	return true;
+}
+
+/* A node that this portal told of before and does not any more, that nobody uses and nobody configured. */
+static bool is_stale(const struct discover *discover, const struct node *node)
+{
+	return node->origin == NODE_ORIGIN_SEND_TARGETS && node->last_seen_usec < discover->oldest_seen_usec &&
+	       node->origin_address && strcmp(node->origin_address, discover->address) == 0 &&
+	       node->origin_port == discover->port && !node->secret && !node->target_secret &&
+	       settings_is_empty(node->settings) &&
+	       !manager_find_session_of(discover->manager, &node->key);
+}
+
+static void remove_stale(struct discover *discover)
+{
+	struct records *records = discover->manager->records;
+	struct node *node;
+	size_t i = records_count(records);
+
+	/* From the end, so that what is left to look at stays in its place. */
+	while (i-- > 0) {
+		node = records_at(records, i);
+		if (!is_stale(discover, node))
+			continue;
+		eventlog_raise(discover->manager->log,
+			       node_event(discover->call, node, EVENT_NODE_REMOVED));
+		records_remove(records, node);
+		discover->deleted++;
+	}
+}
+
+/* Targets */
+
+static json_object *portal_to_json(const struct discovery_portal *portal)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_string(object, "address", portal->address);
+	r |= json_set_int(object, "port", portal->port);
+	if (portal->portal_group_tag >= 0)
+		r |= json_set_int(object, "portalGroupTag", portal->portal_group_tag);
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+static json_object *portals_to_json(const struct discovery_target *target)
+{
+	_cleanup_json_ json_object *array = json_object_new_array();
+
+	for (size_t i = 0; array && i < target->n_portals; i++)
+		if (json_append(array, portal_to_json(&target->portals[i])) < 0)
+			return NULL;
+	return TAKE_PTR(array);
+}
+
+static json_object *target_to_json(const struct discovery_target *target, int64_t recorded)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_string(object, "name", target->name);
+	r |= json_set_string(object, "alias", target->alias);
+	r |= json_set(object, "portals", portals_to_json(target));
+	r |= json_set_int(object, "recorded", recorded);
+	return r < 0 ? NULL : json_wrap("target", TAKE_PTR(object));
+}
+
+static void discover_target(void *userdata, const struct discovery_target *target)
+{
+	struct discover *discover = userdata;
+	int64_t recorded = 0;
+
+	if (!discover->call)
+		return;
+	for (size_t i = 0; i < target->n_portals; i++)
+		recorded += record_portal(discover, target, &target->portals[i]);
+	discover->targets++;
+	discover->portals += (int64_t)target->n_portals;
+	discover_say(discover, target_to_json(target, recorded));
+}
+
+/* The end */
+
+static json_object *summary_to_json(const struct discover *discover)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_int(object, "targets", discover->targets);
+	r |= json_set_int(object, "portals", discover->portals);
+	r |= json_set_int(object, "recordsCreated", discover->created);
+	r |= json_set_int(object, "recordsUpdated", discover->updated);
+	r |= json_set_int(object, "recordsDeleted", discover->deleted);
+	r |= json_set_int(object, "durationUSec",
+			  (int64_t)(monotonic_usec() - discover->started_usec));
+	return r < 0 ? NULL : json_wrap("summary", TAKE_PTR(object));
+}
+
+static void discover_stored(void *userdata, int error)
+{
+	_cleanup_free_ struct discover *discover = userdata;
+
+	if (!discover->call)
+		return;
+	if (error < 0)
+		call_store_failed(discover->call, ERROR_DISCOVERY_STORE_FAILED, error);
+	else
+		call_reply(discover->call, summary_to_json(discover));
+}
+
+static json_object *failure_details(const struct discover *discover, const struct discovery_failure *failure)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_string(object, "address", discover->address);
+	r |= json_set_int(object, "port", discover->port);
+	r |= json_set_string(object, "phase", discovery_phase_to_string(failure->phase));
+	if (failure->status_class >= 0) {
+		r |= json_set_int(object, "statusClass", failure->status_class);
+		r |= json_set_int(object, "statusDetail", failure->status_detail);
+	}
+	if (failure->event)
+		r |= json_set_int(object, "event", failure->event);
+	r |= json_set_string(object, "message", failure->message);
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+static void nobody_waits(void *userdata, int error)
+{
+}
+
+static void discover_failed(struct discover *discover, const struct discovery_failure *failure)
+{
+	json_object *details = failure_details(discover, failure);
+
+	/* What was found until then stays recorded. */
+	if (discover->mode != RECORD_NONE && discover->targets > 0)
+		(void)records_commit(discover->manager->records, nobody_waits, NULL);
+	if (failure->phase == DISCOVERY_RESOLVING)
+		call_fail_as(discover->call, ERROR_DISCOVERY_RESOLVE_FAILED, failure->error, details);
+	else
+		call_fail(discover->call, failure->error, details);
+}
+
+/* True: the writer of records goes on, and frees us. */
+static bool discover_store(struct discover *discover)
+{
+	int r;
+
+	discover_phase(discover, DISCOVERY_RECORDING);
+	if (!discover->call)
+		return false;
+	if (discover->mode == RECORD_REPLACE)
+		remove_stale(discover);
+	r = records_commit(discover->manager->records, discover_stored, discover);
+	if (r < 0)
+		call_fail(discover->call, r, NULL);
+	return r >= 0;
+}
+
+static void discover_done(void *userdata, const struct discovery_failure *failure)
+{
+	struct discover *discover = userdata;
+
+	discover->discovery = NULL;
+	if (discover->call && !failure && discover->mode != RECORD_NONE && discover_store(discover))
+		return;
+	if (discover->call && failure)
+		discover_failed(discover, failure);
+	else if (discover->call)
+		call_reply(discover->call, summary_to_json(discover));
+	free(discover);
+}
+
+static const struct discovery_callbacks discover_callbacks = {
+	.phase = discover_phase,
+	.target = discover_target,
+	.done = discover_done,
+};
+
+/* The beginning */
+
+static enum record_mode record_mode_from_string(const char *name)
+{
+	static const char *const names[] = {
+		[RECORD_NONE] = "none",
+		[RECORD_ADD] = "add",
+		[RECORD_UPDATE] = "update",
+		[RECORD_REPLACE] = "replace",
+	};
+	int mode = table_value(names, ELEMENTSOF(names), name);
+
+	return mode < 0 ? RECORD_NONE : (enum record_mode)mode;
+}
+
+/* The name of a parameter that cannot be, or NULL. */
+static const char *read_parameters(json_object *parameters, struct discover *discover,
+				   struct discovery_config *config)
+{
+	int64_t port = ISCSI_PORT, timeout = 0;
+	const char *mode = NULL;
+
+	(void)json_get_string(parameters, "address", &config->address);
+	(void)json_get_string(parameters, "sourceAddress", &config->source_address);
+	(void)json_get_string(parameters, "recordMode", &mode);
+	if (!address_is_valid(config->address))
+		return "address";
+	if (config->source_address && !address_is_valid(config->source_address))
+		return "sourceAddress";
+	if (json_get_int(parameters, "port", 1, UINT16_MAX, &port) < 0)
+		return "port";
+	if (json_get_int(parameters, "timeoutSeconds", 1, 300, &timeout) < 0)
+		return "timeoutSeconds";
+	config->port = (uint16_t)port;
+	config->timeout_seconds = (unsigned)timeout;
+	discover->address = config->address;
+	discover->port = config->port;
+	discover->mode = record_mode_from_string(mode);
+	return NULL;
+}
+
+int method_discovery_discover(struct call *call)
+{
+	_cleanup_free_ struct discover *discover = calloc(1, sizeof(*discover));
+	struct discovery_config config = { 0 };
+	const char *wrong;
+	int r;
+
+	if (!discover)
+		return -ENOMEM;
+	wrong = read_parameters(call_parameters(call), discover, &config);
+	if (wrong) {
+		call_invalid_parameter(call, wrong);
+		return 0;
+	}
+	discover->call = call;
+	discover->manager = call_manager(call);
+	discover->started_usec = monotonic_usec();
+	discover->oldest_seen_usec = UINT64_MAX;
+	r = discovery_start(discover->manager, &config, &discover_callbacks, discover,
+			    &discover->discovery);
+	if (r < 0)
+		return r;
+	call_keep(call, TAKE_PTR(discover), discover_gone);
+	return 0;
+}

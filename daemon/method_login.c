@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Login and Logout of org.ois.session: many sessions in one call. Every change of phase is told; a client that reads
+ * slowly is told the present phases only, so that what waits for it is bounded. When the client goes away, logins and
+ * logouts go on.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "interfaces.h"
+#include "json.h"
+#include "method_common.h"
+
+struct item {
+	struct batch *batch;
+	struct item *next_untold;
+	struct session *session; /* followed by us; NULL: ended */
+	char *target_name, *address;
+	uint16_t port;
+	int portal_group_tag;
+	int64_t sid; /* -1: none yet */
+
+	enum session_phase phase, failed_phase;
+	unsigned attempt;
+	bool present; /* logged in before the call */
+	bool untold;  /* the client does not know the phase */
+	bool failed;
+	struct session_failure failure; /* of the present phase; error 0 and event 0: none */
+};
+
+struct batch {
+	struct call *call;
+	struct manager *manager;
+	bool logout;
+	bool starting; /* not all items are under way: the call cannot end yet */
+	struct item *untold, **untold_end;
+	size_t total, n, pending;
+	int64_t done, present, failed;
+	struct item items[];
+};
+
+static void batch_free(void *userdata)
+{
+	struct batch *batch = userdata;
+
+	for (size_t i = 0; i < batch->n; i++) {
+		struct item *item = &batch->items[i];
+
+		if (item->session)
+			session_unwatch(item->session, item);
+		free(item->target_name);
+		free(item->address);
+	}
+	free(batch);
+}
+
+static int batch_new(struct call *call, bool logout, size_t n, struct batch **ret)
+{
+	struct batch *batch = calloc(1, sizeof(*batch) + n * sizeof(batch->items[0]));
+
+	if (!batch)
+		return -ENOMEM;
+	batch->call = call;
+	batch->manager = call_manager(call);
+	batch->logout = logout;
+	batch->total = n;
+	batch->starting = true;
+	batch->untold_end = &batch->untold;
+	*ret = batch;
+	return 0;
+}
+
+static int batch_add(struct batch *batch, const char *target_name, const char *address, uint16_t port,
+		     int portal_group_tag, struct item **ret)
+{
+	struct item *item = &batch->items[batch->n++];
+
+	*item = (struct item){
+		.batch = batch,
+		.target_name = strdup(target_name),
+		.address = strdup(address),
+		.port = port,
+		.portal_group_tag = portal_group_tag,
+		.sid = -1,
+		.attempt = 1,
+	};
+	*ret = item;
+	return item->target_name && item->address ? 0 : -ENOMEM;
+}
+
+/* Answers */
+
+static bool has_failure(const struct item *item)
+{
+	return item->failure.error || item->failure.event;
+}
+
+static json_object *item_key_to_json(const struct item *item)
+{
+	return key_to_json(item->target_name, item->address, item->port, item->portal_group_tag);
+}
+
+static json_object *item_luns_to_json(const struct item *item)
+{
+	const struct session *session = manager_find_session(item->batch->manager, (uint32_t)item->sid);
+
+	return luns_to_json(session ? session->luns : NULL, session ? session->n_luns : 0);
+}
+
+static json_object *login_progress_to_json(const struct item *item)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set(object, "node", item_key_to_json(item));
+	r |= json_set_string(object, "phase", session_phase_to_string(item->phase));
+	r |= json_set_int(object, "attempt", item->attempt);
+	if (item->present)
+		r |= json_set_bool(object, "present", true);
+	if (item->sid >= 0)
+		r |= json_set_int(object, "session", item->sid);
+	if (item->phase == SESSION_LOGGED_IN && item->sid >= 0)
+		r |= json_set(object, "logicalUnits", item_luns_to_json(item));
+	if (has_failure(item))
+		r |= json_set(object, "failure", failure_to_json(&item->failure));
+	return r < 0 ? NULL : json_wrap("progress", TAKE_PTR(object));
+}
+
+static json_object *logout_progress_to_json(const struct item *item)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_string(object, "targetName", item->target_name);
+	r |= json_set_string(object, "address", item->address);
+	r |= json_set_int(object, "port", item->port);
+	if (item->sid >= 0)
+		r |= json_set_int(object, "session", item->sid);
+	r |= json_set_string(object, "phase", session_phase_to_string(item->phase));
+	if (has_failure(item))
+		r |= json_set(object, "failure", failure_to_json(&item->failure));
+	return r < 0 ? NULL : json_wrap("progress", TAKE_PTR(object));
+}
+
+/* False: the call has ended, and the batch is gone. */
+static bool item_tell(const struct item *item)
+{
+	return call_stream(item->batch->call, item->batch->logout ? logout_progress_to_json(item)
+								  : login_progress_to_json(item));
+}
+
+static json_object *summary_to_json(const struct batch *batch)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_int(object, batch->logout ? "loggedOut" : "loggedIn", batch->done);
+	if (!batch->logout)
+		r |= json_set_int(object, "present", batch->present);
+	r |= json_set_int(object, "failed", batch->failed);
+	return r < 0 ? NULL : json_wrap("summary", TAKE_PTR(object));
+}
+
+static void login_failed(struct call *call, const struct item *item)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object) {
+		call_reply(call, NULL);
+		return;
+	}
+	r = json_set(object, "node", item_key_to_json(item));
+	r |= json_set_string(object, "phase", session_phase_to_string(item->failed_phase));
+	r |= json_set_int(object, "attempts", item->attempt);
+	r |= json_set(object, "failure", failure_to_json(&item->failure));
+	call_error(call, ERROR_SESSION_LOGIN_FAILED, r < 0 ? NULL : TAKE_PTR(object));
+}
+
+static void logout_failed(struct call *call, const struct item *item)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int error = item->failure.error, r;
+
+	if (!object) {
+		call_reply(call, NULL);
+		return;
+	}
+	r = json_set_string(object, "targetName", item->target_name);
+	r |= json_set_string(object, "message", item->failure.message);
+	r |= json_set(object, "failure", failure_to_json(&item->failure));
+	if (item->sid >= 0)
+		r |= json_set_int(object, "session", item->sid);
+	if (r < 0)
+		call_reply(call, NULL);
+	else if (item->sid >= 0 && (error == -EBUSY || error == -EOPNOTSUPP))
+		call_fail(call, error, TAKE_PTR(object));
+	else
+		call_fail_as(call, ERROR_SESSION_LOGOUT_FAILED, error, TAKE_PTR(object));
+}
+
+/* Ends the call if everything has ended and was told. */
+static void batch_finish(struct batch *batch)
+{
+	if (batch->starting || batch->pending > 0 || batch->untold)
+		return;
+	if (batch->total != 1 || !batch->items[0].failed)
+		call_reply(batch->call, summary_to_json(batch));
+	else if (batch->logout)
+		logout_failed(batch->call, &batch->items[0]);
+	else
+		login_failed(batch->call, &batch->items[0]);
+}
+
+/* Items whose phase the client does not know, in the order in which they changed first. */
+static void batch_produce(struct call *call, void *userdata)
+{
+	struct batch *batch = userdata;
+
+	while (batch->untold && !call_full(call)) {
+		struct item *item = batch->untold;
+
+		batch->untold = item->next_untold;
+		if (!batch->untold)
+			batch->untold_end = &batch->untold;
+		item->untold = false;
+		if (!item_tell(item))
+			return;
+	}
+	batch_finish(batch);
+}
+
+/* Tells a change at once if the client reads along, else when it does. */
+static void item_changed(struct item *item)
+{
+	struct batch *batch = item->batch;
+
+	/* The failure of the only one is the last answer. */
+	if (!item->untold && (batch->total != 1 || !item->failed)) {
+		if (!batch->starting && !batch->untold && !call_full(batch->call)) {
+			if (item_tell(item))
+				batch_finish(batch);
+			return;
+		}
+		item->untold = true;
+		item->next_untold = NULL;
+		*batch->untold_end = item;
+		batch->untold_end = &item->next_untold;
+	}
+	call_wake(batch->call);
+}
+
+/* An item has ended, well or with its failure. */
+static void item_end(struct item *item, bool failed)
+{
+	item->session = NULL;
+	item->failed = failed;
+	item->batch->pending--;
+	if (failed)
+		item->batch->failed++;
+	else
+		item->batch->done++;
+}
+
+static void item_refuse(struct item *item, int error, const char *message)
+{
+	item->failure = (struct session_failure){ .error = error, .status_class = -1, .status_detail = -1 };
+	(void)snprintf(item->failure.message, sizeof(item->failure.message), "%s",
+		       message ? message : strerror(-error));
+	item_end(item, true);
+	item_changed(item);
+}
+
+static void item_take_phase(struct item *item, const struct session *session, enum session_phase phase,
+			    const struct session_failure *failure)
+{
+	if (phase != SESSION_CLOSED && phase != SESSION_RETRYING)
+		item->failed_phase = phase;
+	item->phase = phase;
+	if (session->attempt > 0)
+		item->attempt = session->attempt;
+	if (session->in_kernel)
+		item->sid = session->sid;
+	item->failure = failure ? *failure : (struct session_failure){ 0 };
+}
+
+/* Login */
+
+static void login_changed(void *userdata, struct session *session, enum session_phase phase,
+			  const struct session_failure *failure)
+{
+	struct item *item = userdata;
+
+	item_take_phase(item, session, phase, failure);
+	if (phase == SESSION_LOGGED_IN || phase == SESSION_CLOSED)
+		item_end(item, phase == SESSION_CLOSED);
+	item_changed(item);
+}
+
+/* The session is there already. */
+static void login_present(struct item *item, const struct session *session)
+{
+	item_take_phase(item, session, SESSION_LOGGED_IN, NULL);
+	item->present = true;
+	item_end(item, false);
+	item->batch->done--;
+	item->batch->present++;
+	item_changed(item);
+}
+
+static void login_node(struct item *item, const struct node *node, int retry_max, bool wait)
+{
+	const struct session_watch watch = { .changed = login_changed, .userdata = item };
+	struct session *session = manager_find_session_of(item->batch->manager, &node->key);
+	int r;
+
+	item->batch->pending++;
+	if (session && session->phase == SESSION_LOGGED_IN) {
+		login_present(item, session);
+		return;
+	}
+	r = manager_login(item->batch->manager, node, retry_max, wait ? &watch : NULL, &session);
+	if (r == -EBUSY)
+		item_refuse(item, r, "the session is being logged out");
+	else if (r < 0)
+		item_refuse(item, r, NULL);
+	else if (wait)
+		item->session = session;
+	else
+		item->batch->pending--;
+}
+
+/* The nodes to log in to. 0: the call was answered. */
+static int select_nodes(struct call *call, struct node ***ret, size_t *ret_n)
+{
+	json_object *object = NULL;
+	struct selector selector;
+	int r;
+
+	(void)json_get_object(call_parameters(call), "selector", &object);
+	if (selector_read(object, &selector) < 0) {
+		call_invalid_parameter(call, "selector");
+		return 0;
+	}
+	r = selector_nodes(&selector, call_manager(call), ret, ret_n);
+	if (r < 0)
+		return r;
+	if (*ret_n > 0)
+		return 1;
+	call_error(call, ERROR_SESSION_NO_SUCH_NODE, json_wrap("selector", json_object_get(object)));
+	return 0;
+}
+
+/* All items are under way: answers may go out, and the call may end. */
+static void batch_started(struct batch *batch)
+{
+	batch->starting = false;
+	call_keep(batch->call, batch, batch_free);
+	call_produce(batch->call, batch_produce);
+}
+
+int method_session_login(struct call *call)
+{
+	json_object *parameters = call_parameters(call);
+	_cleanup_free_ struct node **nodes = NULL;
+	int64_t retry_max = -1;
+	bool no_wait = false;
+	struct batch *batch;
+	struct item *item;
+	size_t n = 0;
+	int r;
+
+	(void)json_get_bool(parameters, "noWait", &no_wait);
+	if (json_get_int(parameters, "retryMax", 0, INT32_MAX, &retry_max) < 0) {
+		call_invalid_parameter(call, "retryMax");
+		return 0;
+	}
+	r = select_nodes(call, &nodes, &n);
+	if (r <= 0)
+		return r;
+	r = batch_new(call, false, n, &batch);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		const struct node *node = nodes[i];
+
+		r = batch_add(batch, node->key.target_name, node->key.address, node->key.port,
+			      node->portal_group_tag, &item);
+		if (r < 0)
+			batch_free(batch);
+		else
+			login_node(item, node, (int)retry_max, !no_wait);
+	}
+	if (r < 0)
+		return r;
+	batch_started(batch);
+	return 0;
+}
+
+/* Logout */
+
+static void logout_changed(void *userdata, struct session *session, enum session_phase phase,
+			   const struct session_failure *failure)
+{
+	struct item *item = userdata;
+
+	item_take_phase(item, session, phase, failure);
+	if (phase == SESSION_CLOSED)
+		item_end(item, false);
+	else if (failure && phase != SESSION_RETRYING)
+		item_end(item, true);
+	item_changed(item);
+}
+
+static void logout_session(struct item *item, struct session *session, bool force)
+{
+	const struct session_watch watch = { .changed = logout_changed, .userdata = item };
+	int r;
+
+	item->batch->pending++;
+	item->phase = session->phase;
+	item->session = session;
+	if (session->in_kernel)
+		item->sid = session->sid;
+	r = session_logout(session, force, &watch);
+	if (r >= 0 || r == -EALREADY || !item->session)
+		return;
+	session_unwatch(session, item);
+	item_refuse(item, r, r == -EOPNOTSUPP ? "the session is not managed by this daemon" : NULL);
+}
+
+/* The sessions to log out; the caller frees *@ret. */
+static int select_sessions(const struct manager *manager, const struct selector *selector,
+			   struct session ***ret, size_t *ret_n)
+{
+	struct session **sessions = calloc(manager->n_sessions + 1, sizeof(*sessions));
+	size_t n = 0;
+
+	if (!sessions)
+		return -ENOMEM;
+	for (struct session *s = manager->sessions; s && n < manager->n_sessions; s = s->next)
+		if (s->phase != SESSION_CLOSED && selector_matches_session(selector, s))
+			sessions[n++] = s;
+	*ret = sessions;
+	*ret_n = n;
+	return 0;
+}
+
+static int logout_sessions(struct call *call, struct session **sessions, size_t n, bool force)
+{
+	struct batch *batch;
+	struct item *item;
+	int r;
+
+	r = batch_new(call, true, n, &batch);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		const struct session *s = sessions[i];
+
+		r = batch_add(batch, s->target_name, s->address, s->port, s->portal_group_tag, &item);
+		if (r < 0)
+			batch_free(batch);
+		else
+			logout_session(item, sessions[i], force);
+	}
+	if (r < 0)
+		return r;
+	batch_started(batch);
+	return 0;
+}
+
+int method_session_logout(struct call *call)
+{
+	_cleanup_free_ struct session **sessions = NULL;
+	json_object *object = NULL;
+	struct selector selector;
+	bool force = false;
+	size_t n = 0;
+	int r;
+
+	(void)json_get_object(call_parameters(call), "selector", &object);
+	(void)json_get_bool(call_parameters(call), "force", &force);
+	if (selector_read(object, &selector) < 0) {
+		call_invalid_parameter(call, "selector");
+		return 0;
+	}
+	r = select_sessions(call_manager(call), &selector, &sessions, &n);
+	if (r < 0)
+		return r;
+	if (n == 0) {
+		call_error(call, ERROR_SESSION_NO_SUCH_SESSION,
+			   json_wrap("selector", json_object_get(object)));
+		return 0;
+	}
+	return logout_sessions(call, sessions, n, force);
+}

@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.ois.session: listing of sessions, and rescan. Everything told here is in memory. Login and logout stand in
+ * method_login.c.
+ */
+#include <errno.h>
+#include <ctype.h>
+#include <string.h>
+
+#include "interfaces.h"
+#include "json.h"
+#include "method_common.h"
+#include "parse.h"
+#include "service_private.h"
+
+/* A session as JSON */
+
+/* The tables have the names of the RFC in capitals. */
+static int set_state(json_object *object, const char *name, const char *state)
+{
+	char text[32];
+	size_t i = 0;
+
+	for (; state && state[i] && i < sizeof(text) - 1; i++)
+		text[i] = (char)tolower((unsigned char)state[i]);
+	text[i] = '\0';
+	return json_set_string(object, name, text);
+}
+
+static int set_known(json_object *object, const char *name, int64_t value)
+{
+	return value >= 0 ? json_set_int(object, name, value) : 0;
+}
+
+static int set_known_bool(json_object *object, const char *name, int64_t value)
+{
+	return value >= 0 ? json_set_bool(object, name, value > 0) : 0;
+}
+
+static int set_digest(json_object *object, const char *name, int64_t crc32c)
+{
+	return crc32c >= 0 ? json_set_string(object, name, crc32c ? "crc32c" : "none") : 0;
+}
+
+/* What was negotiated, from our own login or from sysfs; -1: not known. */
+struct parameters {
+	int64_t max_connections, initial_r2t, immediate_data, max_burst_length, first_burst_length,
+		default_time2wait, default_time2retain, max_outstanding_r2t, data_pdu_in_order,
+		data_sequence_in_order, error_recovery_level;
+	int64_t header_digest, data_digest, max_recv_data_segment_length, max_xmit_data_segment_length;
+};
+
+static struct parameters negotiated_parameters(const struct iscsi_parameters *p)
+{
+	return (struct parameters){
+		.max_connections = p->max_connections,
+		.initial_r2t = p->initial_r2t,
+		.immediate_data = p->immediate_data,
+		.max_burst_length = p->max_burst_length,
+		.first_burst_length = p->first_burst_length,
+		.default_time2wait = p->default_time2wait,
+		.default_time2retain = p->default_time2retain,
+		.max_outstanding_r2t = p->max_outstanding_r2t,
+		.data_pdu_in_order = p->data_pdu_in_order,
+		.data_sequence_in_order = p->data_sequence_in_order,
+		.error_recovery_level = p->error_recovery_level,
+		.header_digest = p->header_digest,
+		.data_digest = p->data_digest,
+		.max_recv_data_segment_length = p->max_recv_data_segment_length,
+		.max_xmit_data_segment_length = p->max_xmit_data_segment_length,
+	};
+}
+
+static struct parameters found_parameters(const struct sysfs_session *found)
+{
+	return (struct parameters){
+		.max_connections = -1,
+		.initial_r2t = found ? found->initial_r2t : -1,
+		.immediate_data = found ? found->immediate_data : -1,
+		.max_burst_length = found ? found->max_burst_length : -1,
+		.first_burst_length = found ? found->first_burst_length : -1,
+		.default_time2wait = -1,
+		.default_time2retain = -1,
+		.max_outstanding_r2t = found ? found->max_outstanding_r2t : -1,
+		.data_pdu_in_order = found ? found->data_pdu_in_order : -1,
+		.data_sequence_in_order = found ? found->data_sequence_in_order : -1,
+		.error_recovery_level = found ? found->error_recovery_level : -1,
+		.header_digest = found ? found->header_digest : -1,
+		.data_digest = found ? found->data_digest : -1,
+		.max_recv_data_segment_length = found ? found->max_recv_data_segment_length : -1,
+		.max_xmit_data_segment_length = found ? found->max_xmit_data_segment_length : -1,
+	};
+}
+
+static struct parameters session_parameters(const struct session *session)
+{
+	return session->result_known ? negotiated_parameters(&session->result.parameters)
+				     : found_parameters(session->found);
+}
+
+static json_object *session_parameters_to_json(const struct parameters *p)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = set_known(object, "maxConnections", p->max_connections);
+	r |= set_known_bool(object, "initialR2T", p->initial_r2t);
+	r |= set_known_bool(object, "immediateData", p->immediate_data);
+	r |= set_known(object, "maxBurstLength", p->max_burst_length);
+	r |= set_known(object, "firstBurstLength", p->first_burst_length);
+	r |= set_known(object, "defaultTime2Wait", p->default_time2wait);
+	r |= set_known(object, "defaultTime2Retain", p->default_time2retain);
+	r |= set_known(object, "maxOutstandingR2T", p->max_outstanding_r2t);
+	r |= set_known_bool(object, "dataPDUInOrder", p->data_pdu_in_order);
+	r |= set_known_bool(object, "dataSequenceInOrder", p->data_sequence_in_order);
+	r |= set_known(object, "errorRecoveryLevel", p->error_recovery_level);
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+static json_object *connection_parameters_to_json(const struct parameters *p)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = set_digest(object, "headerDigest", p->header_digest);
+	r |= set_digest(object, "dataDigest", p->data_digest);
+	r |= set_known(object, "maxRecvDataSegmentLength", p->max_recv_data_segment_length);
+	r |= set_known(object, "maxXmitDataSegmentLength", p->max_xmit_data_segment_length);
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+/* A setting in effect, or what sysfs says of a session that is not ours; -1: not known, or without limit. */
+static int64_t setting_or(const struct session *session, enum setting setting, int64_t found)
+{
+	if (session->settings)
+		return settings_number(session->settings, setting);
+	return session->found ? found : -1;
+}
+
+#define SETTING_OR_FOUND(session, setting, member)                                                 \
+	setting_or(session, setting, (session)->found ? (session)->found->member : -1)
+
+static json_object *connection_to_json(const struct session *session, const struct parameters *p)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	/* A session has one connection, which the kernel numbers 0. */
+	r = json_set_int(object, "connection", 0);
+	r |= set_state(object, "state", connection_state_to_string(session->connection));
+	r |= json_set_string(object, "address", session->current_address ?: session->address);
+	r |= json_set_int(object, "port",
+			  session->current_address ? session->current_port : session->port);
+	if (session->local_address[0]) {
+		r |= json_set_string(object, "localAddress", session->local_address);
+		r |= json_set_int(object, "localPort", session->local_port);
+	}
+	r |= set_known(object, "noopIntervalSeconds",
+		       SETTING_OR_FOUND(session, SETTING_NOOP_INTERVAL_SECONDS, noop_interval));
+	r |= set_known(object, "noopTimeoutSeconds",
+		       SETTING_OR_FOUND(session, SETTING_NOOP_TIMEOUT_SECONDS, noop_timeout));
+	r |= json_set(object, "parameters", connection_parameters_to_json(p));
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+static json_object *connections_to_json(const struct session *session, const struct parameters *p)
+{
+	_cleanup_json_ json_object *array = json_object_new_array();
+
+	if (!array || json_append(array, connection_to_json(session, p)) < 0)
+		return NULL;
+	return TAKE_PTR(array);
+}
+
+static const char *initiator_name(const struct session *session)
+{
+	if (session->found && session->found->initiator_name[0])
+		return session->found->initiator_name;
+	return session->managed ? session->manager->config->initiator_name : NULL;
+}
+
+static int set_identity(json_object *object, const struct session *session)
+{
+	char isid[13];
+	int r = 0;
+
+	if (session->in_kernel) {
+		r |= json_set_int(object, "session", session->sid);
+		r |= json_set_int(object, "hostNumber", session->host);
+	}
+	r |= json_set_string(object, "targetName", session->target_name);
+	r |= json_set_string(object, "address", session->address);
+	r |= json_set_int(object, "port", session->port);
+	r |= set_known(object, "portalGroupTag", session->portal_group_tag);
+	if (session->isid_known) {
+		hex_encode(session->isid, sizeof(session->isid), isid);
+		r |= json_set_string(object, "isid", isid);
+	}
+	if (session->result_known) {
+		r |= json_set_int(object, "tsih", session->result.tsih);
+		if (session->result.target_alias[0])
+			r |= json_set_string(object, "targetAlias", session->result.target_alias);
+	}
+	r |= json_set_string(object, "initiatorName", initiator_name(session));
+	r |= json_set_string(object, "transport",
+			     session->transport ? session->transport->name
+			     : session->found	? session->found->transport
+						: "");
+	return r;
+}
+
+static int set_life(json_object *object, const struct session *session)
+{
+	int r;
+
+	r = set_state(object, "state", session_state_to_string(session->state));
+	r |= json_set_string(object, "phase", session_phase_to_string(session->phase));
+	r |= json_set_bool(object, "managed", session->managed);
+	r |= json_set_bool(object, "recovering", session->recovering);
+	r |= json_set_int(object, "reconnects", session->reconnects);
+	if (session->created_usec > 0)
+		r |= json_set_int(object, "createdTimestampUSec", (int64_t)session->created_usec);
+	if (session->logged_in_usec > 0)
+		r |= json_set_int(object, "loggedInTimestampUSec", (int64_t)session->logged_in_usec);
+	if (session->recovering && session->lost_usec > 0)
+		r |= json_set_int(object, "lostTimestampUSec", (int64_t)session->lost_usec);
+	if (session->phase != SESSION_LOGGED_IN && session->attempt > 0)
+		r |= json_set_int(object, "attempt", session->attempt);
+	if (session->phase == SESSION_RETRYING)
+		r |= json_set_int(object, "nextAttemptTimestampUSec",
+				  (int64_t)session->next_attempt_usec);
+	if (session->failure.error || session->failure.event)
+		r |= json_set(object, "failure", failure_to_json(&session->failure));
+	return r;
+}
+
+static int set_parameters(json_object *object, const struct session *session)
+{
+	const struct parameters parameters = session_parameters(session);
+	int r = 0;
+
+	if (session->result_known && session->result.authenticated) {
+		r |= json_set_string(object, "chapAlgorithm",
+				     chap_algorithm_to_string(session->result.chap_algorithm));
+		r |= json_set_bool(object, "mutualAuthentication", session->result.mutual);
+	}
+	r |= json_set(object, "parameters", session_parameters_to_json(&parameters));
+	r |= json_set(object, "connections", connections_to_json(session, &parameters));
+	/* Here -1 is a value: never. */
+	if (session->settings || session->found)
+		r |= json_set_int(object, "replacementTimeoutSeconds",
+				  SETTING_OR_FOUND(session, SETTING_REPLACEMENT_TIMEOUT_SECONDS,
+						   recovery_timeout));
+	r |= set_known(object, "abortTimeoutSeconds",
+		       SETTING_OR_FOUND(session, SETTING_ABORT_TIMEOUT_SECONDS, abort_timeout));
+	r |= set_known(object, "logicalUnitResetTimeoutSeconds",
+		       SETTING_OR_FOUND(session, SETTING_LOGICAL_UNIT_RESET_TIMEOUT_SECONDS,
+					lu_reset_timeout));
+	r |= set_known(object, "targetResetTimeoutSeconds",
+		       SETTING_OR_FOUND(session, SETTING_TARGET_RESET_TIMEOUT_SECONDS,
+					target_reset_timeout));
+	r |= set_known(object, "commandsMax",
+		       SETTING_OR_FOUND(session, SETTING_COMMANDS_MAX, can_queue));
+	return r;
+}
+
+static json_object *session_to_json(const struct session *session, bool logical_units)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = set_identity(object, session);
+	r |= set_life(object, session);
+	r |= set_parameters(object, session);
+	if (logical_units)
+		r |= json_set(object, "logicalUnits", luns_to_json(session->luns, session->n_luns));
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+/* List */
+
+struct session_listing {
+	struct session_listing *next, **previous; /* service->listings */
+	bool logical_units;
+	size_t position, n;
+	struct session *sessions[]; /* NULL: gone since the listing began */
+};
+
+static void listing_free(void *userdata)
+{
+	struct session_listing *listing = userdata;
+
+	*listing->previous = listing->next;
+	if (listing->next)
+		listing->next->previous = listing->previous;
+	free(listing);
+}
+
+void service_session_gone(struct service *service, const struct session *session)
+{
+	for (struct session_listing *l = service->listings; l; l = l->next)
+		for (size_t i = l->position; i < l->n; i++)
+			if (l->sessions[i] == session)
+				l->sessions[i] = NULL;
+}
+
+/* By their number in the kernel; those without one follow, by target name. */
+static int compare_sessions(const void *a, const void *b)
+{
+	const struct session *left = *(struct session *const *)a, *right = *(struct session *const *)b;
+
+	if (left->in_kernel != right->in_kernel)
+		return left->in_kernel ? -1 : 1;
+	if (left->in_kernel && left->sid != right->sid)
+		return left->sid < right->sid ? -1 : 1;
+	return strcmp(left->target_name, right->target_name);
+}
+
+static void list_produce(struct call *call, void *userdata)
+{
+	struct session_listing *listing = userdata;
+
+	while (!call_full(call)) {
+		const struct session *session;
+
+		if (listing->position == listing->n) {
+			call_list_end(call);
+			return;
+		}
+		session = listing->sessions[listing->position++];
+		if (session &&
+		    !call_list(call, json_wrap("session",
+					       session_to_json(session, listing->logical_units))))
+			return;
+	}
+}
+
+static int listing_new(struct service *service, const struct selector *selector, bool logical_units,
+		       struct session_listing **ret)
+{
+	const struct manager *manager = service->manager;
+	struct session_listing *listing;
+
+	listing = malloc(sizeof(*listing) + manager->n_sessions * sizeof(listing->sessions[0]));
+	if (!listing)
+		return -ENOMEM;
+	*listing = (struct session_listing){
+		.next = service->listings,
+		.previous = &service->listings,
+		.logical_units = logical_units,
+	};
+	for (struct session *s = manager->sessions; s && listing->n < manager->n_sessions; s = s->next)
+		if (selector_matches_session(selector, s))
+			listing->sessions[listing->n++] = s;
+	qsort(listing->sessions, listing->n, sizeof(listing->sessions[0]), compare_sessions);
+	if (listing->next)
+		listing->next->previous = &listing->next;
+	service->listings = listing;
+	*ret = listing;
+	return 0;
+}
+
+int method_session_list(struct call *call)
+{
+	json_object *parameters = call_parameters(call), *object = NULL;
+	struct session_listing *listing;
+	struct selector selector;
+	bool logical_units = false;
+	int r;
+
+	(void)json_get_object(parameters, "selector", &object);
+	(void)json_get_bool(parameters, "logicalUnits", &logical_units);
+	if (selector_read(object, &selector) < 0) {
+		call_invalid_parameter(call, "selector");
+		return 0;
+	}
+	r = listing_new(call_service(call), &selector, logical_units, &listing);
+	if (r < 0)
+		return r;
+	if (listing->n == 0 && selector.session >= 0) {
+		listing_free(listing);
+		call_error(call, ERROR_SESSION_NO_SUCH_SESSION,
+			   json_wrap("selector", json_object_get(object)));
+		return 0;
+	}
+	call_keep(call, listing, listing_free);
+	call_produce(call, list_produce);
+	return 0;
+}
+
+/* Rescan */
+
+struct rescan {
+	struct call *call;
+	struct session *session;
+};
+
+static void rescan_gone(void *userdata)
+{
+	struct rescan *rescan = userdata;
+
+	if (rescan->session)
+		session_unwatch(rescan->session, rescan);
+	free(rescan);
+}
+
+static json_object *rescan_failure_to_json(const struct session *session, int error)
+{
+	struct session_failure failure = {
+		.error = error,
+		.event = error == -EBUSY ? 0 : EVENT_SCAN_FAILED,
+		.status_class = -1,
+		.status_detail = -1,
+	};
+	_cleanup_json_ json_object *object = json_wrap("failure", failure_to_json(&failure));
+
+	if (!object || json_set_int(object, "session", session->sid) < 0)
+		return NULL;
+	return TAKE_PTR(object);
+}
+
+static void rescan_failed(struct call *call, const struct session *session, int error)
+{
+	json_object *details = rescan_failure_to_json(session, error);
+
+	if (error == -ENOTCONN || error == -ENOMEM || error == -ESHUTDOWN || error == -EOPNOTSUPP)
+		call_fail(call, error, details);
+	else
+		call_fail_as(call, ERROR_SESSION_RESCAN_FAILED, error, details);
+}
+
+static json_object *rescan_to_json(const struct sysfs_lun *added, size_t n_added,
+				   const struct sysfs_lun *removed, size_t n_removed)
+{
+	_cleanup_json_ json_object *object = json_wrap("added", luns_to_json(added, n_added));
+
+	if (!object || json_set(object, "removed", luns_to_json(removed, n_removed)) < 0)
+		return NULL;
+	return TAKE_PTR(object);
+}
+
+static void rescan_done(void *userdata, struct session *session, int error, const struct sysfs_lun *added,
+			size_t n_added, const struct sysfs_lun *removed, size_t n_removed)
+{
+	struct rescan *rescan = userdata;
+
+	rescan->session = NULL;
+	if (error < 0)
+		rescan_failed(rescan->call, session, error);
+	else
+		call_reply(rescan->call, rescan_to_json(added, n_added, removed, n_removed));
+}
+
+/* As in LogicalUnit: decimal, or hex with 0x. */
+static int parse_lun(const char *text, uint64_t *ret)
+{
+	uint8_t bytes[8];
+	size_t length;
+	uint64_t lun = 0;
+
+	if (strncmp(text, "0x", 2) != 0)
+		return parse_u64(text, 0, UINT64_MAX, ret);
+	if (text[2] == '\0' || hex_decode(text + 2, strlen(text + 2), bytes, sizeof(bytes), &length) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++)
+		lun = lun << 8 | bytes[i];
+	*ret = lun;
+	return 0;
+}
+
+static void no_such_session(struct call *call, uint32_t sid)
+{
+	json_object *selector = json_wrap("session", json_object_new_int64(sid));
+
+	call_error(call, ERROR_SESSION_NO_SUCH_SESSION, json_wrap("selector", selector));
+}
+
+int method_session_rescan(struct call *call)
+{
+	json_object *parameters = call_parameters(call);
+	struct session *session = NULL;
+	const char *text = NULL;
+	struct rescan *rescan;
+	int64_t sid = -1;
+	uint64_t lun;
+	int r;
+
+	if (json_get_int(parameters, "session", 0, UINT32_MAX, &sid) < 0) {
+		call_invalid_parameter(call, "session");
+		return 0;
+	}
+	if (json_get_string(parameters, "lun", &text) > 0 && parse_lun(text, &lun) < 0) {
+		call_invalid_parameter(call, "lun");
+		return 0;
+	}
+	session = manager_find_session(call_manager(call), (uint32_t)sid);
+	if (!session) {
+		no_such_session(call, (uint32_t)sid);
+		return 0;
+	}
+	rescan = calloc(1, sizeof(*rescan));
+	if (!rescan)
+		return -ENOMEM;
+	*rescan = (struct rescan){ .call = call, .session = session };
+	r = session_rescan(session, text ? &lun : NULL, rescan_done, rescan);
+	if (r < 0) {
+		free(rescan);
+		rescan_failed(call, session, r);
+		return 0;
+	}
+	call_keep(call, rescan, rescan_gone);
+	return 0;
+}
