@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What scripts need that run in the guest: the services of a running system, LIO targets, disks, and a look at what is
+# left. Nothing here sleeps: services say when they are ready.
+set -euo pipefail
+
+: "${SOURCE:?start this in a guest: ./dev test}" "${BUILD:?}"
+export PATH=$BUILD/daemon:$BUILD/cli:$BUILD/tests/kernel:$BUILD/tests/bench:$PATH
+
+declare -A services=()
+work=$(mktemp -d)
+
+# ---- services ----
+
+# start_service NAME [OPTION OF service]... -- COMMAND...: returns when the service says that it is ready.
+start_service()
+{
+	local name=$1 pipe=$work/$1.pipe word=''
+	shift
+	local options=()
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	rm -f "$pipe"
+	mkfifo "$pipe"
+	service --ready 9 ${options[@]+"${options[@]}"} "$@" 9>"$pipe" >>"$work/$name.log" 2>&1 &
+	services[$name]=$!
+	read -r word <"$pipe" || true
+	if [[ $word != ready ]]; then
+		echo "# $name did not get ready:"
+		tail -n 30 "$work/$name.log" | sed 's/^/#   /'
+		return 1
+	fi
+}
+
+# stop_service NAME [SIGNAL]: returns its exit status.
+stop_service()
+{
+	local pid=${services[$1]}
+	unset "services[$1]"
+	kill -"${2:-TERM}" "$pid"
+	wait "$pid"
+}
+
+# The journal, with our events explained.
+start_journal()
+{
+	mkdir -p /run/log/journal /run/systemd/journal
+	start_service journald -- /lib/systemd/systemd-journald
+	journalctl --update-catalog
+}
+
+start_udev()
+{
+	start_service udevd -- /lib/systemd/systemd-udevd
+}
+
+# The daemon as it is installed: under its real socket, with its records in /etc/ois.
+start_oisd()
+{
+	mkdir -p /run/ois
+	start_service oisd --listen /run/ois/org.ois --name varlink -- oisd "$@"
+}
+
+# Copies what "cmake --install" made to where it belongs.
+install_ois()
+{
+	cp -a "$BUILD/stage/." /
+	grep -q '^ois:' /etc/group || echo 'ois:x:980:' >>/etc/group
+}
+
+# ---- targets and disks ----
+
+load_modules()
+{
+	modprobe -a target_core_mod iscsi_target_mod iscsi_tcp sd_mod crc32c
+}
+
+# The disks of all sessions.
+session_disks()
+{
+	local block
+	for block in /sys/class/iscsi_session/session*/device/target*/*/block/*; do
+		[[ ! -e $block ]] || echo "/dev/${block##*/}"
+	done
+}
+
+# Writes random data to a disk, past the cache, and reads it back.
+write_and_compare()
+{
+	local disk=$1 kib=${2:-256}
+	dd if=/dev/urandom of="$work/written" bs=1K count="$kib" status=none
+	dd if="$work/written" of="$disk" bs=64K oflag=direct status=none
+	dd if="$disk" of="$work/read" bs=64K count=$((kib / 64)) iflag=direct status=none
+	cmp "$work/written" "$work/read"
+}
+
+# What of iSCSI the kernel still holds on our side; nothing at all is the only good answer.
+remains()
+{
+	local object
+	for object in /sys/class/iscsi_session/* /sys/class/iscsi_connection/* /sys/class/iscsi_host/* /sys/block/sd*; do
+		[[ ! -e $object ]] || echo "${object##*/}"
+	done
+}
