@@ -337,11 +337,11 @@ int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_thread
 		return -ENOMEM;
 	devices->event = sd_event_ref(event);
 	devices->sysfs = sysfs;
-	r = work_new(event, "oisd-scan", scan_threads, SD_EVENT_PRIORITY_NORMAL,
+	r = work_new(event, "ois-scan", scan_threads, SD_EVENT_PRIORITY_NORMAL,
 		     &devices->scan_work);
 	if (r < 0)
 		return r;
-	r = work_new(event, "oisd-list", 1, SD_EVENT_PRIORITY_NORMAL, &devices->list_work);
+	r = work_new(event, "ois-list", 1, SD_EVENT_PRIORITY_NORMAL, &devices->list_work);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(devices);

@@ -20,7 +20,8 @@ int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_thread
 		struct devices **ret);
 /*
  * done() of all scans is called with -ECANCELED. Waits for the scans in progress, that is, as long
- * as targets do not answer; stop the connections first. Not from inside a done().
+ * as targets do not answer: nothing ends a thread that waits for a SCSI command. Not from inside a
+ * done().
  */
 struct devices *devices_free(struct devices *devices);
 DEFINE_CLEANUP(struct devices *, devices_free);

@@ -268,6 +268,8 @@ int kernel_batch_submit(struct kernel_batch *batch, kernel_done_t done, void *us
 		return -ENOMEM;
 	if (batch->error < 0)
 		return batch->error;
+	if (!batch->kernel)
+		return -ENOTCONN;
 	batch->done = done;
 	batch->userdata = userdata;
 	r = work_submit(batch->kernel->work, run_batch, batch_done, batch);
@@ -379,7 +381,7 @@ int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *
 		return r;
 
 	/* One thread: the kernel takes one request at a time anyway, and order matters. */
-	r = work_new(event, "oisd-kernel", 1, KERNEL_PRIORITY, &kernel->work);
+	r = work_new(event, "ois-kernel", 1, KERNEL_PRIORITY, &kernel->work);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(kernel);

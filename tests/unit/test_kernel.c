@@ -714,6 +714,10 @@ static void refused_by_submit(void **state)
 	kernel_batch_send_pdu(batch, header, data, sizeof(data));
 	assert_int_equal(kernel_batch_submit(batch, never_done, NULL), -EMSGSIZE);
 
+	batch = kernel_batch_new(NULL, 1, 3);
+	kernel_batch_start(batch);
+	assert_int_equal(kernel_batch_submit(batch, never_done, NULL), -ENOTCONN);
+
 	/* As after a shortage of memory. */
 	kernel_batch_barrier(NULL);
 	kernel_batch_create_session(NULL, 1, 2, 3);
