@@ -58,6 +58,12 @@ static void print_subject(const char *subject)
 	}
 }
 
+/* Long binary data would drown the text: the reader is sent to the field. */
+static bool is_long(enum event_field field)
+{
+	return field == FIELD_DUMP_PDU || field == FIELD_DUMP_DATA || field == FIELD_DUMP_CHALLENGE;
+}
+
 static void print_catalogue_entry(const struct event_type *type)
 {
 	/* The empty line before "--" is needed: journalctl takes the entry for text otherwise. */
@@ -71,7 +77,8 @@ static void print_catalogue_entry(const struct event_type *type)
 	if (type->n_dump > 0)
 		putchar('\n');
 	for (size_t i = 0; i < type->n_dump; i++)
-		printf("    %s: @%s@\n", labels[type->dump[i]], event_field_name(type->dump[i]));
+		printf(is_long(type->dump[i]) ? "    %s: in %s\n" : "    %s: @%s@\n",
+		       labels[type->dump[i]], event_field_name(type->dump[i]));
 }
 
 static int print_catalogue(void)
