@@ -607,6 +607,11 @@ const struct key_row *key_row(enum iscsi_key key)
 	return &rows[key];
 }
 
+size_t key_value_max(enum iscsi_key key)
+{
+	return rows[key].value_max ? rows[key].value_max : ISCSI_VALUE_MAX;
+}
+
 int key_from_name(const char *name, size_t length, enum iscsi_key *ret)
 {
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

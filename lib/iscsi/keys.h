@@ -214,6 +214,8 @@ struct key_row {
 #define KEY_NOWHERE SIZE_MAX
 
 const struct key_row *key_row(enum iscsi_key key);
+/* Bytes a value of this key may have. */
+size_t key_value_max(enum iscsi_key key);
 /* Key names are case sensitive. -ENOENT: unknown. */
 int key_from_name(const char *name, size_t length, enum iscsi_key *ret);
 

@@ -98,7 +98,7 @@ int security_key(struct login *login, enum iscsi_key key, const struct text_pair
 		return key_fault(login, pair, "the target proves its identity without being asked");
 	if (keys->pair[key].key)
 		return key_fault(login, pair, "the key was sent twice");
-	if (key != ISCSI_KEY_CHAP_C && pair->value_length > ISCSI_BINARY_VALUE_MAX)
+	if (pair->value_length > key_value_max(key))
 		return key_fault(login, pair, "the value is longer than allowed");
 	keys->pair[key] = *pair;
 	return 0;

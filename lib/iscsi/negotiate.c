@@ -314,7 +314,7 @@ static const char *key_fault(const struct negotiation *negotiation, enum iscsi_k
 		negotiation->role == NEGOTIATION_INITIATOR ? KEY_FROM_TARGET : KEY_FROM_INITIATOR;
 	const struct key_row *row = key_row(key);
 
-	if (pair->value_length > (row->value_max ? row->value_max : ISCSI_VALUE_MAX))
+	if (pair->value_length > key_value_max(key))
 		return "the value is longer than allowed";
 	if (!(row->use & stage))
 		return "the key has no place in this stage";

@@ -1292,6 +1292,38 @@ static void test_transition_without_proof(void **state)
 	}
 }
 
+static void straight_to_full_feature(struct pdu *response)
+{
+	response->login_response.nsg = PDU_STAGE_FULL_FEATURE;
+	response->login_response.tsih = TSIH;
+}
+
+static void test_skipped_stage(void **state)
+{
+	chap_config(false);
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply(CHALLENGE, false, NULL);
+	reply("", true, straight_to_full_feature);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	assert_string_equal(event_get(events[0], FIELD_REASON),
+			    "the next stage is not the one of the request");
+}
+
+static void test_long_user_name(void **state)
+{
+	char text[ISCSI_VALUE_MAX + 32] = "CHAP_N=";
+	size_t at = strlen(text);
+
+	chap_config(true);
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	reply(CHALLENGE, false, NULL);
+	memset(text + at, 'n', ISCSI_VALUE_MAX + 1);
+	reply(text, true, NULL);
+	assert_failed(EVENT_CHAP_KEY_INVALID, -EPROTO);
+}
+
 static void test_challenge_length(void **state)
 {
 	char text[2 * CHAP_CHALLENGE_MAX + 64];
@@ -1528,6 +1560,8 @@ int main(void)
 		TEST(test_chap_faults),
 		TEST(test_chap_dumps),
 		TEST(test_transition_without_proof),
+		TEST(test_skipped_stage),
+		TEST(test_long_user_name),
 		TEST(test_challenge_length),
 		TEST(test_challenge_far_too_long),
 		TEST(test_reflection),

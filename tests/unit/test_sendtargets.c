@@ -466,6 +466,14 @@ static void test_reject(void **state)
 	pdu.reject.reason = 5;
 	receive(&pdu, rejected);
 	assert_failed(EVENT_PDU_REJECTED, -EOPNOTSUPP);
+	/* A logout that is rejected changes nothing. */
+	config.logout = true;
+	begin();
+	reply("TargetName=iqn.2001-04.com.example:a");
+	receive(&pdu, rejected);
+	assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
+	assert_int_equal(last.done.targets, 1);
+	assert_true(raised(EVENT_PDU_REJECTED));
 }
 
 static void test_faults(void **state)
@@ -533,6 +541,12 @@ static void test_limits(void **state)
 	for (n = 0; n < 1000 && last.type == SENDTARGETS_STEP_WAIT; n++)
 		reply_bytes(NULL, 0, false, false);
 	assert_int_equal(n, SENDTARGETS_EMPTY_MAX + 1);
+	assert_failed(EVENT_PDU_INVALID, -EPROTO);
+	/* An answer that goes on for ever. */
+	begin();
+	for (n = 0; n <= SENDTARGETS_EXCHANGES_MAX && last.type == SENDTARGETS_STEP_WAIT; n++)
+		reply_bytes("", 1, false, false);
+	assert_int_equal(n, SENDTARGETS_EXCHANGES_MAX);
 	assert_failed(EVENT_PDU_INVALID, -EPROTO);
 	/* A pair without an end. */
 	memset(piece, 'A', sizeof(piece));
