@@ -117,6 +117,6 @@ typedef void (*kernel_done_t)(void *userdata, const struct kernel_result *result
  * it may be NULL. Stop, unbind and destroy messages of a batch are executed even if an earlier
  * message failed, except when the session could not be created. No order is promised between done()
  * and the events that the batch caused. Errors (done() is then not called): -ENOMEM, -EMSGSIZE (a
- * value or PDU too long), -EAGAIN.
+ * value or PDU too long), -EAGAIN, -ENOTCONN (a batch made without a kernel).
  */
 int kernel_batch_submit(struct kernel_batch *batch, kernel_done_t done, void *userdata);
