@@ -1278,6 +1278,11 @@ static void test_chap_dumps(void **state)
 	assert_string_equal(event_get(events[0], FIELD_DUMP_KEY_VALUE), "CHAP_I=256");
 }
 
+static void on_to_operational(struct pdu *response)
+{
+	response->login_response.nsg = PDU_STAGE_OPERATIONAL;
+}
+
 static void test_transition_without_proof(void **state)
 {
 	static const bool at[] = { false, true };
@@ -1287,8 +1292,10 @@ static void test_transition_without_proof(void **state)
 		begin();
 		if (at[i])
 			reply("AuthMethod=CHAP", false, NULL);
-		reply(at[i] ? CHALLENGE : "AuthMethod=CHAP", true, NULL);
+		reply(at[i] ? CHALLENGE : "AuthMethod=CHAP", true, on_to_operational);
 		assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+		assert_string_equal(event_get(events[0], FIELD_REASON),
+				    "the target makes a stage transition that was not asked for");
 	}
 }
 
@@ -1382,6 +1389,8 @@ static void test_reflection(void **state)
 	reply(text, true, NULL);
 	assert_failed(EVENT_CHAP_RESPONSE_MISMATCH, -EACCES);
 	assert_string_equal(event_get(events[0], FIELD_DUMP_RESPONSE), value);
+	assert_string_equal(event_get(events[0], FIELD_REASON),
+			    "the response is a copy of this initiator's");
 }
 
 /* The target wants another turn before it leaves the security stage. */
