@@ -4,8 +4,8 @@
  * target chooses the names and could make a hash table slow; the order for listings is an array
  * made from the tree when asked for.
  *
- * A commit copies the changed files' content in the loop, which takes about a microsecond a node
- * and so disturbs nobody, and writes it in a thread.
+ * A commit formats the content of the changed files in the loop, which takes one or two
+ * microseconds a node, and writes it in a thread.
  */
 #include <assert.h>
 #include <ctype.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The files of the records: how lines are read and written, and how a file is replaced so that
- * after a crash at any moment either the old or the new one is there. What this version does not
- * understand is kept: unknown members with their node, unreadable lines as they are, files of a
- * later format by never writing them.
+ * The files of the records: how lines are read and written. What this version does not understand
+ * is kept: unknown members with their node, unreadable lines as they are, files of a later format
+ * by never writing them.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "parse.h"
 #include "record_private.h"
 
@@ -26,8 +26,9 @@
 static const struct {
 	const char *name, *temporary, *format;
 } files[] = {
-	[RECORD_FILE_NODES] = { "nodes.jsonl", "nodes.jsonl.new", "ois-nodes" },
-	[RECORD_FILE_DISCOVERED] = { "discovered.jsonl", "discovered.jsonl.new", "ois-discovered" },
+	[RECORD_FILE_NODES] = { "nodes.jsonl", "nodes.jsonl" FILE_TEMPORARY_SUFFIX, "ois-nodes" },
+	[RECORD_FILE_DISCOVERED] = { "discovered.jsonl", "discovered.jsonl" FILE_TEMPORARY_SUFFIX,
+				     "ois-discovered" },
 };
 
 /* As in OriginKind of org.ois.node. */
@@ -450,43 +451,6 @@ static int read_lines(struct reader *reader, const char *text, size_t length)
 	return 0;
 }
 
-/* Errors of opening and reading; -EFBIG; -EINVAL: no regular file. */
-static int read_file(int directory, const char *name, struct buffer *content)
-{
-	_cleanup_close_ int fd = -EBADF;
-	struct stat status;
-	uint8_t *end;
-	ssize_t n;
-	int r;
-
-	fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &status) < 0)
-		return -errno;
-	if (!S_ISREG(status.st_mode))
-		return -EINVAL;
-	if (status.st_size > FILE_MAX_BYTES)
-		return -EFBIG;
-	/* Others may have looked already; from now on they cannot. Refused on a read-only file
-	 * system. */
-	if ((status.st_mode & 077) != 0)
-		(void)fchmod(fd, 0600);
-	content->limit = FILE_MAX_BYTES;
-	for (size_t chunk = (size_t)status.st_size + 4096;; chunk = 4096) {
-		r = buffer_reserve(content, chunk, &end);
-		if (r < 0)
-			return r;
-		n = read(fd, end, chunk);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return 0;
-		if (n > 0)
-			buffer_commit(content, (size_t)n);
-	}
-}
-
 static int reader_init(struct reader *reader)
 {
 	char *longest;
@@ -524,7 +488,9 @@ int record_file_load(struct records *records, enum record_file file)
 	if (r >= 0) {
 		/* What a crash left of a write; the file itself is complete. */
 		(void)unlinkat(directory, files[file].temporary, 0);
-		r = read_file(directory, files[file].name, &content);
+		/* Others may have looked already; from now on they cannot. */
+		file_restrict(directory, files[file].name, 077);
+		r = file_read(directory, files[file].name, FILE_MAX_BYTES, false, &content);
 	}
 	if (r == -ENOMEM)
 		return r;
@@ -713,8 +679,13 @@ static int format_record(const struct record *record, enum record_file file, str
 int record_file_format(const struct records *records, enum record_file file, struct buffer *content)
 {
 	struct node *node;
+	uint8_t *room;
 	int r;
 
+	/* About what is needed, so that the buffer need not grow often. */
+	r = buffer_reserve(content, file == RECORD_FILE_DISCOVERED ? records->n * 300 : 256, &room);
+	if (r < 0)
+		return r;
 	r = buffer_printf(content, "{\"format\":\"%s\",\"version\":%d}\n", files[file].format,
 			  FORMAT_VERSION);
 	for (size_t i = 0; r >= 0 && (node = records_at(records, i)); i++)
@@ -729,68 +700,7 @@ int record_file_format(const struct records *records, enum record_file file, str
 	return r;
 }
 
-static int write_all(int fd, const uint8_t *data, size_t length)
-{
-	while (length > 0) {
-		ssize_t n = write(fd, data, length);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			data += n;
-			length -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-/* Opens the directory; one that is missing is made, and its name made durable. */
-static int open_directory(const char *path)
-{
-	_cleanup_close_ int fd = -EBADF, parent = -EBADF;
-	bool made = mkdir(path, 0700) == 0;
-
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (made) {
-		parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (parent < 0 || fsync(parent) < 0)
-			return -errno;
-	}
-	return TAKE_FD(fd);
-}
-
-static int write_temporary(int directory, const char *name, const struct buffer *content)
-{
-	_cleanup_close_ int fd = -EBADF;
-	int r;
-
-	/* Somebody may have put a link there. */
-	(void)unlinkat(directory, name, 0);
-	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, content->data, content->length);
-	if (r < 0)
-		return r;
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
 int record_file_write(const char *directory, enum record_file file, const struct buffer *content)
 {
-	_cleanup_close_ int fd = -EBADF;
-	int r;
-
-	fd = open_directory(directory);
-	if (fd < 0)
-		return fd;
-	r = write_temporary(fd, files[file].temporary, content);
-	if (r >= 0 && renameat(fd, files[file].temporary, fd, files[file].name) < 0)
-		r = -errno;
-	if (r < 0) {
-		(void)unlinkat(fd, files[file].temporary, 0);
-		return r;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
+	return file_replace(directory, files[file].name, 0600, content);
 }
