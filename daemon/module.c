@@ -4,7 +4,9 @@
  * a context belongs to one thread.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <unistd.h>
 #include <libkmod.h>
 
 #include "cleanup.h"
@@ -28,6 +30,15 @@ static int insert(struct kmod_module *module)
 	return r == -EEXIST ? 0 : r;
 }
 
+/* A kernel without loadable modules may have no list of what is built in. */
+static bool is_there(const char *name)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "/sys/module/%s", name);
+	return access(path, F_OK) == 0;
+}
+
 int module_load(const char *name)
 {
 	_cleanup_(kmod_unrefp) struct kmod_ctx *context = NULL;
@@ -42,7 +53,7 @@ int module_load(const char *name)
 	if (r < 0)
 		return r;
 	if (!found)
-		return -ENOENT;
+		return is_there(name) ? 0 : -ENOENT;
 	kmod_list_foreach(entry, found)
 	{
 		_cleanup_(kmod_module_unrefp) struct kmod_module *module =

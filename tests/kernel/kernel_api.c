@@ -521,6 +521,9 @@ static void disk_in_use(void **state)
 	char command[128];
 	struct session s;
 
+	/* The smallest of kernels has none. */
+	if (access("/proc/swaps", F_OK) < 0)
+		skip();
 	log_in(&s, 1);
 	scan(&s);
 	run_until(&s.n_done, 1);
@@ -555,8 +558,12 @@ static void connection_lost(void **state)
 	run_until(&seen.n_failed, 1);
 	assert_int_equal(seen.sid, s.sid);
 	assert_int_equal(seen.error, KERNEL_ERROR_CLOSED);
-	assert_int_equal(sysfs_session_read_state(&sysfs, s.sid, &session_state, &connection_state),
-			 0);
+	/* The event comes first, the state follows. */
+	do
+		assert_int_equal(
+			sysfs_session_read_state(&sysfs, s.sid, &session_state, &connection_state),
+			0);
+	while (connection_state == SYSFS_CONNECTION_UP && sched_yield() == 0);
 	assert_int_equal(connection_state, SYSFS_CONNECTION_FAILED);
 	destroy_session(s.sid);
 	close(s.fd);
@@ -782,6 +789,7 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "Usage: kernel-api PREFIX N\n");
 		return 2;
 	}
+	alarm(200);
 	target_prefix = argv[1];
 	n_targets = (unsigned)atoi(argv[2]);
 	return cmocka_run_group_tests(tests, begin_group, end_group);
