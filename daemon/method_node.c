@@ -560,6 +560,22 @@ static json_object *too_short_to_json(const char *role)
 	return TAKE_PTR(object);
 }
 
+/* Events 35 and 36. A login raises them, too, for a secret that came into the records in another way. */
+static void report_too_short(struct call *call, struct node *const *nodes, size_t n, bool target,
+			     size_t length)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct event *event = node_event(call, nodes[i],
+						 target ? EVENT_TARGET_SECRET_TOO_SHORT :
+							  EVENT_INITIATOR_SECRET_TOO_SHORT);
+
+		if (!target)
+			event_set_number(event, FIELD_DUMP_SECRET_LENGTH, length);
+		event_set_outcome(event, EVENT_OUTCOME_FAILED);
+		eventlog_raise(call_manager(call)->log, event);
+	}
+}
+
 /* RFC 7143, 9.2.1: the two secrets must differ. */
 static bool secrets_collide(struct node *const *nodes, size_t n, bool target, const struct secret *secret)
 {
@@ -619,6 +635,7 @@ int method_node_set_secret(struct call *call)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (secret && secret_length(secret) < CHAP_SECRET_MINIMUM) {
+		report_too_short(call, nodes, n, target, secret_length(secret));
 		call_error(call, ERROR_NODE_SECRET_TOO_SHORT, too_short_to_json(role));
 		return 0;
 	}

@@ -105,6 +105,23 @@ void session_apply(struct session *session, enum session_event event)
 
 /* Events */
 
+/* What a person who waits for the login is told: the reason alone, since the target is known to them. */
+static void remember_error(struct session *session, const struct event *event)
+{
+	_cleanup_free_ char *message = NULL;
+	const char *text;
+
+	if (event_type(event)->severity != EVENT_SEVERITY_ERROR)
+		return;
+	text = event_get(event, FIELD_REASON);
+	if (!text)
+		text = event_get(event, FIELD_STATUS_TEXT);
+	if (!text && event_message(event, &message) >= 0)
+		text = message;
+	(void)snprintf(session->private->last_error, sizeof(session->private->last_error), "%s",
+		       text ? text : "");
+}
+
 void session_raise(struct session *session, struct event *event)
 {
 	char portal[PORTAL_TEXT_MAX];
@@ -124,6 +141,7 @@ void session_raise(struct session *session, struct event *event)
 	}
 	if (session->attempt > 1)
 		event_set_number(event, FIELD_ATTEMPT, session->attempt);
+	remember_error(session, event);
 	eventlog_raise(session->manager->log, event);
 }
 
@@ -138,7 +156,9 @@ void session_fail(struct session *session, int error, unsigned event, const char
 		.status_detail = -1,
 	};
 	(void)snprintf(failure->message, sizeof(failure->message), "%s",
-		       message ? message : strerror(-error));
+		       message                         ? message :
+		       session->private->last_error[0] ? session->private->last_error :
+							 strerror(-error));
 }
 
 /* Watches */

@@ -100,18 +100,9 @@ static void driver_stage(void *userdata, enum login_stage stage)
 
 static void login_refused(struct session *session, const struct login_step *step)
 {
-	const char *text = NULL;
 	bool retry = step->failed.retry;
 
-	if (step->failed.status_class >= 0)
-		text = login_status_text((unsigned)step->failed.status_class,
-					 (unsigned)step->failed.status_detail);
-	if (!text) {
-		const struct event_type *type = event_type_get(step->failed.event);
-
-		text = type ? type->cause : NULL;
-	}
-	session_fail(session, step->failed.error, step->failed.event, text);
+	session_fail(session, step->failed.error, step->failed.event, NULL);
 	session->failure.status_class = step->failed.status_class;
 	session->failure.status_detail = step->failed.status_detail;
 	/* What will not change by itself is not tried again, but a lost session is never given up. */

@@ -70,6 +70,7 @@ struct session_private {
 	bool created_event; /* SESSION_ESTABLISHED was raised */
 	enum session_removal removal;
 	int retry_max;
+	char last_error[200]; /* what the last event of severity error said */
 	unsigned redirects;
 	struct login_redirect redirect;
 	bool redirected;
@@ -91,6 +92,7 @@ void session_set_phase(struct session *session, enum session_phase phase,
 		       const struct session_failure *failure);
 /* Completes the event with what it is about, and reports it. */
 void session_raise(struct session *session, struct event *event);
+/* @message NULL: what the last error event said. */
 void session_fail(struct session *session, int error, unsigned event, const char *message);
 int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_handler_t handler);
 /* Ends everything that can be ended. */

@@ -19,6 +19,7 @@ void session_begin(struct session *session)
 	session->private->redirects = 0;
 	session->private->redirected = false;
 	session->next_attempt_usec = 0;
+	session->private->last_error[0] = '\0';
 	free(session->current_address);
 	session->current_address = NULL;
 	session_post(session, CONNECTION_EVENT_CONNECT);
@@ -60,7 +61,8 @@ static uint64_t with_jitter(uint64_t usec)
 {
 	uint32_t random = 0;
 
-	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = 0;
 	return usec + usec / 4 * (random % 1024) / 1024;
 }
 

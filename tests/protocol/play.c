@@ -4,6 +4,7 @@
  * One line, one step:
  *   config LINE            a line for ois.conf; "config [Node]" and settings below it
  *   secret TEXT, target-secret TEXT
+ *   refuse-secret ROLE TEXT   the daemon must refuse it
  *   refuse nodelay         the daemon runs under a filter that refuses TCP_NODELAY
  *   no-target              nobody listens on the target's port
  *   login, discover        asks the daemon, and goes on
@@ -181,7 +182,8 @@ static void start_daemon(struct play *play)
 
 	if (play->daemon > 0)
 		return;
-	write_file(play, "ois.conf", play->config.data, play->config.length);
+	write_file(play, "ois.conf", play->config.length ? (char *)play->config.data : "",
+		   play->config.length);
 	write_file(play, "initiatorname.iscsi", name, strlen(name));
 	play->journal = unix_socket(play, "journal", SOCK_DGRAM, true);
 	notify = unix_socket(play, "notify", SOCK_DGRAM, true);
@@ -246,18 +248,23 @@ static void call_and_check(struct play *play)
 		fail("refused: %s", (char *)play->reply.data);
 }
 
-static void store_secret(struct play *play, const char *role, const char *secret)
+static void send_secret(struct play *play, const char *role, const char *secret)
 {
-	if (!secret[0])
-		return;
 	send_call(play->call,
 		  "{\"method\":\"org.ois.node.SetSecret\",\"parameters\":{\"selector\":{\"targetName\":"
 		  "\"" TARGET_NAME "\"},\"role\":\"%s\",\"secret\":\"%s\"}}",
 		  role, secret);
+}
+
+static void store_secret(struct play *play, const char *role, const char *secret)
+{
+	if (!secret[0])
+		return;
+	send_secret(play, role, secret);
 	call_and_check(play);
 }
 
-static void do_login(struct play *play)
+static void create_node(struct play *play)
 {
 	start_daemon(play);
 	play->call = unix_socket(play, "socket", SOCK_STREAM, false);
@@ -266,6 +273,20 @@ static void do_login(struct play *play)
 		  "\",\"address\":\"127.0.0.1\",\"port\":%u}}}",
 		  target_port(play->target));
 	call_and_check(play);
+}
+
+static void refuse_secret(struct play *play, const char *role, const char *secret)
+{
+	create_node(play);
+	send_secret(play, role, secret);
+	await_reply(play, play->call);
+	if (!strstr((char *)play->reply.data, "org.ois.node.SecretTooShort"))
+		fail("the secret is not refused: %s", (char *)play->reply.data);
+}
+
+static void do_login(struct play *play)
+{
+	create_node(play);
 	store_secret(play, "initiator", play->secret);
 	store_secret(play, "target", play->target_secret);
 	send_call(play->call,
@@ -419,6 +440,8 @@ static void step(struct play *play, char **words, size_t n, const char *rest)
 		(void)snprintf(play->secret, sizeof(play->secret), "%s", rest);
 	else if (strcmp(verb, "target-secret") == 0)
 		(void)snprintf(play->target_secret, sizeof(play->target_secret), "%s", rest);
+	else if (strcmp(verb, "refuse-secret") == 0 && n == 3)
+		refuse_secret(play, words[1], words[2]);
 	else if (strcmp(verb, "refuse") == 0)
 		play->refuse_nodelay = true;
 	else if (strcmp(verb, "no-target") == 0)
