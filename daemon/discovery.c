@@ -50,7 +50,8 @@ struct discovery {
 	struct login_driver *driver;
 	struct sendtargets *exchange;
 	sd_event_source *timer;
-	bool *freed;
+	bool busy;	/* exchange_run() is at work: */
+	bool cancelled; /* it frees the discovery when it returns */
 };
 
 static void exchange_run(struct discovery *discovery);
@@ -179,17 +180,17 @@ static void exchange_send(struct discovery *discovery, const struct sendtargets_
 /* Does what the machine wants until it waits or has ended. */
 static void exchange_run(struct discovery *discovery)
 {
-	bool freed = false;
+	bool waiting = false;
 
-	discovery->freed = &freed;
-	while (!freed) {
+	discovery->busy = true;
+	while (!waiting && !discovery->cancelled) {
 		struct sendtargets_step step;
 
 		sendtargets_next(discovery->exchange, &step);
 		switch (step.type) {
 		case SENDTARGETS_STEP_WAIT:
-			discovery->freed = NULL;
-			return;
+			waiting = true;
+			break;
 		case SENDTARGETS_STEP_SEND:
 			exchange_send(discovery, &step);
 			break;
@@ -201,13 +202,16 @@ static void exchange_run(struct discovery *discovery)
 			break;
 		case SENDTARGETS_STEP_DONE:
 			finish(discovery, NULL);
-			return;
+			break;
 		case SENDTARGETS_STEP_FAILED:
 			fail(discovery, step.failed.error, step.failed.event,
 			     event_cause(step.failed.event));
-			return;
+			break;
 		}
 	}
+	discovery->busy = false;
+	if (discovery->cancelled)
+		(void)discovery_cancel(discovery);
 }
 
 static void start_exchange(struct discovery *discovery, const struct login_result *result)
@@ -453,13 +457,15 @@ struct discovery *discovery_cancel(struct discovery *discovery)
 {
 	if (!discovery)
 		return NULL;
-	if (discovery->freed)
-		*discovery->freed = true;
 	if (discovery->previous) {
 		*discovery->previous = discovery->next;
 		if (discovery->next)
 			discovery->next->previous = discovery->previous;
+		discovery->previous = NULL;
 	}
+	discovery->cancelled = discovery->busy;
+	if (discovery->busy)
+		return NULL;
 	discovery->timer = sd_event_source_disable_unref(discovery->timer);
 	discovery->connect = portal_connect_free(discovery->connect);
 	discovery->driver = login_driver_free(discovery->driver);
