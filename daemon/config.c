@@ -32,7 +32,9 @@ static const struct config_option options[] = {
 	{ "Daemon", "LoginsMax", CONFIG_OPTION_NUMBER, offsetof(struct config, logins_max), 1, 1024,
 	  "64", "Logins under way at the same time; others wait for their turn." },
 	{ "Daemon", "ScansMax", CONFIG_OPTION_NUMBER, offsetof(struct config, scans_max), 1, 256,
-	  "32", "SCSI hosts searched for logical units at the same time." },
+	  "32",
+	  "SCSI hosts searched for logical units at the same time. Takes effect when the daemon "
+	  "starts." },
 	{ "Daemon", "EventHistory", CONFIG_OPTION_NUMBER, offsetof(struct config, event_history), 1,
 	  100000, "1024",
 	  "Events the daemon keeps in memory for those who ask what happened; the journal keeps "
