@@ -239,7 +239,7 @@ static enum status run_batch(struct cli *cli, bool login, char **names)
 	parts = calloc(n + 1, sizeof(*parts));
 	if (!parts)
 		return report(cli, -ENOMEM, NULL, "%s %s", batch_verb(&batch), "targets");
-	for (size_t i = 0; status == STATUS_DONE && (i == 0 || names[i]); i++)
+	for (size_t i = 0; status == STATUS_DONE && i < (n ?: 1); i++)
 		status = start_part(&batch, &parts[i], names[i]);
 	for (r = 0; status == STATUS_DONE && batch.pending > 0 && (r >= 0 || r == -EINTR);) {
 		r = ois_client_process(cli->client);
