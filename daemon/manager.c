@@ -130,10 +130,31 @@ static void drop_session(struct manager *manager, struct session *session)
 
 /* Looking after sessions */
 
+/* Those that wait now; one that fails at once and is queued again has its turn when the loop comes back. */
+static void admit_logins(struct manager *manager)
+{
+	size_t n = manager->n_logins_queued;
+
+	while (n-- > 0 && manager->login_queue &&
+	       manager->n_logins_in_flight < manager->config->logins_max) {
+		struct session *session = manager->login_queue;
+
+		manager->login_queue = session->queue_next;
+		if (!manager->login_queue)
+			manager->login_queue_tail = NULL;
+		session->queued = false;
+		manager->n_logins_queued--;
+		session->private->admitted = true;
+		manager->n_logins_in_flight++;
+		session_begin(session);
+	}
+}
+
 static int tend(sd_event_source *source, void *userdata)
 {
 	struct manager *manager = userdata;
 
+	admit_logins(manager);
 	while (manager->tended) {
 		struct session *session = manager->tended;
 
@@ -149,6 +170,11 @@ static int tend(sd_event_source *source, void *userdata)
 	return 0;
 }
 
+static void tend_later(struct manager *manager)
+{
+	(void)sd_event_source_set_enabled(manager->tend, SD_EVENT_ONESHOT);
+}
+
 void manager_tend(struct session *session)
 {
 	struct manager *manager = session->manager;
@@ -158,26 +184,10 @@ void manager_tend(struct session *session)
 	session->tended = true;
 	session->tend_next = manager->tended;
 	manager->tended = session;
-	(void)sd_event_source_set_enabled(manager->tend, SD_EVENT_ONESHOT);
+	tend_later(manager);
 }
 
-/* Admission */
-
-static void admit_next(struct manager *manager)
-{
-	while (manager->login_queue && manager->n_logins_in_flight < manager->config->logins_max) {
-		struct session *session = manager->login_queue;
-
-		manager->login_queue = session->queue_next;
-		if (!manager->login_queue)
-			manager->login_queue_tail = NULL;
-		session->queued = false;
-		manager->n_logins_queued--;
-		session->private->admitted = true;
-		manager->n_logins_in_flight++;
-		session_begin(session);
-	}
-}
+/* Admission: from the loop, never from inside, so that a login that fails at once calls nobody back too early. */
 
 void manager_admit(struct session *session)
 {
@@ -194,7 +204,7 @@ void manager_admit(struct session *session)
 	manager->login_queue_tail = session;
 	manager->n_logins_queued++;
 	session_set_phase(session, SESSION_QUEUED, NULL);
-	admit_next(manager);
+	tend_later(manager);
 }
 
 static void leave_queue(struct session *session)
@@ -224,8 +234,8 @@ void manager_release(struct session *session)
 		return;
 	session->private->admitted = false;
 	manager->n_logins_in_flight--;
-	if (manager->state != MANAGER_STOPPING)
-		admit_next(manager);
+	if (manager->login_queue)
+		tend_later(manager);
 }
 
 int manager_login(struct manager *manager, const struct node *node, int retry_max,
@@ -483,7 +493,7 @@ static void reload_done(void *argument, int result)
 				(void)config_free(manager->retired);
 				manager->retired = old;
 			}
-		admit_next(manager);
+		tend_later(manager);
 	}
 	reload->done(reload->userdata, result, &reload->fault);
 }
