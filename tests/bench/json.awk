@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The same figures as JSON, every round: times in microseconds, memory (of the daemon) in KiB, growth in bytes.
+# The same figures as JSON, every round: times in microseconds, memory (of the daemon) in KiB.
 BEGIN {
 	FS = "\t"
 	names["peer"] = "open-iscsi"

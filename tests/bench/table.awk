@@ -8,12 +8,33 @@ BEGIN { FS = "\t" }
 	key = $1 SUBSEP $2 SUBSEP $3
 	if (!(key in best) || (is_time($2) ? $4 < best[key] : $4 > best[key]))
 		best[key] = $4
-	if (!(($2, $3) in seen)) {
-		seen[$2, $3] = 1
-		if (!($2 in sizes))
-			figures[++n_figures] = $2
-		sizes[$2] = sizes[$2] " " $3
-	}
+	add_row($2, $3)
+}
+
+function add_row(figure, n)
+{
+	if ((figure, n) in seen)
+		return
+	seen[figure, n] = 1
+	if (!(figure in sizes))
+		figures[++n_figures] = figure
+	sizes[figure] = sizes[figure] " " n
+}
+
+# What each session beyond the smallest number of them adds to the daemon.
+function add_growth(    size, n, j, i, who, whos, first)
+{
+	n = split(sizes["memory"], size, " ")
+	split("ois peer", whos, " ")
+	for (i = 1; i <= 2; i++)
+		for (j = 2; j <= n; j++) {
+			who = whos[i]
+			if (!((who, "memory", size[j]) in best))
+				continue
+			best[who, "growth", size[j]] = (best[who, "memory", size[j]] - best[who, "memory", size[1]]) * \
+				1024 / (size[j] - size[1])
+			add_row("growth", size[j])
+		}
 }
 
 function is_time(figure)
@@ -37,6 +58,7 @@ function ratio(a, b, figure, n,    x, y)
 }
 
 END {
+	add_growth()
 	names["memory"] = "resident memory, KiB"
 	names["growth"] = "memory per session, bytes"
 	names["calls"] = "system calls of one login"
