@@ -472,29 +472,41 @@ static int reload_run(void *argument)
 			   &reload->fault);
 }
 
+static void drop_retired(struct manager *manager)
+{
+	while (manager->retired) {
+		struct config *next = manager->retired->next;
+
+		(void)config_free(manager->retired);
+		manager->retired = next;
+	}
+}
+
+static void take_configuration(struct manager *manager, struct config *config)
+{
+	/* Logins and discoveries under way borrow strings of the old one. */
+	manager->config->next = manager->retired;
+	manager->retired = manager->config;
+	manager->config = config;
+	if (manager->n_logins_in_flight == 0 && !manager->discoveries)
+		drop_retired(manager);
+	service_reload(manager->service);
+	tend_later(manager);
+}
+
 static void reload_done(void *argument, int result)
 {
 	_cleanup_free_ struct reload *reload = argument;
 	struct manager *manager = reload->manager;
 
+	if (manager->state == MANAGER_STOPPING) {
+		reload->config = config_free(reload->config);
+		result = -ECANCELED;
+	}
 	if (result != -ECANCELED)
 		report_configuration(manager, result, &reload->fault);
-	if (result >= 0) {
-		struct config *old = manager->config;
-
-		manager->config = reload->config;
-		service_reload(manager->service);
-		/* Logins and discoveries under way borrow strings of the old one. */
-		old->next = manager->retired;
-		manager->retired = old;
-		if (manager->n_logins_in_flight == 0 && !manager->discoveries)
-			while (manager->retired) {
-				old = manager->retired->next;
-				(void)config_free(manager->retired);
-				manager->retired = old;
-			}
-		tend_later(manager);
-	}
+	if (result >= 0)
+		take_configuration(manager, reload->config);
 	reload->done(reload->userdata, result, &reload->fault);
 }
 
@@ -599,9 +611,9 @@ struct manager *manager_free(struct manager *manager)
 	manager->service = service_free(manager->service);
 	while (manager->discoveries)
 		(void)discovery_cancel(manager->discoveries);
-	/* Completions of batches and scans still go to their sessions. */
-	manager->kernel = kernel_free(manager->kernel);
+	/* Completions still go to their sessions; that of a module load may open the kernel's interface. */
 	manager->loader = work_free(manager->loader);
+	manager->kernel = kernel_free(manager->kernel);
 	while (manager->sessions)
 		drop_session(manager, manager->sessions);
 	manager->devices = devices_free(manager->devices);
@@ -611,12 +623,7 @@ struct manager *manager_free(struct manager *manager)
 	manager->log = eventlog_free(manager->log);
 	manager->journal = journal_free(manager->journal);
 	manager->config = config_free(manager->config);
-	while (manager->retired) {
-		struct config *next = manager->retired->next;
-
-		(void)config_free(manager->retired);
-		manager->retired = next;
-	}
+	drop_retired(manager);
 	manager->tend = sd_event_source_disable_unref(manager->tend);
 	manager->event = sd_event_unref(manager->event);
 	free(manager);
