@@ -77,6 +77,27 @@ DEFINE_CLEANUP(struct record *, record_free);
 /* Takes over a record whose key is new, on success only. Errors: -ENOMEM. */
 int records_insert(struct records *records, struct record *record);
 
+/* record_line.c */
+
+/* Why a line cannot be used. */
+struct record_fault {
+	const char *reason; /* NULL: it can */
+	char text[288];     /* what the reason may point to */
+};
+
+/* Member of an object. Absent: NULL. Not a string, or not clean: the same, and @fault. */
+const char *record_line_text(json_object *object, const char *name, struct record_fault *fault);
+/* Absent: @absent. No number, negative, or above @maximum: the same, and @fault. */
+int64_t record_line_number(json_object *object, const char *name, int64_t maximum, int64_t absent,
+			   struct record_fault *fault);
+/* Makes a record of a line, which it takes apart; with @fault set there is none. Errors: -ENOMEM.
+ */
+int record_line_read(enum record_file file, json_object *line, struct record **ret,
+		     struct record_fault *fault);
+/* True if the file has something to tell about the node. */
+bool record_has_line(const struct record *record, enum record_file file);
+int record_line_write(const struct record *record, enum record_file file, struct buffer *content);
+
 /* record_file.c */
 const char *record_file_name(enum record_file file);
 /* Reads a file into memory; what is wrong with it is reported. Errors: -ENOMEM. */

@@ -541,7 +541,7 @@ static void test_damaged_lines(void **state)
 		  "settings" },
 		{ "{\"targetName\":\"a\",\"address\":\"b\",\"port\":1,\"settings\":{\"queueDepth\":"
 		  "0}}",
-		  "setting" },
+		  "queueDepth must be a number, 1 to 1024" },
 		{ "{\"targetName\":\"a\",\"address\":\"b\",\"port\":1,\"secretBase64\":\"c2Vjcm\"}",
 		  "base64" },
 		{ "{\"targetName\":\"a\",\"address\":\"b\",\"port\":1,\"secretBase64\":7}",
