@@ -401,6 +401,8 @@ static void report_found(struct session *session)
 	struct event *event = event_new(EVENT_SESSION_FOUND);
 
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
+	if (!session->managed)
+		event_set_string(event, FIELD_REASON, "it is not managed: no node of this daemon made it");
 	session_raise(session, event);
 }
 
@@ -451,7 +453,8 @@ static void report_configuration(struct manager *manager, int error, const struc
 		event_set_number(event, FIELD_LINE, fault->line);
 	if (fault->setting[0])
 		event_set_string(event, FIELD_SETTING, fault->setting);
-	event_set_status(event, (uint64_t)-error, fault->message);
+	event_set_errno(event, error);
+	event_set_string(event, FIELD_REASON, fault->message);
 	eventlog_raise(manager->log, event);
 }
 
@@ -527,22 +530,27 @@ int manager_reload(struct manager *manager, manager_reload_t done, void *userdat
 	return r;
 }
 
+/* How many events are kept is configured, too: the log comes second, and tells of the configuration. */
 static int load_configuration(struct manager *manager)
 {
 	const struct manager_paths *paths = &manager->paths;
 	struct config_fault fault = { 0 };
-	int r;
+	int error, r;
 
-	r = config_load(paths->configuration, paths->initiator_name, paths->records, &manager->config,
-			&fault);
-	if (r == -ENOMEM)
+	error = config_load(paths->configuration, paths->initiator_name, paths->records, &manager->config,
+			    &fault);
+	if (error == -ENOMEM)
+		return error;
+	r = eventlog_new(manager->event, manager->journal,
+			 manager->config ? manager->config->event_history : 1, &manager->log);
+	if (r < 0)
 		return r;
-	report_configuration(manager, r, &fault);
-	if (r < 0 && fault.line)
+	report_configuration(manager, error, &fault);
+	if (error < 0 && fault.line)
 		fprintf(stderr, "%s:%u: %s: %s\n", fault.file, fault.line, fault.setting, fault.message);
-	else if (r < 0)
+	else if (error < 0)
 		fprintf(stderr, "%s: %s\n", fault.file, fault.message);
-	return r;
+	return error;
 }
 
 /* Making, starting, freeing */
@@ -565,8 +573,6 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 		r = sd_event_source_set_enabled(manager->tend, SD_EVENT_OFF);
 	if (r >= 0)
 		r = journal_new(event, paths->journal, &manager->journal);
-	if (r >= 0)
-		r = eventlog_new(event, manager->journal, 1024, &manager->log);
 	if (r >= 0)
 		r = load_configuration(manager);
 	if (r >= 0)
