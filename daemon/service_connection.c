@@ -150,13 +150,12 @@ static void connection_run(struct connection *connection)
 {
 	unsigned steps = 0;
 
+	/* Sending comes first: what it makes room for is then used, or there is none and EPOLLOUT will tell. */
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
+		send_output(connection);
 		steps = 0;
 		while (steps < STEPS_PER_SEND && connection_step(connection))
 			steps++;
-		send_output(connection);
-		if (steps < STEPS_PER_SEND && output_length(connection) > 0)
-			break;
 		if (steps == 0)
 			break;
 	}
