@@ -22,6 +22,7 @@ static int add_target(struct discovery *discovery, const struct ois_target *targ
 {
 	struct ois_portal *portal;
 	int64_t port, tag;
+	bool tagged;
 	int r = 0;
 
 	discovery->n_targets++;
@@ -30,13 +31,13 @@ static int add_target(struct discovery *discovery, const struct ois_target *targ
 
 		port = tag = 0;
 		(void)ois_portal_get_port(portal, &port);
+		tagged = ois_portal_get_portal_group_tag(portal, &tag) >= 0;
 		text = format_portal(ois_portal_get_address(portal), (int)port);
 		r = table_add(discovery->table, ois_target_get_name(target));
 		if (r >= 0)
 			r = table_add(discovery->table, text);
 		if (r >= 0)
-			r = table_add_number(discovery->table,
-					     ois_portal_get_portal_group_tag(portal, &tag) >= 0, tag);
+			r = table_add_number(discovery->table, tagged, tag);
 	}
 	return r;
 }

@@ -85,9 +85,10 @@ static void print_sessions(const struct output *output, struct ois_session **ses
 
 	for (struct ois_session **s = sessions; table && *s; s++) {
 		_cleanup_free_ char *portal = session_portal(*s), *devices = session_devices(*s);
+		bool known = ois_session_get_session(*s, &number) >= 0;
 
 		style = describe_state(*s, state, sizeof(state));
-		(void)table_add_number(table, ois_session_get_session(*s, &number) >= 0, number);
+		(void)table_add_number(table, known, number);
 		(void)table_add(table, ois_session_get_target_name(*s));
 		(void)table_add(table, portal);
 		(void)table_add_style(table, style, state);
