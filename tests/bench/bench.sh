@@ -160,10 +160,9 @@ measure_round_trips()
 	done
 }
 
-contestants=()
-! command -v oisd >/dev/null || contestants+=(ois)
-! command -v iscsid >/dev/null || contestants+=(peer)
+contestants=(ois peer)
 
+install_ois
 mkfifo "$work/never"
 load_modules
 modprobe sch_netem

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 : "${SOURCE:?start this in a guest: ./dev test}" "${BUILD:?}"
-export PATH=$BUILD/daemon:$BUILD/cli:$BUILD/tests/kernel:$BUILD/tests/bench:$PATH
+export PATH=$BUILD/tests/kernel:$BUILD/tests/bench:$PATH
 
 declare -A services=()
 work=$(mktemp -d)
@@ -45,7 +45,7 @@ stop_service()
 	wait "$pid"
 }
 
-# The journal, with our events explained.
+# The journal, with events explained.
 start_journal()
 {
 	mkdir -p /run/log/journal /run/systemd/journal
@@ -58,18 +58,19 @@ start_udev()
 	start_service udevd -- /lib/systemd/systemd-udevd
 }
 
-# The daemon as it is installed: under its real socket, with its records in /etc/ois.
-start_oisd()
-{
-	mkdir -p /run/ois
-	start_service oisd --listen /run/ois/org.ois --name varlink -- oisd "$@"
-}
-
-# Copies what "cmake --install" made to where it belongs.
+# Puts what "cmake --install" made to where it belongs.
 install_ois()
 {
 	cp -a "$BUILD/stage/." /
-	grep -q '^ois:' /etc/group || echo 'ois:x:980:' >>/etc/group
+	systemd-sysusers ois.conf
+	systemd-tmpfiles --create ois.conf
+}
+
+# The daemon, under its real socket.
+start_oisd()
+{
+	mkdir -p /run/ois
+	start_service oisd --listen /run/ois/org.ois --name varlink -- oisd
 }
 
 # ---- targets and disks ----
