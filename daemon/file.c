@@ -45,8 +45,8 @@ void file_restrict(int directory, const char *name, mode_t forbidden)
 {
 	struct stat status;
 
-	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode) ||
-	    (status.st_mode & forbidden) == 0)
+	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(status.st_mode) || (status.st_mode & forbidden) == 0)
 		return;
 	/* A read-only file system stays as it is. */
 	if (fchmodat(directory, name, status.st_mode & 07777 & ~forbidden, 0) < 0)

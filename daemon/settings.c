@@ -429,8 +429,7 @@ static int set_json_group(struct settings *settings, const char *group, json_obj
 {
 	int r = 0;
 
-	json_object_object_foreach(object, member, value)
-	{
+	json_object_object_foreach (object, member, value) {
 		char name[64];
 		int setting;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings of nodes: the rows of settings.def. One name everywhere: Varlink field, configuration file, command
- * line, record. A set of settings holds only what somebody configured; settings_effective() adds defaults.
+ * Settings of nodes: the rows of settings.def. One name everywhere: Varlink field, configuration
+ * file, command line, record. A set of settings holds only what somebody configured;
+ * settings_effective() adds defaults.
  */
 #pragma once
 
@@ -17,7 +18,7 @@ enum setting_type {
 	SETTING_INTEGER,
 	SETTING_TEXT,
 	SETTING_ENUMERATION, /* number: index into .values */
-	SETTING_LIST,	     /* of an enumeration in order of preference; see settings_list() */
+	SETTING_LIST,        /* of an enumeration in order of preference; see settings_list() */
 };
 
 enum setting {
@@ -30,14 +31,14 @@ enum setting {
 struct setting_description {
 	const char *name; /* "keys.maxBurstLength" */
 	enum setting_type type;
-	int64_t minimum, maximum; /* numbers; for text the greatest length */
+	int64_t minimum, maximum;  /* numbers; for text the greatest length */
 	const char *default_value; /* as text; NULL: none */
 	const char *const *values; /* enumerations and lists, NULL at the end */
 	const char *description;   /* one sentence, without the full stop */
-	const char *details;	   /* whole sentences for the manual page; NULL: none */
+	const char *details;       /* whole sentences for the manual page; NULL: none */
 	const char *(*fault)(const char *text); /* of texts: what the value must be, or NULL */
 	bool power_of_two;
-	bool immediate;		   /* takes effect at once, else at the next login */
+	bool immediate; /* takes effect at once, else at the next login */
 };
 
 const struct setting_description *setting_describe(enum setting setting);
@@ -60,14 +61,18 @@ struct settings_fault {
 	bool has_range;
 };
 
-/* Errors of the setters: -ENOENT (unknown name), -EINVAL, -ERANGE with @ret_fault filled in; -ENOMEM. */
+/* Errors of the setters: -ENOENT (unknown name), -EINVAL, -ERANGE with @ret_fault filled in;
+ * -ENOMEM. */
 int settings_set_text(struct settings *settings, const char *name, const char *value,
 		      struct settings_fault *ret_fault);
-/* Takes over all fields present in an org.ois.node Settings object; all or nothing. Output-only fields are ignored. */
-int settings_set_json(struct settings *settings, json_object *object, struct settings_fault *ret_fault);
+/* Takes over all fields present in an org.ois.node Settings object; all or nothing. Output-only
+ * fields are ignored. */
+int settings_set_json(struct settings *settings, json_object *object,
+		      struct settings_fault *ret_fault);
 /* Back to "not configured". "keys" resets all below it. -ENOENT: unknown name. */
 int settings_reset(struct settings *settings, const char *name);
-/* Rules between settings, checked on the effective set (firstBurstLength above maxBurstLength, ...). */
+/* Rules between settings, checked on the effective set (firstBurstLength above maxBurstLength,
+ * ...). */
 int settings_check(const struct settings *effective, struct settings_fault *ret_fault);
 
 /* An org.ois.node Settings object of what is set. NULL: no memory. */
@@ -77,8 +82,10 @@ bool settings_is_set(const struct settings *settings, enum setting setting);
 bool settings_is_empty(const struct settings *settings);
 bool settings_equal(const struct settings *a, const struct settings *b);
 
-/* Built-in defaults, over them @defaults (of the configuration file, may be NULL), over them @own (may be NULL). */
-int settings_effective(const struct settings *defaults, const struct settings *own, struct settings **ret);
+/* Built-in defaults, over them @defaults (of the configuration file, may be NULL), over them @own
+ * (may be NULL). */
+int settings_effective(const struct settings *defaults, const struct settings *own,
+		       struct settings **ret);
 
 /* Only on an effective set. Booleans and enumerations are numbers. */
 int64_t settings_number(const struct settings *effective, enum setting setting);
