@@ -405,7 +405,7 @@ static int check_use(const struct cli *cli, char **arguments)
 
 int options_parse(struct cli *cli, int argc, char **argv, char ***ret_arguments)
 {
-	int words, r;
+	int words = 0, r;
 
 	cli->since_usec = cli->lines = -1;
 	cli->timeout_usec = OIS_TIMEOUT_DEFAULT;

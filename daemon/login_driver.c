@@ -10,7 +10,8 @@ struct login_driver {
 	uint64_t timeout_usec;
 	sd_event_source *timer;
 	int stage; /* enum login_stage last reported; -1: none */
-	bool *freed;
+	bool busy;  /* driver_run() is at work: */
+	bool freed; /* it frees the driver when it returns */
 };
 
 static void driver_run(struct login_driver *driver);
@@ -71,20 +72,27 @@ static void report_stage(struct login_driver *driver)
 	driver->callbacks->stage(driver->userdata, stage);
 }
 
+/* The end is reported last; the receiver may free the driver, or start another. */
+static void report_end(struct login_driver *driver, const struct login_step *step)
+{
+	driver->timer = sd_event_source_disable_unref(driver->timer);
+	driver->callbacks->finished(driver->userdata, step);
+}
+
 /* Does what the machine wants until it waits or has ended. */
 static void driver_run(struct login_driver *driver)
 {
-	bool freed = false;
+	bool waiting = false;
 
-	driver->freed = &freed;
-	while (!freed) {
+	driver->busy = true;
+	while (!waiting && !driver->freed) {
 		struct login_step step;
 
 		login_next(driver->login, &step);
 		switch (step.type) {
 		case LOGIN_STEP_SEND:
 			report_stage(driver);
-			if (!freed)
+			if (!driver->freed)
 				(void)send_request(driver, &step);
 			break;
 		case LOGIN_STEP_EVENT:
@@ -92,17 +100,19 @@ static void driver_run(struct login_driver *driver)
 				driver->callbacks->raise(driver->userdata, step.event);
 			break;
 		case LOGIN_STEP_WAIT:
-			driver->freed = NULL;
-			return;
+			waiting = true;
+			break;
 		case LOGIN_STEP_REDIRECT:
 		case LOGIN_STEP_DONE:
 		case LOGIN_STEP_FAILED:
-			driver->timer = sd_event_source_disable_unref(driver->timer);
-			driver->freed = NULL;
-			driver->callbacks->finished(driver->userdata, &step);
-			return;
+			waiting = true;
+			report_end(driver, &step);
+			break;
 		}
 	}
+	driver->busy = false;
+	if (driver->freed)
+		(void)login_driver_free(driver);
 }
 
 int login_driver_new(sd_event *event, struct channel *channel, const struct login_config *config,
@@ -132,8 +142,9 @@ struct login_driver *login_driver_free(struct login_driver *driver)
 {
 	if (!driver)
 		return NULL;
-	if (driver->freed)
-		*driver->freed = true;
+	driver->freed = driver->busy;
+	if (driver->busy)
+		return NULL;
 	driver->timer = sd_event_source_disable_unref(driver->timer);
 	driver->login = login_free(driver->login);
 	free(driver);

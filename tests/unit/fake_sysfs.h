@@ -69,7 +69,7 @@ static _unused_ void fake_put(const char *path, const char *content)
 
 static _unused_ void fake_directory(const char *path)
 {
-	char with_slash[512];
+	char with_slash[1024];
 
 	(void)snprintf(with_slash, sizeof(with_slash), "%s/", path);
 	(void)fake_path(with_slash);
