@@ -247,7 +247,7 @@ int manager_login(struct manager *manager, const struct node *node, int retry_ma
 	if (manager->state == MANAGER_STOPPING)
 		return -ESHUTDOWN;
 	session = manager_find_session_of(manager, &node->key);
-	if (session && session->private->leaving)
+	if (session && (session->private->leaving || session->private->check))
 		return -EBUSY;
 	if (session) {
 		*ret = session;

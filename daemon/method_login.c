@@ -412,7 +412,7 @@ static void logout_changed(void *userdata, struct session *session, enum session
 	item_take_phase(item, session, phase, failure);
 	if (phase == SESSION_CLOSED)
 		item_end(item, false);
-	else if (failure && phase != SESSION_RETRYING)
+	else if (failure)
 		item_end(item, true);
 	item_changed(item);
 }

@@ -181,7 +181,9 @@ static void tell(struct session *session, struct session_watcher *watcher,
 	};
 
 	watcher->told = true;
-	if (phase == SESSION_CLOSED && !watcher->logout && !failure)
+	if (watcher->logout)
+		failure = NULL;
+	else if (phase == SESSION_CLOSED && !failure)
 		failure = &logged_out;
 	if (watch_ends(watcher, phase))
 		watcher->gone = true;
@@ -221,9 +223,12 @@ void session_set_phase(struct session *session, enum session_phase phase,
 
 void session_tell(struct session *session)
 {
+	const struct session_failure *failure =
+		session->phase == SESSION_RETRYING && session->failure.error ? &session->failure : NULL;
+
 	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
 		if (!w->gone && !w->told)
-			tell(session, w, NULL);
+			tell(session, w, failure);
 	sweep_watchers(session);
 }
 
@@ -292,7 +297,6 @@ void session_cancel(struct session *session)
 	p->driver = login_driver_free(p->driver);
 	p->channel = channel_free(p->channel);
 	p->scan = devices_scan_cancel(p->scan);
-	p->check = devices_scan_cancel(p->check);
 	if (p->scan_done) {
 		session_scan_t done = p->scan_done;
 
@@ -333,6 +337,7 @@ bool session_returned(struct session *session)
 void session_close(struct session *session, const struct session_failure *failure)
 {
 	session_cancel(session);
+	session->private->check = devices_scan_cancel(session->private->check);
 	session_set_phase(session, SESSION_CLOSED, failure);
 	manager_tend(session);
 }

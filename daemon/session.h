@@ -50,9 +50,9 @@ struct session_failure {
 
 /*
  * Somebody who follows a login or logout. Called at every change of phase, also with the phase that holds when
- * the watch is added (from the loop, not from inside). @failure is set with SESSION_RETRYING and for a failed
- * login or logout with SESSION_CLOSED or SESSION_LOGGED_IN. After SESSION_LOGGED_IN (login) or SESSION_CLOSED the
- * watch is forgotten.
+ * the watch is added (from the loop, not from inside). To a login @failure tells why it waits in SESSION_RETRYING
+ * or has ended in SESSION_CLOSED; to a logout, in whatever phase, that it does not take place. After SESSION_CLOSED,
+ * SESSION_LOGGED_IN of a login, and the failure of a logout the watch is forgotten.
  */
 struct session_watch {
 	void (*changed)(void *userdata, struct session *session, enum session_phase phase,
@@ -107,9 +107,10 @@ struct session {
 
 /*
  * Ends the session in any phase: cancels a login, or logs out. @force skips the check for devices in use.
- * The watch ends with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the message names it).
+ * The watch ends with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the message names it). It may
+ * be told from inside.
  * Errors: -ENOMEM, -EALREADY (a logout is under way; the watch was added to it), -EOPNOTSUPP (a session of a
- * transport that is none of ours).
+ * transport that is none of ours); those of devices_list(): the watch was added then, too.
  */
 int session_logout(struct session *session, bool force, const struct session_watch *watch);
 

@@ -86,6 +86,9 @@ void session_remove(struct session *session, enum session_removal removal)
 	int r;
 
 	session_cancel(session);
+	/* With the session the devices go whose use is being looked at; what is left of the wish is to leave. */
+	p->leaving |= p->check != NULL;
+	p->check = devices_scan_cancel(p->check);
 	p->removal = removal;
 	if (!session->in_kernel) {
 		removed(session);
@@ -275,36 +278,45 @@ void session_leave(struct session *session)
 							   CONNECTION_EVENT_SESSION_CLOSED);
 }
 
-static void refuse_logout(struct session *session, const struct devices_result *result)
+/* "in use: sda sdb" */
+static void name_used(const struct devices_result *result, char *ret, size_t size)
 {
-	struct session_private *p = session->private;
-	struct session_failure failure = { .error = -EBUSY, .status_class = -1, .status_detail = -1 };
-	size_t used = 0;
+	size_t length = (size_t)snprintf(ret, size, "in use:");
 
-	(void)snprintf(failure.message, sizeof(failure.message), "in use:");
-	used = strlen(failure.message);
-	for (size_t i = 0; i < result->n_luns && used < sizeof(failure.message) - 40; i++)
+	for (size_t i = 0; i < result->n_luns && length < size; i++)
 		if (result->luns[i].in_use)
-			used += (size_t)snprintf(failure.message + used,
-						 sizeof(failure.message) - used, " %s",
-						 result->luns[i].block);
-	p->leaving = false;
-	session_refuse_logout(session, &failure);
+			length += (size_t)snprintf(ret + length, size - length, " %s",
+						   result->luns[i].block);
+}
+
+static bool any_used(const struct devices_result *result)
+{
+	for (size_t i = 0; i < result->n_luns; i++)
+		if (result->luns[i].in_use)
+			return true;
+	return false;
 }
 
 static void use_checked(void *userdata, const struct devices_result *result)
 {
 	struct session *session = userdata;
 	struct session_private *p = session->private;
-	bool in_use = false;
+	struct session_failure failure = { .status_class = -1, .status_detail = -1 };
 
 	p->check = NULL;
-	for (size_t i = 0; i < result->n_luns; i++)
-		in_use |= result->luns[i].in_use;
-	if (in_use && !p->forced) {
-		refuse_logout(session, result);
+	if (any_used(result)) {
+		failure.error = -EBUSY;
+		name_used(result, failure.message, sizeof(failure.message));
+	} else if (result->error < 0 && result->error != -ENOENT) {
+		failure.error = result->error;
+		(void)snprintf(failure.message, sizeof(failure.message),
+			       "cannot see whether devices are in use: %s", strerror(-result->error));
+	}
+	if (failure.error < 0) {
+		session_refuse_logout(session, &failure);
 		return;
 	}
+	p->leaving = true;
 	session_leave(session);
 }
 
@@ -318,18 +330,13 @@ int session_logout(struct session *session, bool force, const struct session_wat
 	r = session_watch(session, watch, true);
 	if (r < 0)
 		return r;
-	p->forced |= force;
-	if (p->leaving && !(force && p->check))
+	if (p->leaving || (p->check && !force))
 		return -EALREADY;
-	p->leaving = true;
+	if (session->in_kernel && !force)
+		return devices_list(session->manager->devices, session->sid, session->host, true,
+				    use_checked, session, &p->check);
 	p->check = devices_scan_cancel(p->check);
-	if (session->in_kernel && !force) {
-		r = devices_list(session->manager->devices, session->sid, session->host, true,
-				 use_checked, session, &p->check);
-		if (r < 0)
-			p->leaving = false;
-		return r;
-	}
+	p->leaving = true;
 	session_leave(session);
 	return 0;
 }

@@ -56,7 +56,8 @@ struct session_private {
 	struct channel *channel;
 	struct login_driver *driver;
 	struct devices_scan *scan;
-	struct devices_scan *check; /* for devices in use, before a logout */
+	/* For devices in use, after which the session is to be left; what else goes on does not end it. */
+	struct devices_scan *check;
 	/* Pieces of work that cannot be called back: batches and module loads; the session waits for them. */
 	unsigned pending;
 	bool admitted; /* counts as a login in flight */
@@ -64,7 +65,6 @@ struct session_private {
 	int fd; /* handed to the kernel, open until it has it */
 	bool started;	  /* the kernel was told to start the connection */
 	bool leaving;	  /* somebody wants it logged out */
-	bool forced;
 	bool persistent; /* an automatic node: retried until it works */
 	bool vanished;	 /* the kernel removed it */
 	bool created_event; /* SESSION_ESTABLISHED was raised */
