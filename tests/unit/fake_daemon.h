@@ -148,6 +148,8 @@ static inline void *fake_run(void *userdata)
 		fake_serve(fake, fd);
 		(void)close(fd);
 	}
+	/* A call too many fails, rather than wait for ever. */
+	(void)shutdown(fake->listener, SHUT_RDWR);
 	return NULL;
 }
 

@@ -334,6 +334,8 @@ static void test_changing_call_is_not_repeated(void **state)
 	ois_call_unref(call);
 	assert_int_equal(ois_get_status(client, &status, NULL), 0);
 	ois_status_unref(status);
+	/* The daemon closes the connection that was kept. */
+	assert_int_equal(ois_client_wait(client, 10000000), 1);
 	assert_int_equal(ois_reload_call(client, &call), 0);
 	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
 	ois_call_unref(call);
@@ -571,6 +573,7 @@ static void test_handler(void **state)
 		  .parameters = "{\"numbers\":[1,20],\"targetName\":\"iqn.*\",\"history\":5}",
 		  .replies = { MORE("{\"ready\":true}"), MORE("{}") },
 		  .wait = true },
+		{ .method = METHOD_MANAGER_GET_STATUS, .hang_up = true }, /* started by the handler */
 		{ .method = METHOD_EVENT_SUBSCRIBE, .parameters = "{}", .replies = { MORE("{}"), MORE("{}") }, .wait = true },
 		{},
 	};
