@@ -26,7 +26,6 @@ static uint64_t logout_timeout(const struct session *session)
 static void removed(struct session *session)
 {
 	struct session_private *p = session->private;
-	enum session_removal removal = p->removal;
 
 	session_arm_timer(session, 0, NULL);
 	if (p->created_event) {
@@ -36,7 +35,7 @@ static void removed(struct session *session)
 	manager_unindex_session(session);
 	session->in_kernel = false;
 	session->logged_in_usec = 0;
-	p->removal = SESSION_REMOVAL_NONE;
+	p->removing = false;
 	p->vanished = false;
 	p->started = false;
 	free(session->luns);
@@ -45,18 +44,28 @@ static void removed(struct session *session)
 	session_apply(session, SESSION_EVENT_CLOSED);
 	if (session->connection == CONNECTION_STATE_CLEANUP_WAIT)
 		session_post(session, CONNECTION_EVENT_CLEANED_UP);
-	else if (removal == SESSION_REMOVAL_RETRY)
-		session_attempt_failed(session);
 	else
 		session_close(session, session->failure.error && !p->leaving ? &session->failure : NULL);
 }
 
+static bool kernel_has(const struct session *session)
+{
+	enum sysfs_connection_state connection;
+	enum sysfs_session_state state;
+
+	return sysfs_session_read_state(&session->manager->sysfs, session->sid, &state, &connection) !=
+	       -ENOENT;
+}
+
+/* The event was lost, or the kernel refused: what is still there is not said to be gone. */
 static int removal_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *session = userdata;
 
 	if (session->private->pending > 0)
 		(void)session_arm_timer(session, REMOVAL_TIMEOUT_USEC, removal_timed_out);
+	else if (kernel_has(session))
+		session_remove(session);
 	else
 		removed(session);
 	return 0;
@@ -70,26 +79,21 @@ static void removal_returned(void *userdata, const struct kernel_result *result)
 	if (!session_returned(session))
 		return;
 	p->fd = close_fd(p->fd);
-	/* Not even the session is there: somebody was quicker. */
-	if (result->error == -EINVAL && result->operation == KERNEL_DESTROY_SESSION)
-		p->vanished = true;
-	if (p->removal == SESSION_REMOVAL_NONE)
-		return;
-	if (p->vanished)
+	if (p->removing && (p->vanished || (result->error < 0 && !kernel_has(session))))
 		removed(session);
 }
 
-void session_remove(struct session *session, enum session_removal removal)
+void session_remove(struct session *session)
 {
 	struct session_private *p = session->private;
+	uint64_t again = REMOVAL_TIMEOUT_USEC;
 	struct kernel_batch *batch;
-	int r;
 
 	session_cancel(session);
 	/* With the session the devices go whose use is being looked at; what is left of the wish is to leave. */
 	p->leaving |= p->check != NULL;
 	p->check = devices_scan_cancel(p->check);
-	p->removal = removal;
+	p->removing = true;
 	if (!session->in_kernel) {
 		removed(session);
 		return;
@@ -102,12 +106,9 @@ void session_remove(struct session *session, enum session_removal removal)
 		kernel_batch_destroy_connection(batch);
 		kernel_batch_destroy_session(batch);
 	}
-	r = session_submit(session, batch, removal_returned);
-	if (r >= 0)
-		r = session_arm_timer(session, REMOVAL_TIMEOUT_USEC, removal_timed_out);
-	if (r < 0)
-		trace("%s: cannot remove the session from the kernel: %s", session->target_name,
-		      strerror(-r));
+	if (session_submit(session, batch, removal_returned) < 0)
+		again = SECOND_USEC;
+	(void)session_arm_timer(session, again, removal_timed_out);
 }
 
 void session_kernel_destroyed(struct session *session)
@@ -115,13 +116,14 @@ void session_kernel_destroyed(struct session *session)
 	struct session_private *p = session->private;
 
 	p->vanished = true;
-	if (p->removal != SESSION_REMOVAL_NONE) {
+	if (p->removing) {
 		/* Before the answer to our request, or after it. */
 		if (p->pending == 0)
 			removed(session);
 		return;
 	}
-	session_raise(session, event_new(EVENT_SESSION_VANISHED));
+	/* Sessions of others come and go. */
+	session_raise(session, event_new(session->managed ? EVENT_SESSION_VANISHED : EVENT_SESSION_CLOSED));
 	p->created_event = false;
 	p->leaving = true;
 	session_fail(session, -ENODEV, EVENT_SESSION_VANISHED, "somebody else removed the session");
@@ -229,7 +231,7 @@ void session_action_logout(struct session *session)
 void session_action_close(struct session *session)
 {
 	if (session->in_kernel)
-		session_remove(session, SESSION_REMOVAL_CLOSE);
+		session_remove(session);
 	else
 		session_close(session, NULL);
 }
@@ -253,7 +255,7 @@ void session_action_stop(struct session *session)
 
 	session_apply(session, SESSION_EVENT_FAILED);
 	if (p->leaving || !p->created_event) {
-		session_remove(session, p->leaving ? SESSION_REMOVAL_CLOSE : SESSION_REMOVAL_RETRY);
+		session_remove(session);
 		return;
 	}
 	session_cancel(session);
@@ -268,7 +270,7 @@ void session_leave(struct session *session)
 {
 	struct session_private *p = session->private;
 
-	if (p->pending > 0 || p->removal != SESSION_REMOVAL_NONE)
+	if (p->pending > 0 || p->removing)
 		return;
 	session_cancel(session);
 	if (session->connection == CONNECTION_STATE_FREE)

@@ -29,13 +29,6 @@
 /* Marks sessions of ours in the kernel: the interface label. */
 #define SESSION_LABEL "ois"
 
-/* What to do with the session when the kernel has nothing of it any more. */
-enum session_removal {
-	SESSION_REMOVAL_NONE,
-	SESSION_REMOVAL_RETRY, /* the attempt failed */
-	SESSION_REMOVAL_CLOSE, /* it was logged out or given up */
-};
-
 struct session_watcher {
 	struct session_watcher *next;
 	struct session_watch watch;
@@ -66,9 +59,9 @@ struct session_private {
 	bool started;	  /* the kernel was told to start the connection */
 	bool leaving;	  /* somebody wants it logged out */
 	bool persistent; /* an automatic node: retried until it works */
+	bool removing;	 /* on its way out of the kernel */
 	bool vanished;	 /* the kernel removed it */
 	bool created_event; /* SESSION_ESTABLISHED was raised */
-	enum session_removal removal;
 	int retry_max;
 	char last_error[200]; /* what the last event of severity error said */
 	unsigned redirects;
@@ -155,5 +148,5 @@ void session_logout_pdu(struct session *session, const struct pdu *pdu);
 void session_leave(struct session *session);
 void session_kernel_unbound(struct session *session);
 void session_kernel_destroyed(struct session *session);
-/* Removes everything of the session from the kernel, then does what @removal says. */
-void session_remove(struct session *session, enum session_removal removal);
+/* Removes everything of the session from the kernel; then CLEANED_UP in CLEANUP_WAIT, else the end. */
+void session_remove(struct session *session);

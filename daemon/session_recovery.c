@@ -114,10 +114,7 @@ void session_attempt_failed(struct session *session)
 		return;
 	}
 	report_giving_up(session);
-	if (session->in_kernel)
-		session_remove(session, SESSION_REMOVAL_CLOSE);
-	else
-		session_close(session, &session->failure);
+	session_close(session, &session->failure);
 }
 
 /* CLEANUP_WAIT is over: RFC 7143, 13.15: not before Time2Wait. */
@@ -182,7 +179,7 @@ void session_adopt(struct session *session)
 	if (!session->managed || !session->manager->kernel)
 		return;
 	if (found->connection_state == SYSFS_CONNECTION_DOWN || !found->has_connection) {
-		session_remove(session, SESSION_REMOVAL_CLOSE);
+		session_remove(session);
 		return;
 	}
 	session->connection = CONNECTION_STATE_LOGGED_IN;
