@@ -356,7 +356,8 @@ static void overrun(void *userdata)
 		if (r == -ENOENT)
 			session_kernel_destroyed(session);
 		else if (r >= 0 && connection == SYSFS_CONNECTION_FAILED &&
-			 session->connection == CONNECTION_STATE_LOGGED_IN)
+			 session->connection &
+				 (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED))
 			session_kernel_failed(session, KERNEL_ERROR_CONNECTION);
 	}
 }

@@ -51,7 +51,8 @@ static int retry_due(sd_event_source *source, uint64_t usec, void *userdata)
 
 void session_hurry(struct session *session)
 {
-	if (session->phase == SESSION_RETRYING && session->private->timer &&
+	/* The wait before the first attempt of a recovery is the target's, Time2Wait. */
+	if (session->phase == SESSION_RETRYING && session->private->timer && session->attempt > 0 &&
 	    session->private->persistent)
 		(void)retry_due(NULL, 0, session);
 }

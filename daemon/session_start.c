@@ -3,6 +3,7 @@
  * From a finished Login Phase to a session that works: hands the connection and its parameters to the kernel,
  * proves that it answers, scans for logical units; and what the kernel says of the session from then on.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,11 +22,10 @@ static enum event_number refusal_event(const struct kernel_result *result)
 	switch (result->operation) {
 	case KERNEL_CREATE_SESSION:
 		return EVENT_SESSION_RESOURCES;
-	case KERNEL_CREATE_CONNECTION:
-	case KERNEL_BIND_CONNECTION:
-		return EVENT_CONNECTION_RESOURCES;
 	case KERNEL_SEND_PDU:
 		return EVENT_SEND_FAILED;
+	case KERNEL_CREATE_CONNECTION:
+	case KERNEL_BIND_CONNECTION:
 	case KERNEL_DESTROY_SESSION:
 	case KERNEL_DESTROY_CONNECTION:
 	case KERNEL_SET_PARAMETER:
@@ -35,7 +35,7 @@ static enum event_number refusal_event(const struct kernel_result *result)
 	case _KERNEL_OPERATION_MAX:
 		break;
 	}
-	return EVENT_LOGIN_REQUEST_FAILED;
+	return EVENT_CONNECTION_RESOURCES;
 }
 
 void session_refused(struct session *session, const struct kernel_result *result)
@@ -192,6 +192,9 @@ static void handed_over(void *userdata, const struct kernel_result *result)
 	if (session->connection != CONNECTION_STATE_LOGGED_IN)
 		return;
 	if (result->error < 0) {
+		/* The module may have been loaded anew, and its handle be another one. */
+		if (result->operation == KERNEL_CREATE_SESSION)
+			session->transport->loaded = false;
 		session_refused(session, result);
 		start_failed(session);
 		return;
@@ -299,11 +302,33 @@ static void established(struct session *session)
 	session_set_phase(session, SESSION_LOGGED_IN, NULL);
 }
 
-static void scan_event(struct session *session, int error)
+/* The first of the disks that did not appear, and how many they are. */
+static void set_missing(struct event *event, const struct devices_result *result)
 {
-	struct event *event = event_new(error == -ETIMEDOUT ? EVENT_DEVICE_TIMEOUT : EVENT_SCAN_FAILED);
+	char device[64];
+	uint64_t n = 0;
 
-	event_set_errno(event, error);
+	for (size_t i = 0; i < result->n_luns; i++) {
+		const struct sysfs_lun *lun = &result->luns[i];
+
+		if (!sysfs_lun_is_disk(lun) || lun->bound || n++ > 0)
+			continue;
+		(void)snprintf(device, sizeof(device), "%u:%u:%u:%" PRIu64, lun->host, lun->channel,
+			       lun->target, lun->lun);
+		event_set_string(event, FIELD_DEVICE, device);
+	}
+	if (n > 0)
+		event_set_number(event, FIELD_COUNT, n);
+}
+
+static void scan_event(struct session *session, const struct devices_result *result)
+{
+	bool late = result->error == -ETIMEDOUT;
+	struct event *event = event_new(late ? EVENT_DEVICE_TIMEOUT : EVENT_SCAN_FAILED);
+
+	event_set_errno(event, result->error);
+	if (late)
+		set_missing(event, result);
 	session_raise(session, event);
 }
 
@@ -331,27 +356,42 @@ static size_t lun_difference(const struct sysfs_lun *from, size_t n_from, const 
 	return n;
 }
 
-void session_take_luns(struct session *session, const struct devices_result *result)
+static void tell_scan(struct session *session, const struct devices_result *result)
 {
 	struct session_private *p = session->private;
-	_cleanup_free_ struct sysfs_lun *copy = NULL, *added = NULL, *removed = NULL;
+	_cleanup_free_ struct sysfs_lun *added = NULL, *removed = NULL;
 	session_scan_t done = p->scan_done;
-	size_t n_added, n_removed;
+	size_t n_added = 0, n_removed = 0;
+	int error = result->error;
 
+	if (!done)
+		return;
+	p->scan_done = NULL;
+	if (error >= 0) {
+		n_added = lun_difference(result->luns, result->n_luns, session->luns, session->n_luns, &added);
+		n_removed = lun_difference(session->luns, session->n_luns, result->luns, result->n_luns,
+					   &removed);
+		if (!added || !removed)
+			error = -ENOMEM;
+	}
+	done(p->scan_userdata, session, error, added, n_added, removed, n_removed);
+}
+
+void session_take_luns(struct session *session, const struct devices_result *result)
+{
+	struct sysfs_lun *copy;
+
+	tell_scan(session, result);
+	/* A scan that failed found nothing, not even that there is nothing. */
+	if (result->error < 0 && result->n_luns == 0)
+		return;
 	copy = calloc(result->n_luns ? result->n_luns : 1, sizeof(*copy));
 	if (!copy)
 		return;
 	if (result->n_luns > 0)
 		memcpy(copy, result->luns, result->n_luns * sizeof(*copy));
-	p->scan_done = NULL;
-	if (done) {
-		n_added = lun_difference(copy, result->n_luns, session->luns, session->n_luns, &added);
-		n_removed = lun_difference(session->luns, session->n_luns, copy, result->n_luns,
-					   &removed);
-		done(p->scan_userdata, session, result->error, added, n_added, removed, n_removed);
-	}
 	free(session->luns);
-	session->luns = TAKE_PTR(copy);
+	session->luns = copy;
 	session->n_luns = result->n_luns;
 }
 
@@ -362,7 +402,7 @@ static void scanned(void *userdata, const struct devices_result *result)
 
 	session->private->scan = NULL;
 	if (result->error < 0)
-		scan_event(session, result->error);
+		scan_event(session, result);
 	session_take_luns(session, result);
 	if (login)
 		established(session);
@@ -407,7 +447,7 @@ static void proven(struct session *session)
 	session_set_phase(session, SESSION_SCANNING, NULL);
 	r = start_scan(session, NULL);
 	if (r < 0) {
-		scan_event(session, r);
+		scan_event(session, &(struct devices_result){ .error = r });
 		established(session);
 	}
 }
@@ -456,10 +496,23 @@ static const char *error_text(unsigned error)
 	return text ? text : "connection error";
 }
 
+static void report_lost(struct session *session, unsigned error)
+{
+	bool worked = session->state == SESSION_STATE_LOGGED_IN;
+	enum event_number number = worked ? EVENT_CONNECTION_LOST : EVENT_DROPPED_BEFORE_FULL_FEATURE;
+	struct event *event = event_new(number);
+
+	event_set_status(event, error, error_text(error));
+	event_set_outcome(event, worked ? EVENT_OUTCOME_RETRYING : EVENT_OUTCOME_FAILED);
+	session_raise(session, event);
+	session_fail(session, -ECONNRESET, number, error_text(error));
+	if (worked)
+		session->lost_usec = manager_now();
+}
+
 void session_kernel_failed(struct session *session, unsigned error)
 {
 	struct session_private *p = session->private;
-	struct event *event;
 
 	if (!session->managed && !p->leaving)
 		return;
@@ -469,24 +522,11 @@ void session_kernel_failed(struct session *session, unsigned error)
 		login_driver_channel_failed(p->driver, -ECONNRESET, false);
 		return;
 	}
-	if (session->state == SESSION_STATE_LOGGED_IN && !p->leaving &&
-	    session->connection & (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED)) {
-		event = event_new(EVENT_CONNECTION_LOST);
-		event_set_status(event, error, error_text(error));
-		event_set_outcome(event, EVENT_OUTCOME_RETRYING);
-		session_raise(session, event);
-		session_fail(session, -ECONNRESET, EVENT_CONNECTION_LOST, error_text(error));
-		session->lost_usec = manager_now();
-	} else if (session->state != SESSION_STATE_LOGGED_IN) {
-		event = event_new(EVENT_DROPPED_BEFORE_FULL_FEATURE);
-		event_set_status(event, error, error_text(error));
-		event_set_outcome(event, EVENT_OUTCOME_FAILED);
-		if (session->connection == CONNECTION_STATE_LOGGED_IN)
-			session_raise(session, event);
-		else
-			(void)event_free(event);
-		session_fail(session, -ECONNRESET, EVENT_DROPPED_BEFORE_FULL_FEATURE,
-			     error_text(error));
-	}
+	/* A late report of the connection before: the present one is not the kernel's yet, or no longer. */
+	if (!(session->connection & (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED |
+				     CONNECTION_STATE_IN_LOGOUT)))
+		return;
+	if (!p->leaving)
+		report_lost(session, error);
 	session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
 }
