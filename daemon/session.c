@@ -42,8 +42,7 @@ static void (*const actions[])(struct session *session) = {
 	[CONNECTION_ACTION_CLOSE] = session_action_close,
 	[CONNECTION_ACTION_FAIL] = session_action_fail,
 	[CONNECTION_ACTION_REDIRECT] = session_action_redirect,
-	/* The target goes on to drop the connection; what follows is an ordinary recovery. */
-	[CONNECTION_ACTION_ANNOUNCE] = action_none,
+	[CONNECTION_ACTION_ANNOUNCE] = session_action_announce,
 	[CONNECTION_ACTION_STOP] = session_action_stop,
 	[CONNECTION_ACTION_RECOVER] = session_recover,
 };

@@ -154,31 +154,77 @@ static void logout_sent(void *userdata, const struct kernel_result *result)
 		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
 }
 
-/* RFC 7143, 11.14: close the session. */
-static void send_logout(struct session *session)
+/* RFC 7143, 11.14 */
+static int submit_logout(struct session *session, enum pdu_logout_reason reason, kernel_done_t done,
+			 sd_event_time_handler_t timed_out)
 {
 	struct pdu logout = {
 		.opcode = PDU_OPCODE_LOGOUT_REQUEST,
 		.immediate = true,
-		.logout_request = { .reason = PDU_LOGOUT_CLOSE_SESSION },
+		.logout_request = { .reason = (uint8_t)reason },
 	};
 	struct kernel_batch *batch = session_batch(session);
 	uint8_t header[PDU_HEADER_LENGTH];
 	int r;
 
-	session_set_phase(session, SESSION_LOGGING_OUT, NULL);
 	pdu_encode(&logout, header);
 	if (batch)
 		kernel_batch_send_pdu(batch, header, NULL, 0);
-	r = session_submit(session, batch, logout_sent);
-	if (r >= 0)
-		r = session_arm_timer(session, logout_timeout(session), logout_timed_out);
-	if (r < 0)
+	r = session_submit(session, batch, done);
+	return r < 0 ? r : session_arm_timer(session, logout_timeout(session), timed_out);
+}
+
+static void send_logout(struct session *session)
+{
+	session_set_phase(session, SESSION_LOGGING_OUT, NULL);
+	if (submit_logout(session, PDU_LOGOUT_CLOSE_SESSION, logout_sent, logout_timed_out) < 0)
 		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
 }
 
+/* The target wants the connection closed */
+
+/* Closed in order, or not in time: from here on it is a connection that was lost. */
+static void end_connection(struct session *session)
+{
+	session_fail(session, -ECONNRESET, EVENT_ASYNC_LOGOUT, "the target asked for a logout");
+	if (session->state == SESSION_STATE_LOGGED_IN)
+		session->lost_usec = manager_now();
+	session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
+}
+
+static int announced_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct session *session = userdata;
+	struct event *event = event_new(EVENT_ASYNC_LOGOUT_TIMEOUT);
+
+	event_set_outcome(event, EVENT_OUTCOME_RETRYING);
+	session_raise(session, event);
+	end_connection(session);
+	return 0;
+}
+
+static void announced_sent(void *userdata, const struct kernel_result *result)
+{
+	struct session *session = userdata;
+
+	if (session_batch_returned(session) && result->error < 0 &&
+	    session->connection == CONNECTION_STATE_LOGOUT_REQUESTED)
+		end_connection(session);
+}
+
+/* T11. RFC 7143, 11.9.1: a Logout must be issued; the session stays, and gets another connection. */
+void session_action_announce(struct session *session)
+{
+	if (submit_logout(session, PDU_LOGOUT_CLOSE_CONNECTION, announced_sent, announced_timed_out) < 0)
+		end_connection(session);
+}
+
+/* Logout of the session */
+
 void session_logout_pdu(struct session *session, const struct pdu *pdu)
 {
+	if (session->connection == CONNECTION_STATE_LOGOUT_REQUESTED)
+		end_connection(session);
 	if (session->connection != CONNECTION_STATE_IN_LOGOUT ||
 	    session->phase != SESSION_LOGGING_OUT)
 		return;

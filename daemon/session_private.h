@@ -141,6 +141,7 @@ void session_adopt(struct session *session);
 
 /* session_logout.c */
 void session_action_logout(struct session *session);
+void session_action_announce(struct session *session);
 void session_action_close(struct session *session);
 void session_action_stop(struct session *session);
 void session_logout_pdu(struct session *session, const struct pdu *pdu);

@@ -458,7 +458,8 @@ static void async_message(struct session *session, const struct pdu *pdu)
 {
 	struct event *event;
 
-	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST)
+	/* Logouts of other programs' sessions are theirs. */
+	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST || !session->managed)
 		return;
 	event = event_new(EVENT_ASYNC_LOGOUT);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
