@@ -29,7 +29,7 @@ struct channel {
 	uint32_t sid;
 	struct channel_request *requests;
 
-	/* A failure found while sending is reported from the loop */
+	/* A failure found while sending on a socket is reported from the loop */
 	sd_event_source *deferred;
 	int deferred_error;
 };
@@ -225,31 +225,19 @@ int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *
 	return 0;
 }
 
-/* The kernel carrier needs the loop only to report a failure later. */
-static int nothing_to_do(sd_event_source *source, void *userdata)
-{
-	return 0;
-}
-
-int channel_new_kernel(sd_event *event, struct kernel *kernel, uint64_t transport_handle, uint32_t sid,
+int channel_new_kernel(struct kernel *kernel, uint64_t transport_handle, uint32_t sid,
 		       const struct channel_callbacks *callbacks, void *userdata, struct channel **ret)
 {
-	_cleanup_(channel_freep) struct channel *channel = NULL;
+	struct channel *channel;
 	int r;
 
 	r = channel_new(callbacks, userdata, &channel);
 	if (r < 0)
 		return r;
-	r = sd_event_add_defer(event, &channel->source, nothing_to_do, channel);
-	if (r < 0)
-		return r;
-	r = sd_event_source_set_enabled(channel->source, SD_EVENT_OFF);
-	if (r < 0)
-		return r;
 	channel->kernel = kernel;
 	channel->transport_handle = transport_handle;
 	channel->sid = sid;
-	*ret = TAKE_PTR(channel);
+	*ret = channel;
 	return 0;
 }
 
@@ -286,7 +274,8 @@ static void request_done(void *userdata, const struct kernel_result *result)
 				*p = request->next;
 				break;
 			}
-		if (result->error < 0)
+		/* -ECANCELED: the daemon ends, and leaves the session as it is. */
+		if (result->error < 0 && result->error != -ECANCELED)
 			(void)channel_fail(channel, result->error, true);
 	}
 	free(request);

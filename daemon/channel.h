@@ -30,7 +30,7 @@ struct channel_callbacks {
 int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *callbacks,
 		       void *userdata, struct channel **ret);
 /* The connection must be bound; its PDUs are handed in with channel_deliver(). */
-int channel_new_kernel(sd_event *event, struct kernel *kernel, uint64_t transport_handle, uint32_t sid,
+int channel_new_kernel(struct kernel *kernel, uint64_t transport_handle, uint32_t sid,
 		       const struct channel_callbacks *callbacks, void *userdata, struct channel **ret);
 struct channel *channel_free(struct channel *channel);
 DEFINE_CLEANUP(struct channel *, channel_free);
@@ -40,7 +40,7 @@ void channel_set_limit(struct channel *channel, size_t data_segment_length);
 
 /*
  * Queues a PDU (copied; padding is added). Failures are reported by failed(), also those found at once.
- * Errors: -ENOMEM.
+ * Errors: -ENOMEM; of kernel_batch_submit().
  */
 int channel_send(struct channel *channel, const uint8_t header[48], const void *data, size_t length);
 

@@ -314,9 +314,9 @@ static void bound_again(void *userdata, const struct kernel_result *result)
 		session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
 		return;
 	}
-	begin_login(session, channel_new_kernel(session->manager->event, session->manager->kernel,
-						session->transport->handle, session->sid,
-						&channel_callbacks, session, &p->channel));
+	begin_login(session, channel_new_kernel(session->manager->kernel, session->transport->handle,
+						session->sid, &channel_callbacks, session,
+						&p->channel));
 }
 
 static void bind_again(struct session *session)
