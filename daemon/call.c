@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a message to the method it calls, and from the method's answers to messages. Calls and answers are checked
- * against the interface definitions: a call that does not fit is refused before anything else is done with it, and
- * an answer that does not fit is our bug.
+ * From a message to the method it calls, and from the method's answers to messages. Calls and
+ * answers are checked against the interface definitions: a call that does not fit is refused before
+ * anything else is done with it, and an answer that does not fit is our bug.
  */
 #include <assert.h>
 #include <errno.h>
@@ -143,14 +143,16 @@ static void call_system_failure(struct call *call, int error, const char *messag
 /* An answer of ours that does not fit its definition: the client is told that we failed. */
 static void call_misfit(struct call *call, const struct idl_mismatch *mismatch)
 {
-	trace("%s: answer does not fit: %s: %s", call->header.method, mismatch->field, mismatch->reason);
+	trace("%s: answer does not fit: %s: %s", call->header.method, mismatch->field,
+	      mismatch->reason);
 	assert(!"an answer does not fit the interface");
 	call_system_failure(call, -EPROTO, "The answer does not fit the interface");
 }
 
 void call_error(struct call *call, const char *error, json_object *parameters)
 {
-	const struct idl_member *member = varlink_registry_member(call_registry(call), IDL_ERROR, error);
+	const struct idl_member *member =
+		varlink_registry_member(call_registry(call), IDL_ERROR, error);
 	struct idl_mismatch mismatch = { .field = error, .reason = "no such error" };
 
 	if (!parameters) {
@@ -231,7 +233,8 @@ static const char *error_name(const struct call *call, int error)
 	return ERROR_MANAGER_SYSTEM_FAILURE;
 }
 
-/* A value for @field of an error: from @details, else what can be said of @error anyhow. NULL: none. */
+/* A value for @field of an error: from @details, else what can be said of @error anyhow. NULL:
+ * none. */
 static json_object *error_field(const struct call *call, const char *field, int error,
 				json_object *details)
 {
@@ -252,7 +255,8 @@ void call_fail_as(struct call *call, const char *name, int error, json_object *d
 {
 	_cleanup_json_ json_object *owned = details;
 	_cleanup_json_ json_object *parameters = json_object_new_object();
-	const struct idl_member *member = varlink_registry_member(call_registry(call), IDL_ERROR, name);
+	const struct idl_member *member =
+		varlink_registry_member(call_registry(call), IDL_ERROR, name);
 
 	for (size_t i = 0; member && parameters && i < member->type.n_fields; i++) {
 		const char *field = member->type.fields[i].name;
@@ -363,7 +367,8 @@ static bool call_refused(struct call *call)
 	struct idl_mismatch mismatch;
 
 	if (!call->method || !call->description) {
-		call_error(call, ERROR_SERVICE_METHOD_NOT_FOUND, one_string("method", call->header.method));
+		call_error(call, ERROR_SERVICE_METHOD_NOT_FOUND,
+			   one_string("method", call->header.method));
 		return true;
 	}
 	if (call->header.upgrade) {
@@ -383,7 +388,8 @@ static bool call_refused(struct call *call)
 		call_error(call, ERROR_SERVICE_PERMISSION_DENIED, json_object_new_object());
 		return true;
 	}
-	if (call->method->access != VARLINK_ACCESS_ANY && call_manager(call)->state != MANAGER_RUNNING) {
+	if (call->method->access != VARLINK_ACCESS_ANY &&
+	    call_manager(call)->state != MANAGER_RUNNING) {
 		call_fail(call, -ESHUTDOWN, NULL);
 		return true;
 	}

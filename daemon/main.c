@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * oisd: options, the state of the process, and the event loop with its signals. What the daemon does is the manager's.
+ * oisd: options, the state of the process, and the event loop with its signals. What the daemon
+ * does is the manager's.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -40,8 +41,10 @@ struct option_row {
 };
 
 #define PATH_OPTION(long_name, value, member, text)                                                \
-	{ .name = long_name, .argument = value, .path = offsetof(struct manager_paths, member),    \
-	  .help = text }
+	{                                                                                          \
+		.name = long_name, .argument = value,                                              \
+		.path = offsetof(struct manager_paths, member), .help = text                       \
+	}
 
 static const struct option_row option_rows[] = {
 	PATH_OPTION("config", "FILE", configuration, "Configuration file"),
@@ -132,8 +135,9 @@ static int parse_options(int argc, char **argv, struct options *ret)
 }
 
 /*
- * The disk with our own pages may be one we have to bring back: they must be in memory. Only what is touched is locked,
- * so stacks and arenas cost what they use. All of this is a right of root's; without it we run as well as we can.
+ * The disk with our own pages may be one we have to bring back: they must be in memory. Only what
+ * is touched is locked, so stacks and arenas cost what they use. All of this is a right of root's;
+ * without it we run as well as we can.
  */
 static void prepare_process(bool debug)
 {
@@ -191,8 +195,8 @@ static int add_signals(struct manager *manager)
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
-		int r = sd_event_add_signal(manager->event, NULL, signals[i].number, signals[i].handler,
-					    manager);
+		int r = sd_event_add_signal(manager->event, NULL, signals[i].number,
+					    signals[i].handler, manager);
 
 		if (r < 0)
 			return r;
@@ -224,7 +228,8 @@ static void raise_version(struct manager *manager, enum event_number number)
 
 static int fail_start(const char *doing, const char *what, int error)
 {
-	fprintf(stderr, "oisd: cannot %s%s%s: %s\n", doing, what[0] ? " " : "", what, strerror(-error));
+	fprintf(stderr, "oisd: cannot %s%s%s: %s\n", doing, what[0] ? " " : "", what,
+		strerror(-error));
 	(void)sd_notifyf(0, "ERRNO=%d", -error);
 	return error;
 }

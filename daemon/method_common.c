@@ -22,7 +22,8 @@ int selector_read(json_object *object, struct selector *ret)
 	    json_get_string(object, "startup", &startup) < 0)
 		return -EINVAL;
 	if (startup)
-		selector.startup = strcmp(startup, "automatic") == 0 ? STARTUP_AUTOMATIC : STARTUP_MANUAL;
+		selector.startup =
+			strcmp(startup, "automatic") == 0 ? STARTUP_AUTOMATIC : STARTUP_MANUAL;
 	*ret = selector;
 	return 0;
 }
@@ -51,12 +52,13 @@ bool selector_matches_node(const struct selector *selector, const struct manager
 		return false;
 	if (selector->startup < 0)
 		return true;
-	return settings_effective(manager->config->node_defaults, node->settings, &effective) >= 0 &&
+	return settings_effective(manager->config->node_defaults, node->settings, &effective) >=
+		       0 &&
 	       settings_number(effective, SETTING_STARTUP) == selector->startup;
 }
 
-int selector_nodes(const struct selector *selector, const struct manager *manager, struct node ***ret,
-		   size_t *ret_n)
+int selector_nodes(const struct selector *selector, const struct manager *manager,
+		   struct node ***ret, size_t *ret_n)
 {
 	_cleanup_free_ struct node **nodes = NULL;
 	struct node *node;
@@ -172,8 +174,8 @@ static json_object *lun_to_json(const struct sysfs_lun *lun)
 	if (!object)
 		return NULL;
 	format_lun(lun->lun, number, sizeof(number));
-	(void)snprintf(address, sizeof(address), "%u:%u:%u:%llu", lun->host, lun->channel, lun->target,
-		       (unsigned long long)lun->lun);
+	(void)snprintf(address, sizeof(address), "%u:%u:%u:%llu", lun->host, lun->channel,
+		       lun->target, (unsigned long long)lun->lun);
 	r = json_set_string(object, "lun", number);
 	r |= json_set_string(object, "address", address);
 	r |= json_set_int(object, "deviceType", lun->type);
@@ -206,7 +208,8 @@ json_object *luns_to_json(const struct sysfs_lun *luns, size_t n)
 
 void call_store_failed(struct call *call, const char *name, int error)
 {
-	call_fail_as(call, name, error, json_wrap("event", json_object_new_int(EVENT_STORE_FAILED)));
+	call_fail_as(call, name, error,
+		     json_wrap("event", json_object_new_int(EVENT_STORE_FAILED)));
 }
 
 struct event *node_event(const struct call *call, const struct node *node, enum event_number number)

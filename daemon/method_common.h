@@ -16,10 +16,10 @@
 /* A Selector of org.ois.node or org.ois.session. Strings are borrowed. */
 struct selector {
 	const char *target_name; /* shell pattern; NULL: any */
-	const char *address;	 /* NULL: any */
-	int64_t port;		 /* -1: any */
-	int64_t session;	 /* -1: any */
-	int startup;		 /* enum setting_startup; -1: any */
+	const char *address;     /* NULL: any */
+	int64_t port;            /* -1: any */
+	int64_t session;         /* -1: any */
+	int startup;             /* enum setting_startup; -1: any */
 };
 
 /* NULL selects everything. Errors: -EINVAL (a number that no port or session can have). */
@@ -30,20 +30,23 @@ bool selector_matches(const struct selector *selector, const char *target_name, 
 bool selector_matches_node(const struct selector *selector, const struct manager *manager,
 			   const struct node *node);
 bool selector_matches_session(const struct selector *selector, const struct session *session);
-/* The nodes selected, in their order; the caller frees *@ret. Any change of the records ends its use. */
-int selector_nodes(const struct selector *selector, const struct manager *manager, struct node ***ret,
-		   size_t *ret_n);
+/* The nodes selected, in their order; the caller frees *@ret. Any change of the records ends its
+ * use. */
+int selector_nodes(const struct selector *selector, const struct manager *manager,
+		   struct node ***ret, size_t *ret_n);
 
 /* Checks an address or host name without port and brackets. */
 bool address_is_valid(const char *address);
 
 /* JSON objects; NULL: no memory. */
 
-/* An object with one member, which is taken over and may be NULL as the result of another function. */
+/* An object with one member, which is taken over and may be NULL as the result of another function.
+ */
 json_object *json_wrap(const char *name, json_object *value);
 
 /* A Key of org.ois.node, or NodeKey of org.ois.session. */
-json_object *key_to_json(const char *target_name, const char *address, uint16_t port, int portal_group_tag);
+json_object *key_to_json(const char *target_name, const char *address, uint16_t port,
+			 int portal_group_tag);
 /* Kernel numbers of the sessions made from a node. */
 json_object *node_sessions_to_json(struct manager *manager, const struct node *node);
 /* A Failure of org.ois.session. */
@@ -55,4 +58,5 @@ json_object *luns_to_json(const struct sysfs_lun *luns, size_t n);
 void call_store_failed(struct call *call, const char *name, int error);
 
 /* An event about @node, caused by @call; the caller adds to it and raises it. */
-struct event *node_event(const struct call *call, const struct node *node, enum event_number number);
+struct event *node_event(const struct call *call, const struct node *node,
+			 enum event_number number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * org.ois.discovery: runs a discovery for a client, tells targets while they are found, and records them. The
- * summary comes when the records are on disk.
+ * org.ois.discovery: runs a discovery for a client, tells targets while they are found, and records
+ * them. The summary comes when the records are on disk.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,10 +26,10 @@ struct discover {
 	struct manager *manager;
 	struct discovery *discovery;
 	enum record_mode mode;
-	bool inside;	     /* a callback of the discovery */
+	bool inside;         /* a callback of the discovery */
 	const char *address; /* borrowed from the call */
 	uint16_t port;
-	uint64_t started_usec;	  /* CLOCK_MONOTONIC */
+	uint64_t started_usec;     /* CLOCK_MONOTONIC */
 	uint64_t oldest_seen_usec; /* of the nodes found now; CLOCK_REALTIME */
 	int64_t targets, portals, created, updated, deleted;
 };
@@ -43,8 +43,8 @@ static uint64_t monotonic_usec(void)
 }
 
 /*
- * The client is gone, or has its last answer. From inside a callback the discovery cannot be cancelled: then it goes
- * on unheard. The last callback, or the writer of records, frees us.
+ * The client is gone, or has its last answer. From inside a callback the discovery cannot be
+ * cancelled: then it goes on unheard. The last callback, or the writer of records, frees us.
  */
 static void discover_gone(void *userdata)
 {
@@ -103,11 +103,13 @@ static bool record_portal(struct discover *discover, const struct discovery_targ
 	return true;
 }
 
-/* A node that this portal told of before and does not any more, that nobody uses and nobody configured. */
+/* A node that this portal told of before and does not any more, that nobody uses and nobody
+ * configured. */
 static bool is_stale(const struct discover *discover, const struct node *node)
 {
-	return node->origin == NODE_ORIGIN_SEND_TARGETS && node->last_seen_usec < discover->oldest_seen_usec &&
-	       node->origin_address && strcmp(node->origin_address, discover->address) == 0 &&
+	return node->origin == NODE_ORIGIN_SEND_TARGETS &&
+	       node->last_seen_usec < discover->oldest_seen_usec && node->origin_address &&
+	       strcmp(node->origin_address, discover->address) == 0 &&
 	       node->origin_port == discover->port && !node->secret && !node->target_secret &&
 	       settings_is_empty(node->settings) &&
 	       !manager_find_session_of(discover->manager, &node->key);
@@ -216,7 +218,8 @@ static void discover_stored(void *userdata, int error)
 		call_reply(discover->call, summary_to_json(discover));
 }
 
-static json_object *failure_details(const struct discover *discover, const struct discovery_failure *failure)
+static json_object *failure_details(const struct discover *discover,
+				    const struct discovery_failure *failure)
 {
 	_cleanup_json_ json_object *object = json_object_new_object();
 	int r;
@@ -248,7 +251,8 @@ static void discover_failed(struct discover *discover, const struct discovery_fa
 	if (discover->mode != RECORD_NONE && discover->targets > 0)
 		(void)records_commit(discover->manager->records, nobody_waits, NULL);
 	if (failure->phase == DISCOVERY_RESOLVING)
-		call_fail_as(discover->call, ERROR_DISCOVERY_RESOLVE_FAILED, failure->error, details);
+		call_fail_as(discover->call, ERROR_DISCOVERY_RESOLVE_FAILED, failure->error,
+			     details);
 	else
 		call_fail(discover->call, failure->error, details);
 }

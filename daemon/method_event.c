@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * org.ois.event: the numbered events. A subscriber is a position in the memory of the event log: what it does not read
- * in time is overwritten there, counted, and told with the next event.
+ * org.ois.event: the numbered events. A subscriber is a position in the memory of the event log:
+ * what it does not read in time is overwritten there, counted, and told with the next event.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -18,7 +18,7 @@
 /* Which events a caller wants. Strings are borrowed from the call. */
 struct filter {
 	json_object *numbers; /* array; NULL: all */
-	int severity;	      /* the greatest that passes */
+	int severity;         /* the greatest that passes */
 	int64_t session;      /* -1: any */
 	const char *target_name;
 };
@@ -79,7 +79,8 @@ static bool filter_has_number(const struct filter *filter, int64_t number)
 static bool filter_passes(const struct filter *filter, const struct event *event)
 {
 	const struct event_type *type = event_type(event);
-	const char *session = event_get(event, FIELD_SESSION), *target = event_get(event, FIELD_TARGET);
+	const char *session = event_get(event, FIELD_SESSION),
+		   *target = event_get(event, FIELD_TARGET);
 	uint64_t sid;
 
 	if ((int)type->severity > filter->severity)
@@ -142,7 +143,8 @@ static json_object *entry_to_json(const struct eventlog_entry *entry)
 }
 
 /* The sequence number before the @wanted newest events that pass. */
-static uint64_t start_of_history(const struct eventlog *log, const struct filter *filter, int64_t wanted)
+static uint64_t start_of_history(const struct eventlog *log, const struct filter *filter,
+				 int64_t wanted)
 {
 	const struct eventlog_entry *entry;
 	uint64_t sequence = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Login and Logout of org.ois.session: many sessions in one call. Every change of phase is told; a client that reads
- * slowly is told the present phases only, so that what waits for it is bounded. When the client goes away, logins and
- * logouts go on.
+ * Login and Logout of org.ois.session: many sessions in one call. Every change of phase is told; a
+ * client that reads slowly is told the present phases only, so that what waits for it is bounded.
+ * When the client goes away, logins and logouts go on.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -71,8 +71,8 @@ static int batch_new(struct call *call, bool logout, size_t n, struct batch **re
 	return 0;
 }
 
-static int batch_add(struct batch *batch, const char *target_name, const char *address, uint16_t port,
-		     int portal_group_tag, struct item **ret)
+static int batch_add(struct batch *batch, const char *target_name, const char *address,
+		     uint16_t port, int portal_group_tag, struct item **ret)
 {
 	struct item *item = &batch->items[batch->n++];
 
@@ -103,7 +103,8 @@ static json_object *item_key_to_json(const struct item *item)
 
 static json_object *item_luns_to_json(const struct item *item)
 {
-	const struct session *session = manager_find_session(item->batch->manager, (uint32_t)item->sid);
+	const struct session *session =
+		manager_find_session(item->batch->manager, (uint32_t)item->sid);
 
 	return luns_to_json(session ? session->luns : NULL, session ? session->n_luns : 0);
 }
@@ -271,15 +272,16 @@ static void item_end(struct item *item, bool failed)
 
 static void item_refuse(struct item *item, int error, const char *message)
 {
-	item->failure = (struct session_failure){ .error = error, .status_class = -1, .status_detail = -1 };
+	item->failure =
+		(struct session_failure){ .error = error, .status_class = -1, .status_detail = -1 };
 	(void)snprintf(item->failure.message, sizeof(item->failure.message), "%s",
 		       message ? message : strerror(-error));
 	item_end(item, true);
 	item_changed(item);
 }
 
-static void item_take_phase(struct item *item, const struct session *session, enum session_phase phase,
-			    const struct session_failure *failure)
+static void item_take_phase(struct item *item, const struct session *session,
+			    enum session_phase phase, const struct session_failure *failure)
 {
 	if (phase != SESSION_CLOSED && phase != SESSION_RETRYING)
 		item->failed_phase = phase;
@@ -329,6 +331,8 @@ static void login_node(struct item *item, const struct node *node, int retry_max
 	r = manager_login(item->batch->manager, node, retry_max, wait ? &watch : NULL, &session);
 	if (r == -EBUSY)
 		item_refuse(item, r, "the session is being logged out");
+	else if (r == -EEXIST)
+		item_refuse(item, r, "another program has a session with the node, which is not connected");
 	else if (r < 0)
 		item_refuse(item, r, NULL);
 	else if (wait)
@@ -354,7 +358,8 @@ static int select_nodes(struct call *call, struct node ***ret, size_t *ret_n)
 		return r;
 	if (*ret_n > 0)
 		return 1;
-	call_error(call, ERROR_SESSION_NO_SUCH_NODE, json_wrap("selector", json_object_get(object)));
+	call_error(call, ERROR_SESSION_NO_SUCH_NODE,
+		   json_wrap("selector", json_object_get(object)));
 	return 0;
 }
 
@@ -461,7 +466,8 @@ static int logout_sessions(struct call *call, struct session **sessions, size_t 
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		const struct session *s = sessions[i];
 
-		r = batch_add(batch, s->target_name, s->address, s->port, s->portal_group_tag, &item);
+		r = batch_add(batch, s->target_name, s->address, s->port, s->portal_group_tag,
+			      &item);
 		if (r < 0)
 			batch_free(batch);
 		else

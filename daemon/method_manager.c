@@ -33,7 +33,8 @@ static json_object *initiator_to_json(const struct config *config)
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
-static json_object *transport_to_json(const struct manager *manager, const struct transport *transport)
+static json_object *transport_to_json(const struct manager *manager,
+				      const struct transport *transport)
 {
 	_cleanup_json_ json_object *object = json_object_new_object();
 	int64_t sessions = 0;
@@ -178,10 +179,8 @@ int method_manager_reload(struct call *call)
 /* Settings */
 
 static const char *const setting_type_names[] = {
-	[SETTING_BOOLEAN] = "boolean",
-	[SETTING_INTEGER] = "integer",
-	[SETTING_TEXT] = "text",
-	[SETTING_ENUMERATION] = "enumeration",
+	[SETTING_BOOLEAN] = "boolean", [SETTING_INTEGER] = "integer",
+	[SETTING_TEXT] = "text",       [SETTING_ENUMERATION] = "enumeration",
 	[SETTING_LIST] = "list",
 };
 

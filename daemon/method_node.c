@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * org.ois.node: node records. A change is answered when it is on disk, so that success means that it stays.
+ * org.ois.node: node records as JSON, and their listing. Changes stand in method_node_change.c.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "chap.h"
-#include "interfaces.h"
 #include "json.h"
-#include "method_common.h"
+#include "method_node.h"
 #include "parse.h"
-#include "secret.h"
-
-/* RFC 7143, 12.1.3, sets no bound; nobody types or stores more. */
-#define SECRET_MAX 256
 
 /* Records as JSON */
 
@@ -23,7 +17,8 @@ static int set_secrets(json_object *settings, const struct node *node)
 	int r = 0;
 
 	if (node->secret)
-		r |= json_set_path(settings, "authentication.secretSet", json_object_new_boolean(true));
+		r |= json_set_path(settings, "authentication.secretSet",
+				   json_object_new_boolean(true));
 	if (node->target_secret)
 		r |= json_set_path(settings, "authentication.targetSecretSet",
 				   json_object_new_boolean(true));
@@ -39,7 +34,8 @@ static json_object *own_settings_to_json(const struct node *node)
 	return TAKE_PTR(object);
 }
 
-static json_object *effective_settings_to_json(const struct manager *manager, const struct node *node)
+static json_object *effective_settings_to_json(const struct manager *manager,
+					       const struct node *node)
 {
 	_cleanup_(settings_freep) struct settings *effective = NULL;
 	_cleanup_json_ json_object *object = NULL;
@@ -71,14 +67,13 @@ static json_object *origin_to_json(const struct node *node)
 	return r < 0 ? NULL : TAKE_PTR(origin);
 }
 
-static json_object *node_key_to_json(const struct node *node)
+json_object *node_key_to_json(const struct node *node)
 {
 	return key_to_json(node->key.target_name, node->key.address, node->key.port,
 			   node->portal_group_tag);
 }
 
-/* A Record in an object of its own. */
-static json_object *record_to_json(struct manager *manager, const struct node *node, bool effective)
+json_object *record_to_json(struct manager *manager, const struct node *node, bool effective)
 {
 	_cleanup_json_ json_object *record = json_object_new_object();
 	int r;
@@ -137,7 +132,8 @@ static size_t listing_position(const struct records *records, const struct listi
 
 static void listing_remember(struct listing *listing, const struct node *node)
 {
-	(void)snprintf(listing->target_name, sizeof(listing->target_name), "%s", node->key.target_name);
+	(void)snprintf(listing->target_name, sizeof(listing->target_name), "%s",
+		       node->key.target_name);
 	(void)snprintf(listing->address, sizeof(listing->address), "%s", node->key.address);
 	listing->port = node->key.port;
 }
@@ -178,471 +174,4 @@ int method_node_list(struct call *call)
 	else
 		call_produce(call, list_produce);
 	return 0;
-}
-
-/* Changes: answered when they are on disk */
-
-struct change {
-	struct call *call; /* NULL: the client is gone */
-	json_object *answer;
-};
-
-static void change_gone(void *userdata)
-{
-	struct change *change = userdata;
-
-	change->call = NULL;
-}
-
-static void change_stored(void *userdata, int error)
-{
-	struct change *change = userdata;
-
-	if (change->call && error < 0)
-		call_store_failed(change->call, ERROR_NODE_STORE_FAILED, error);
-	else if (change->call)
-		call_reply(change->call, TAKE_PTR(change->answer));
-	json_object_put(change->answer);
-	free(change);
-}
-
-/* Answers with @answer, which is taken over, when everything changed so far is durable. */
-static int change_store(struct call *call, json_object *answer)
-{
-	struct change *change = answer ? calloc(1, sizeof(*change)) : NULL;
-	int r = -ENOMEM;
-
-	if (change) {
-		*change = (struct change){ .call = call, .answer = answer };
-		r = records_commit(call_manager(call)->records, change_stored, change);
-	}
-	if (r < 0) {
-		json_object_put(answer);
-		free(change);
-		return r;
-	}
-	call_keep(call, change, change_gone);
-	return 0;
-}
-
-static json_object *fault_to_json(const struct settings_fault *fault)
-{
-	_cleanup_json_ json_object *object = json_object_new_object();
-	int r;
-
-	if (!object)
-		return NULL;
-	r = json_set_string(object, "setting", fault->name);
-	if (fault->value[0])
-		r |= json_set_string(object, "value", fault->value);
-	if (fault->has_range) {
-		r |= json_set_int(object, "minimum", fault->minimum);
-		r |= json_set_int(object, "maximum", fault->maximum);
-	}
-	r |= json_set_string(object, "message", fault->message);
-	return r < 0 ? NULL : TAKE_PTR(object);
-}
-
-/* Answers what the settings functions return. */
-static int refuse_setting(struct call *call, int error, const struct settings_fault *fault)
-{
-	if (error == -ENOMEM)
-		return error;
-	call_error(call, ERROR_NODE_INVALID_SETTING, fault_to_json(fault));
-	return 0;
-}
-
-/* Rules between settings hold for what is in effect. */
-static int check_effective(const struct manager *manager, const struct settings *own,
-			   struct settings_fault *ret_fault)
-{
-	_cleanup_(settings_freep) struct settings *effective = NULL;
-	int r;
-
-	r = settings_effective(manager->config->node_defaults, own, &effective);
-	return r < 0 ? r : settings_check(effective, ret_fault);
-}
-
-/* Names of the settings in an object, for the event. */
-static void append_names(char *names, size_t size, const char *prefix, json_object *object)
-{
-	json_object_object_foreach(object, name, value) {
-		char full[64];
-		size_t used = strlen(names);
-
-		(void)snprintf(full, sizeof(full), "%s%s%s", prefix, prefix[0] ? "." : "", name);
-		if (json_object_is_type(value, json_type_object))
-			append_names(names, size, full, value);
-		else if (value)
-			(void)snprintf(names + used, size - used, "%s%s", used ? ", " : "", full);
-	}
-}
-
-/* Create */
-
-static int key_fault(json_object *key, struct node_key *ret, int64_t *ret_tag, struct settings_fault *ret_fault)
-{
-	static const char bad_address[] = "must be an address or host name, without port and brackets";
-	static const char bad_port[] = "must be 1 to 65535", bad_tag[] = "must be 0 to 65535";
-	const char *why = NULL, *field = NULL, *target_name, *address;
-	int64_t port = 0, tag = -1;
-
-	(void)json_get_string(key, "targetName", &target_name);
-	(void)json_get_string(key, "address", &address);
-	if (iscsi_name_check(target_name, &why) < 0)
-		field = "targetName";
-	else if (!address_is_valid(address))
-		field = "address", why = bad_address;
-	else if (json_get_int(key, "port", 1, UINT16_MAX, &port) < 0)
-		field = "port", why = bad_port;
-	else if (json_get_int(key, "portalGroupTag", 0, UINT16_MAX, &tag) < 0)
-		field = "portalGroupTag", why = bad_tag;
-	if (field) {
-		*ret_fault = (struct settings_fault){ 0 };
-		(void)snprintf(ret_fault->name, sizeof(ret_fault->name), "key.%s", field);
-		(void)snprintf(ret_fault->message, sizeof(ret_fault->message), "%s", why);
-		return -EINVAL;
-	}
-	*ret = (struct node_key){ .target_name = target_name, .address = address, .port = (uint16_t)port };
-	*ret_tag = tag;
-	return 0;
-}
-
-static int create_node(struct call *call, const struct node_key *key, int tag, struct settings **settings)
-{
-	struct manager *manager = call_manager(call);
-	struct node *node;
-	int r;
-
-	r = records_create(manager->records, key, tag, &node);
-	if (r == -EEXIST) {
-		call_error(call, ERROR_NODE_NODE_EXISTS,
-			   json_wrap("key", key_to_json(key->target_name, key->address, key->port, tag)));
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	(void)settings_free(node->settings);
-	node->settings = TAKE_PTR(*settings);
-	records_changed(manager->records, node, false);
-	eventlog_raise(manager->log, node_event(call, node, EVENT_NODE_CREATED));
-	return change_store(call, record_to_json(manager, node, false));
-}
-
-int method_node_create(struct call *call)
-{
-	_cleanup_(settings_freep) struct settings *settings = NULL;
-	json_object *parameters = call_parameters(call), *key_object = NULL, *object = NULL;
-	struct settings_fault fault = { 0 };
-	struct node_key key;
-	int64_t tag;
-	int r;
-
-	(void)json_get_object(parameters, "key", &key_object);
-	(void)json_get_object(parameters, "settings", &object);
-	r = key_fault(key_object, &key, &tag, &fault);
-	if (r >= 0)
-		r = settings_new(&settings);
-	if (r >= 0 && object)
-		r = settings_set_json(settings, object, &fault);
-	if (r >= 0)
-		r = check_effective(call_manager(call), settings, &fault);
-	if (r < 0)
-		return refuse_setting(call, r, &fault);
-	return create_node(call, &key, (int)tag, &settings);
-}
-
-/* The nodes a change is about. 0: the call was answered. */
-static int select_nodes(struct call *call, struct node ***ret, size_t *ret_n)
-{
-	json_object *object = NULL;
-	struct selector selector;
-	int r;
-
-	(void)json_get_object(call_parameters(call), "selector", &object);
-	if (selector_read(object, &selector) < 0) {
-		call_invalid_parameter(call, "selector");
-		return 0;
-	}
-	r = selector_nodes(&selector, call_manager(call), ret, ret_n);
-	if (r < 0)
-		return r;
-	if (*ret_n > 0)
-		return 1;
-	call_error(call, ERROR_NODE_NO_SUCH_NODE, json_wrap("selector", json_object_get(object)));
-	return 0;
-}
-
-/* Update */
-
-static int reset_settings(struct settings *settings, json_object *names, struct settings_fault *ret_fault)
-{
-	size_t n = names ? json_object_array_length(names) : 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const char *name = json_object_get_string(json_object_array_get_idx(names, i));
-
-		if (settings_reset(settings, name) >= 0)
-			continue;
-		*ret_fault = (struct settings_fault){ .message = "is not known" };
-		(void)text_escape(name, strlen(name), ret_fault->name, sizeof(ret_fault->name));
-		return -ENOENT;
-	}
-	return 0;
-}
-
-static int changed_settings(const struct manager *manager, const struct node *node, json_object *parameters,
-			    struct settings **ret, struct settings_fault *ret_fault)
-{
-	_cleanup_(settings_freep) struct settings *settings = NULL;
-	json_object *object = NULL, *reset = NULL;
-	int r;
-
-	(void)json_get_object(parameters, "settings", &object);
-	(void)json_get_array(parameters, "reset", &reset);
-	r = settings_copy(node->settings, &settings);
-	if (r >= 0)
-		r = reset_settings(settings, reset, ret_fault);
-	if (r >= 0 && object)
-		r = settings_set_json(settings, object, ret_fault);
-	if (r >= 0)
-		r = check_effective(manager, settings, ret_fault);
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(settings);
-	return 0;
-}
-
-static void changed_names(json_object *parameters, char *names, size_t size)
-{
-	json_object *object = NULL, *reset = NULL;
-	size_t n;
-
-	names[0] = '\0';
-	if (json_get_object(parameters, "settings", &object) > 0)
-		append_names(names, size, "", object);
-	if (json_get_array(parameters, "reset", &reset) <= 0)
-		return;
-	n = json_object_array_length(reset);
-	for (size_t i = 0; i < n; i++) {
-		size_t used = strlen(names);
-
-		(void)snprintf(names + used, size - used, "%s%s", used ? ", " : "",
-			       json_object_get_string(json_object_array_get_idx(reset, i)));
-	}
-}
-
-/* Takes the new settings over; nodes that stay as they were are left alone. */
-static void apply_settings(struct call *call, struct node **nodes, struct settings **settings, size_t n)
-{
-	struct manager *manager = call_manager(call);
-	char names[512];
-
-	changed_names(call_parameters(call), names, sizeof(names));
-	for (size_t i = 0; i < n; i++) {
-		struct event *event;
-
-		if (settings_equal(nodes[i]->settings, settings[i]))
-			continue;
-		(void)settings_free(nodes[i]->settings);
-		nodes[i]->settings = TAKE_PTR(settings[i]);
-		records_changed(manager->records, nodes[i], false);
-		event = node_event(call, nodes[i], EVENT_NODE_CHANGED);
-		event_set_string(event, FIELD_SETTING, names);
-		eventlog_raise(manager->log, event);
-	}
-}
-
-int method_node_update(struct call *call)
-{
-	_cleanup_free_ struct node **nodes = NULL;
-	_cleanup_free_ struct settings **settings = NULL;
-	struct settings_fault fault = { 0 };
-	size_t n = 0;
-	int r;
-
-	r = select_nodes(call, &nodes, &n);
-	if (r <= 0)
-		return r;
-	settings = calloc(n, sizeof(*settings));
-	if (!settings)
-		return -ENOMEM;
-	for (size_t i = 0; i < n && r >= 0; i++)
-		r = changed_settings(call_manager(call), nodes[i], call_parameters(call), &settings[i],
-				     &fault);
-	if (r >= 0)
-		apply_settings(call, nodes, settings, n);
-	for (size_t i = 0; i < n; i++)
-		(void)settings_free(settings[i]);
-	if (r < 0)
-		return refuse_setting(call, r, &fault);
-	return change_store(call, json_wrap("updated", json_object_new_int64((int64_t)n)));
-}
-
-/* Delete */
-
-static json_object *in_use_to_json(struct manager *manager, const struct node *node)
-{
-	_cleanup_json_ json_object *object = json_wrap("key", node_key_to_json(node));
-
-	if (!object || json_set(object, "sessions", node_sessions_to_json(manager, node)) < 0)
-		return NULL;
-	return TAKE_PTR(object);
-}
-
-int method_node_delete(struct call *call)
-{
-	struct manager *manager = call_manager(call);
-	_cleanup_free_ struct node **nodes = NULL;
-	bool force = false;
-	size_t n = 0;
-	int r;
-
-	(void)json_get_bool(call_parameters(call), "force", &force);
-	r = select_nodes(call, &nodes, &n);
-	if (r <= 0)
-		return r;
-	for (size_t i = 0; i < n && !force; i++) {
-		if (!manager_find_session_of(manager, &nodes[i]->key))
-			continue;
-		call_error(call, ERROR_NODE_NODE_IN_USE, in_use_to_json(manager, nodes[i]));
-		return 0;
-	}
-	for (size_t i = 0; i < n; i++) {
-		eventlog_raise(manager->log, node_event(call, nodes[i], EVENT_NODE_REMOVED));
-		records_remove(manager->records, nodes[i]);
-	}
-	return change_store(call, json_wrap("deleted", json_object_new_int64((int64_t)n)));
-}
-
-/* SetSecret */
-
-/* 0: *@ret is the new secret, or NULL to remove it; 1: the call was answered. */
-static int read_secret(struct call *call, struct secret **ret)
-{
-	json_object *parameters = call_parameters(call);
-	const char *text = NULL, *base64 = NULL;
-	char bytes[SECRET_MAX];
-	size_t length;
-	int r;
-
-	(void)json_get_string(parameters, "secret", &text);
-	(void)json_get_string(parameters, "secretBase64", &base64);
-	if (!text && !base64)
-		return 0;
-	if (text && base64) {
-		call_invalid_parameter(call, "secretBase64");
-		return 1;
-	}
-	if (text) {
-		length = strlen(text);
-		if (length > SECRET_MAX) {
-			call_invalid_parameter(call, "secret");
-			return 1;
-		}
-		return secret_new(text, length, ret);
-	}
-	if (base64_decode(base64, strlen(base64), bytes, sizeof(bytes), &length) < 0) {
-		call_invalid_parameter(call, "secretBase64");
-		return 1;
-	}
-	r = secret_new(bytes, length, ret);
-	memory_erase(bytes, sizeof(bytes));
-	return r;
-}
-
-static json_object *too_short_to_json(const char *role)
-{
-	_cleanup_json_ json_object *object = json_wrap("minimumBytes", json_object_new_int(CHAP_SECRET_MINIMUM));
-
-	if (!object || json_set_string(object, "role", role) < 0)
-		return NULL;
-	return TAKE_PTR(object);
-}
-
-/* Events 35 and 36. A login raises them, too, for a secret that came into the records in another way. */
-static void report_too_short(struct call *call, struct node *const *nodes, size_t n, bool target,
-			     size_t length)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct event *event = node_event(call, nodes[i],
-						 target ? EVENT_TARGET_SECRET_TOO_SHORT :
-							  EVENT_INITIATOR_SECRET_TOO_SHORT);
-
-		if (!target)
-			event_set_number(event, FIELD_DUMP_SECRET_LENGTH, length);
-		event_set_outcome(event, EVENT_OUTCOME_FAILED);
-		eventlog_raise(call_manager(call)->log, event);
-	}
-}
-
-/* RFC 7143, 9.2.1: the two secrets must differ. */
-static bool secrets_collide(struct node *const *nodes, size_t n, bool target, const struct secret *secret)
-{
-	for (size_t i = 0; secret && i < n; i++) {
-		const struct secret *other = target ? nodes[i]->secret : nodes[i]->target_secret;
-
-		if (other && secret_equal(other, secret))
-			return true;
-	}
-	return false;
-}
-
-static int apply_secret(struct call *call, struct node **nodes, size_t n, bool target,
-			const struct secret *secret)
-{
-	struct manager *manager = call_manager(call);
-
-	for (size_t i = 0; i < n; i++) {
-		struct secret **place = target ? &nodes[i]->target_secret : &nodes[i]->secret;
-		struct secret *copy = NULL;
-		struct event *event;
-		int r;
-
-		r = secret ? secret_new(secret_bytes(secret), secret_length(secret), &copy) : 0;
-		if (r < 0)
-			return r;
-		(void)secret_free(*place);
-		*place = copy;
-		records_changed(manager->records, nodes[i], false);
-		event = node_event(call, nodes[i], EVENT_NODE_CHANGED);
-		event_set_string(event, FIELD_SETTING,
-				 target ? "authentication.targetSecret" : "authentication.secret");
-		eventlog_raise(manager->log, event);
-	}
-	return 0;
-}
-
-int method_node_set_secret(struct call *call)
-{
-	static const struct settings_fault collision = {
-		.name = "authentication.secret",
-		.message = "must differ from the secret of the other direction",
-	};
-	_cleanup_(secret_freep) struct secret *secret = NULL;
-	_cleanup_free_ struct node **nodes = NULL;
-	const char *role = NULL;
-	size_t n = 0;
-	bool target;
-	int r;
-
-	r = select_nodes(call, &nodes, &n);
-	if (r <= 0)
-		return r;
-	(void)json_get_string(call_parameters(call), "role", &role);
-	target = strcmp(role, "target") == 0;
-	r = read_secret(call, &secret);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (secret && secret_length(secret) < CHAP_SECRET_MINIMUM) {
-		report_too_short(call, nodes, n, target, secret_length(secret));
-		call_error(call, ERROR_NODE_SECRET_TOO_SHORT, too_short_to_json(role));
-		return 0;
-	}
-	if (secrets_collide(nodes, n, target, secret))
-		return refuse_setting(call, -EINVAL, &collision);
-	r = apply_secret(call, nodes, n, target, secret);
-	if (r < 0)
-		return r;
-	return change_store(call, json_wrap("updated", json_object_new_int64((int64_t)n)));
 }

@@ -9,9 +9,9 @@
 #include "method_common.h"
 #include "service_private.h"
 
-#define SERVICE_VENDOR	"OIS"
+#define SERVICE_VENDOR  "OIS"
 #define SERVICE_PRODUCT "oisd"
-#define SERVICE_URL	"man:oisd(8)"
+#define SERVICE_URL     "man:oisd(8)"
 
 static json_object *interface_names(const struct varlink_registry *registry)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * org.ois.session: listing of sessions, and rescan. Everything told here is in memory. Login and logout stand in
- * method_login.c.
+ * org.ois.session: listing of sessions, and rescan. Everything told here is in memory. Login and
+ * logout stand in method_login.c.
  */
 #include <errno.h>
 #include <ctype.h>
@@ -47,7 +47,8 @@ struct parameters {
 	int64_t max_connections, initial_r2t, immediate_data, max_burst_length, first_burst_length,
 		default_time2wait, default_time2retain, max_outstanding_r2t, data_pdu_in_order,
 		data_sequence_in_order, error_recovery_level;
-	int64_t header_digest, data_digest, max_recv_data_segment_length, max_xmit_data_segment_length;
+	int64_t header_digest, data_digest, max_recv_data_segment_length,
+		max_xmit_data_segment_length;
 };
 
 static struct parameters negotiated_parameters(const struct iscsi_parameters *p)
@@ -133,7 +134,8 @@ static json_object *connection_parameters_to_json(const struct parameters *p)
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
-/* A setting in effect, or what sysfs says of a session that is not ours; -1: not known, or without limit. */
+/* A setting in effect, or what sysfs says of a session that is not ours; -1: not known, or without
+ * limit. */
 static int64_t setting_or(const struct session *session, enum setting setting, int64_t found)
 {
 	if (session->settings)
@@ -210,7 +212,7 @@ static int set_identity(json_object *object, const struct session *session)
 	r |= json_set_string(object, "initiatorName", initiator_name(session));
 	r |= json_set_string(object, "transport",
 			     session->transport ? session->transport->name
-			     : session->found	? session->found->transport
+			     : session->found   ? session->found->transport
 						: "");
 	return r;
 }
@@ -227,7 +229,8 @@ static int set_life(json_object *object, const struct session *session)
 	if (session->created_usec > 0)
 		r |= json_set_int(object, "createdTimestampUSec", (int64_t)session->created_usec);
 	if (session->logged_in_usec > 0)
-		r |= json_set_int(object, "loggedInTimestampUSec", (int64_t)session->logged_in_usec);
+		r |= json_set_int(object, "loggedInTimestampUSec",
+				  (int64_t)session->logged_in_usec);
 	if (session->recovering && session->lost_usec > 0)
 		r |= json_set_int(object, "lostTimestampUSec", (int64_t)session->lost_usec);
 	if (session->phase != SESSION_LOGGED_IN && session->attempt > 0)
@@ -315,7 +318,8 @@ void service_session_gone(struct service *service, const struct session *session
 /* By their number in the kernel; those without one follow, by target name. */
 static int compare_sessions(const void *a, const void *b)
 {
-	const struct session *left = *(struct session *const *)a, *right = *(struct session *const *)b;
+	const struct session *left = *(struct session *const *)a,
+			     *right = *(struct session *const *)b;
 
 	if (left->in_kernel != right->in_kernel)
 		return left->in_kernel ? -1 : 1;
@@ -357,7 +361,8 @@ static int listing_new(struct service *service, const struct selector *selector,
 		.previous = &service->listings,
 		.logical_units = logical_units,
 	};
-	for (struct session *s = manager->sessions; s && listing->n < manager->n_sessions; s = s->next)
+	for (struct session *s = manager->sessions; s && listing->n < manager->n_sessions;
+	     s = s->next)
 		if (selector_matches_session(selector, s))
 			listing->sessions[listing->n++] = s;
 	qsort(listing->sessions, listing->n, sizeof(listing->sessions[0]), compare_sessions);
@@ -447,8 +452,9 @@ static json_object *rescan_to_json(const struct sysfs_lun *added, size_t n_added
 	return TAKE_PTR(object);
 }
 
-static void rescan_done(void *userdata, struct session *session, int error, const struct sysfs_lun *added,
-			size_t n_added, const struct sysfs_lun *removed, size_t n_removed)
+static void rescan_done(void *userdata, struct session *session, int error,
+			const struct sysfs_lun *added, size_t n_added,
+			const struct sysfs_lun *removed, size_t n_removed)
 {
 	struct rescan *rescan = userdata;
 
@@ -468,7 +474,8 @@ static int parse_lun(const char *text, uint64_t *ret)
 
 	if (strncmp(text, "0x", 2) != 0)
 		return parse_u64(text, 0, UINT64_MAX, ret);
-	if (text[2] == '\0' || hex_decode(text + 2, strlen(text + 2), bytes, sizeof(bytes), &length) < 0)
+	if (text[2] == '\0' ||
+	    hex_decode(text + 2, strlen(text + 2), bytes, sizeof(bytes), &length) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < length; i++)
 		lun = lun << 8 | bytes[i];

@@ -13,8 +13,8 @@
 struct notify {
 	struct manager *manager;
 	/*
-	 * Runs when anything happened, and starts the timer, whose own run it must not count as something that
-	 * happened.
+	 * Runs when anything happened, and starts the timer, whose own run it must not count as
+	 * something that happened.
 	 */
 	sd_event_source *post;
 	sd_event_source *timer;
@@ -25,7 +25,8 @@ struct notify {
 /* Reloads under way: several callers may want one. */
 static unsigned reloads;
 
-/* The service manager may hang on the disk we are to bring back: few messages, and none is waited for. */
+/* The service manager may hang on the disk we are to bring back: few messages, and none is waited
+ * for. */
 static int send_status(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct notify *notify = userdata;
@@ -38,8 +39,9 @@ static int send_status(sd_event_source *source, uint64_t usec, void *userdata)
 		logged_in += s->state == SESSION_STATE_LOGGED_IN;
 	}
 	notify->timer_ran = true;
-	(void)snprintf(status, sizeof(status), "%zu sessions logged in, %zu recovering, %zu logins under way",
-		       logged_in, recovering, manager->n_logins_queued + manager->n_logins_in_flight);
+	(void)snprintf(status, sizeof(status),
+		       "%zu sessions logged in, %zu recovering, %zu logins under way", logged_in,
+		       recovering, manager->n_logins_queued + manager->n_logins_in_flight);
 	if (strcmp(status, notify->status) == 0)
 		return 0;
 	(void)strcpy(notify->status, status);
@@ -72,8 +74,8 @@ int notify_new(struct manager *manager, struct notify **ret)
 	if (!notify)
 		return -ENOMEM;
 	notify->manager = manager;
-	r = sd_event_add_time_relative(manager->event, &notify->timer, CLOCK_MONOTONIC, 0, 0, send_status,
-				       notify);
+	r = sd_event_add_time_relative(manager->event, &notify->timer, CLOCK_MONOTONIC, 0, 0,
+				       send_status, notify);
 	if (r >= 0)
 		r = sd_event_add_post(manager->event, &notify->post, something_happened, notify);
 	if (r < 0)

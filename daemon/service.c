@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The socket of the service: from the service manager or made here, who may connect and how often, and what a user
- * may do. Credentials are those of the time of connect(2): the user is safe to decide by, the process would not be.
+ * The socket of the service: from the service manager or made here, who may connect and how often,
+ * and what a user may do. Credentials are those of the time of connect(2): the user is safe to
+ * decide by, the process would not be.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,8 +52,8 @@ static void look_up_member(struct connection *connection)
 {
 	const struct config *config = connection->service->manager->config;
 
-	connection->member = config->access_group_known &&
-			     is_member(connection->fd, config->access_gid);
+	connection->member =
+		config->access_group_known && is_member(connection->fd, config->access_gid);
 }
 
 bool connection_may_change(const struct connection *connection)
@@ -93,7 +94,8 @@ static int resume_accept(sd_event_source *source, uint64_t usec, void *userdata)
 	return sd_event_source_set_enabled(service->accept, SD_EVENT_ON);
 }
 
-/* The connection stays in the queue of the socket, which would wake us at once: rest for a while. */
+/* The connection stays in the queue of the socket, which would wake us at once: rest for a while.
+ */
 static int pause_accept(struct service *service)
 {
 	int r;
@@ -122,7 +124,8 @@ static int accept_one(struct service *service)
 		return 0;
 	if (!has_room(service, peer.uid)) {
 		service->refused++;
-		trace("connection of user %u refused, %zu are open", peer.uid, service->n_connections);
+		trace("connection of user %u refused, %zu are open", peer.uid,
+		      service->n_connections);
 		return 0;
 	}
 	r = connection_new(service, fd, peer.uid, &connection);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The Varlink service: one socket, many clients, each with one call at a time. It reads calls, checks them, their
- * caller and the answers, and leaves the rest to the methods (method_*.c, which see calls only as call.h).
+ * The Varlink service: one socket, many clients, each with one call at a time. It reads calls,
+ * checks them, their caller and the answers, and leaves the rest to the methods (method_*.c, which
+ * see calls only as call.h).
  */
 #pragma once
 
@@ -16,7 +17,7 @@ struct session;
 /* Messages to us, which are small; memory is locked. */
 #define SERVICE_MESSAGE_MAX (256 * 1024)
 /* Of answers that are produced one by one, so many bytes are kept for a slow reader. */
-#define SERVICE_OUTPUT_FULL (64 * 1024)
+#define SERVICE_OUTPUT_FULL     (64 * 1024)
 #define SERVICE_CONNECTIONS_MAX 512
 /* Of these, only root may take the last ones, so that nobody can lock the administrator out. */
 #define SERVICE_CONNECTIONS_RESERVED 16
@@ -24,12 +25,13 @@ struct session;
 #define SERVICE_CONNECTIONS_PER_USER 32
 /* Time for the rest of a message that has begun. */
 #define SERVICE_MESSAGE_TIMEOUT_USEC (30 * UINT64_C(1000000))
-#define SERVICE_SUBSCRIBERS_MAX 128
+#define SERVICE_SUBSCRIBERS_MAX      128
 
 /*
- * Serves the socket the service manager passed under the name "varlink", else one made at manager->paths.socket.
- * @manager is borrowed. Calls that come before manager->state is MANAGER_RUNNING are answered NotReady. Errors:
- * -ENOMEM; -EADDRINUSE (somebody listens there), -EACCES, -ENAMETOOLONG, ...
+ * Serves the socket the service manager passed under the name "varlink", else one made at
+ * manager->paths.socket.
+ * @manager is borrowed. Calls that come before manager->state is MANAGER_RUNNING are answered
+ * NotReady. Errors: -ENOMEM; -EADDRINUSE (somebody listens there), -EACCES, -ENAMETOOLONG, ...
  */
 int service_new(struct manager *manager, struct service **ret);
 /* Closes all connections; calls that are not answered yet are told that the daemon stops. */

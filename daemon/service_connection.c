@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One client of the service: reads messages, hands out one call at a time, writes answers. While a call is not
- * answered, or answers are not read, nothing is read: the client is slowed down, and not our memory filled.
+ * One client of the service: reads messages, hands out one call at a time, writes answers. While a
+ * call is not answered, or answers are not read, nothing is read: the client is slowed down, and
+ * not our memory filled.
  *
  * A connection frees itself in its own event handlers only, never below a caller who still uses it.
  */
@@ -14,7 +15,8 @@
 #include "service_private.h"
 #include "trace.h"
 
-/* Steps (a call, a part of an answer) in a row, and how often they are sent, before others get their turn. */
+/* Steps (a call, a part of an answer) in a row, and how often they are sent, before others get
+ * their turn. */
 #define STEPS_PER_SEND 32
 #define SENDS_PER_TURN 4
 
@@ -76,7 +78,8 @@ static bool receive_input(struct connection *connection)
 		connection_refuse(connection, r);
 		return false;
 	}
-	/* recv() takes no ancillary data: descriptors a client attaches are closed by the kernel. */
+	/* recv() takes no ancillary data: descriptors a client attaches are closed by the kernel.
+	 */
 	n = recv(connection->fd, at, size, MSG_DONTWAIT);
 	if (n > 0) {
 		varlink_stream_received(&connection->stream, (size_t)n);
@@ -150,7 +153,8 @@ static void connection_run(struct connection *connection)
 {
 	unsigned steps = 0;
 
-	/* Sending comes first: what it makes room for is then used, or there is none and EPOLLOUT will tell. */
+	/* Sending comes first: what it makes room for is then used, or there is none and EPOLLOUT
+	 * will tell. */
 	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
 		send_output(connection);
 		steps = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the parts of the service share: service.c (listener, limits, who may what), service_connection.c (bytes in
- * and out), call.c (checks, dispatch and answers). A service owns its connections, a connection its call.
+ * What the parts of the service share: service.c (listener, limits, who may what),
+ * service_connection.c (bytes in and out), call.c (checks, dispatch and answers). A service owns
+ * its connections, a connection its call.
  */
 #pragma once
 
@@ -22,18 +23,18 @@ struct connection {
 	struct connection *next, **previous;
 	struct service *service;
 	int fd;
-	uid_t uid; /* when it connected */
+	uid_t uid;   /* when it connected */
 	bool member; /* of the access group */
 
 	struct varlink_stream stream;
 	struct call *call; /* the one that is not answered yet */
 	sd_event_source *io, *turn, *timer;
 	uint32_t events;
-	bool busy;	  /* there is more to do in the next turn of the loop */
+	bool busy;        /* there is more to do in the next turn of the loop */
 	bool input_ended; /* nothing more is read */
-	bool refused;	  /* what was read is not looked at */
-	bool gone;	  /* nobody reads our answers */
-	bool waiting;	  /* the timer runs: a message has begun */
+	bool refused;     /* what was read is not looked at */
+	bool gone;        /* nobody reads our answers */
+	bool waiting;     /* the timer runs: a message has begun */
 };
 
 struct service {
@@ -60,8 +61,8 @@ void connection_wake(struct connection *connection);
 
 /* call.c */
 /*
- * Runs the method that @message calls, and takes it over; connection->call is then set if it is not answered yet.
- * Errors: -EPROTO, -ENOMEM; close the connection.
+ * Runs the method that @message calls, and takes it over; connection->call is then set if it is not
+ * answered yet. Errors: -EPROTO, -ENOMEM; close the connection.
  */
 int call_dispatch(struct connection *connection, json_object *message);
 /* Lets a call make answers it was woken for. False: nothing to do now. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One line a trace: monotonic time, source line, text. Written with one write(), so that lines of worker
- * threads do not mix.
+ * One line a trace: monotonic time, source line, text. Written with one write(), so that lines of
+ * worker threads do not mix.
  */
 #include <stdarg.h>
 #include <stdio.h>

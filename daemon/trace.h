@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Traces for those who work on the daemon: to standard error, only with --debug. What people have to know is an
- * event (eventlog.h). Never give it a secret, and escape what comes from a peer (text_escape()).
+ * Traces for those who work on the daemon: to standard error, only with --debug. What people have
+ * to know is an event (eventlog.h). Never give it a secret, and escape what comes from a peer
+ * (text_escape()).
  */
 #pragma once
 

@@ -69,11 +69,11 @@ static _Noreturn void execute(const struct oisd *oisd, int listener)
 	static const struct {
 		const char *option, *name;
 	} paths[] = {
-		{ "config", "ois.conf" },  { "listen", "run/org.ois" },
-		{ "records", "records" },  { "journal", "journal" },
-		{ "sysfs", "no-sysfs" },   { "initiator-name-file", "initiatorname.iscsi" },
+		{ "config", "ois.conf" }, { "listen", "run/org.ois" },
+		{ "records", "records" }, { "journal", "journal" },
+		{ "sysfs", "no-sysfs" },  { "initiator-name-file", "initiatorname.iscsi" },
 	};
-	char *arguments[16] = { (char *)(uintptr_t)oisd_program, (char *)(uintptr_t)"--debug" };
+	char *arguments[16] = { (char *)(uintptr_t)oisd_program, (char *)(uintptr_t) "--debug" };
 	char path[128], pid[16];
 	size_t n = 2;
 	int log;
@@ -231,9 +231,8 @@ const char *client_receive_text(struct client *client)
 	ssize_t n;
 
 	for (;;) {
-		nul = client->input.length > 0 ?
-			      memchr(client->input.data, 0, client->input.length) :
-			      NULL;
+		nul = client->input.length > 0 ? memchr(client->input.data, 0, client->input.length)
+					       : NULL;
 		if (nul)
 			break;
 		assert_int_equal(buffer_reserve(&client->input, 65536, &at), 0);
@@ -263,7 +262,8 @@ json_object *client_receive(struct client *client)
 	return message;
 }
 
-void client_send_call(struct client *client, const char *method, const char *parameters, const char *flag)
+void client_send_call(struct client *client, const char *method, const char *parameters,
+		      const char *flag)
 {
 	char *text;
 	int n = asprintf(&text, "{\"method\":\"%s\",\"parameters\":%s%s%s%s}", method,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * For tests of the daemon's Varlink socket: a real oisd with files and sockets of its own, and a client that is as
- * rude as the test wants. Whatever does not work fails the test.
+ * For tests of the daemon's Varlink socket: a real oisd with files and sockets of its own, and a
+ * client that is as rude as the test wants. Whatever does not work fails the test.
  */
 #pragma once
 
@@ -35,7 +35,8 @@ int oisd_run_another(const struct oisd *oisd);
 int oisd_stop(struct oisd *oisd, int signal);
 /* Removes the directory. */
 void oisd_done(struct oisd *oisd);
-/* Waits for a message to the service manager that begins with @text; NUL-terminated copy in @ret. */
+/* Waits for a message to the service manager that begins with @text; NUL-terminated copy in @ret.
+ */
 void oisd_expect_notify(struct oisd *oisd, const char *text, char ret[256]);
 /* Resident memory in KiB. */
 long oisd_resident(const struct oisd *oisd);
@@ -56,7 +57,8 @@ const char *client_receive_text(struct client *client);
 json_object *client_receive(struct client *client);
 
 /* Sends a call; @parameters is JSON text or NULL. */
-void client_send_call(struct client *client, const char *method, const char *parameters, const char *flag);
+void client_send_call(struct client *client, const char *method, const char *parameters,
+		      const char *flag);
 /* One call, one reply. */
 json_object *client_call(struct client *client, const char *method, const char *parameters);
 /* A call with "more": collects the replies in an array. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the methods do on a machine whose kernel has no iSCSI: records, secrets, events, discoveries and logins that
- * fail or are left alone, and the daemon as a process of a service manager.
+ * What the methods do on a machine whose kernel has no iSCSI: records, secrets, events, discoveries
+ * and logins that fail or are left alone, and the daemon as a process of a service manager.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,8 +63,8 @@ static void expect(const char *method, const char *parameters, const char *error
 }
 
 /* The same, and one value of the reply. */
-static void expect_text(const char *method, const char *parameters, const char *error, const char *path,
-			const char *value)
+static void expect_text(const char *method, const char *parameters, const char *error,
+			const char *path, const char *value)
 {
 	json_object *reply = client_call(&client, method, parameters);
 
@@ -73,7 +73,8 @@ static void expect_text(const char *method, const char *parameters, const char *
 	json_object_put(reply);
 }
 
-static void expect_number(const char *method, const char *parameters, const char *path, int64_t value)
+static void expect_number(const char *method, const char *parameters, const char *path,
+			  int64_t value)
 {
 	json_object *reply = client_call(&client, method, parameters);
 
@@ -87,13 +88,14 @@ static json_object *reply_at(json_object *replies, size_t index)
 	return json_object_array_get_idx(replies, index);
 }
 
-#define CREATE "org.ois.node.Create"
-#define UPDATE "org.ois.node.Update"
-#define DELETE "org.ois.node.Delete"
-#define LIST   "org.ois.node.List"
+#define CREATE  "org.ois.node.Create"
+#define UPDATE  "org.ois.node.Update"
+#define DELETE  "org.ois.node.Delete"
+#define LIST    "org.ois.node.List"
 #define SECRETS "org.ois.node.SetSecret"
-#define KEY(name, port) \
-	"\"key\":{\"targetName\":\"iqn.2026-11.example:" name "\",\"address\":\"127.0.0.1\",\"port\":" #port "}"
+#define KEY(name, port)                                                                            \
+	"\"key\":{\"targetName\":\"iqn.2026-11.example:" name                                      \
+	"\",\"address\":\"127.0.0.1\",\"port\":" #port "}"
 
 static size_t count_nodes(const char *parameters)
 {
@@ -120,15 +122,20 @@ static void test_create(void **state)
 		{ "{" KEY("a b", 3260) "}", invalid, "key.targetName" },
 		{ "{" KEY("a", 0) "}", invalid, "key.port" },
 		{ "{" KEY("a", 65536) "}", invalid, "key.port" },
-		{ "{\"key\":{\"targetName\":\"iqn.2026-11.example:a\",\"address\":\"\",\"port\":1}}", invalid,
-		  "key.address" },
-		{ "{\"key\":{\"targetName\":\"iqn.2026-11.example:a\",\"address\":\"[::1]\",\"port\":1}}", invalid,
-		  "key.address" },
-		{ "{\"key\":{\"targetName\":\"iqn.2026-11.example:a\",\"address\":\"h:1\",\"port\":1}}", invalid,
-		  "key.address" },
-		{ "{\"key\":{\"targetName\":\"iqn.2026-11.example:a\",\"address\":\"h 1\",\"port\":1}}", invalid,
-		  "key.address" },
-		{ "{" KEY("b", 1) ",\"settings\":{\"loginTimeoutSeconds\":0}}", invalid, "loginTimeoutSeconds" },
+		{ "{\"key\":{\"targetName\":\"iqn.2026-11.example:a\",\"address\":\"\",\"port\":1}"
+		  "}",
+		  invalid, "key.address" },
+		{ "{\"key\":{\"targetName\":\"iqn.2026-11.example:a\",\"address\":\"[::1]\","
+		  "\"port\":1}}",
+		  invalid, "key.address" },
+		{ "{\"key\":{\"targetName\":\"iqn.2026-11.example:a\",\"address\":\"h:1\",\"port\":"
+		  "1}}",
+		  invalid, "key.address" },
+		{ "{\"key\":{\"targetName\":\"iqn.2026-11.example:a\",\"address\":\"h "
+		  "1\",\"port\":1}}",
+		  invalid, "key.address" },
+		{ "{" KEY("b", 1) ",\"settings\":{\"loginTimeoutSeconds\":0}}", invalid,
+		  "loginTimeoutSeconds" },
 		{ "{" KEY("b", 1) ",\"settings\":{\"keys\":{\"maxBurstLength\":512}}}", invalid,
 		  "keys.firstBurstLength" },
 		{ "{" KEY("b", 1) ",\"settings\":{\"startup\":\"manual\"}}", "", "" },
@@ -164,7 +171,8 @@ static void test_select(void **state)
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		char parameters[128];
 
-		(void)snprintf(parameters, sizeof(parameters), "{\"selector\":%s}", rows[i].selector);
+		(void)snprintf(parameters, sizeof(parameters), "{\"selector\":%s}",
+			       rows[i].selector);
 		assert_int_equal(count_nodes(parameters), rows[i].n);
 	}
 }
@@ -175,22 +183,29 @@ static void test_update(void **state)
 
 	expect(UPDATE, "{\"selector\":{}}", "org.ois.node.NoSuchNode");
 	expect(CREATE, "{" KEY("a", 1) "}", "");
-	expect(CREATE, "{" KEY("b", 1) ",\"settings\":{\"keys\":{\"firstBurstLength\":65536}}}", "");
+	expect(CREATE, "{" KEY("b", 1) ",\"settings\":{\"keys\":{\"firstBurstLength\":65536}}}",
+	       "");
 	/* Possible for one of them only: nothing is changed. */
 	expect_text(UPDATE, "{\"selector\":{},\"settings\":{\"keys\":{\"maxBurstLength\":65536}}}",
 		    "org.ois.node.InvalidSetting", "parameters.setting", "keys.firstBurstLength");
-	expect_text(UPDATE, "{\"selector\":{},\"reset\":[\"nothing\"]}", "org.ois.node.InvalidSetting",
-		    "parameters.setting", "nothing");
-	expect_number(UPDATE, "{\"selector\":{\"port\":1},\"settings\":{\"startup\":\"automatic\"}}",
+	expect_text(UPDATE, "{\"selector\":{},\"reset\":[\"nothing\"]}",
+		    "org.ois.node.InvalidSetting", "parameters.setting", "nothing");
+	expect_number(UPDATE,
+		      "{\"selector\":{\"port\":1},\"settings\":{\"startup\":\"automatic\"}}",
 		      "parameters.updated", 2);
-	expect_number(UPDATE, "{\"selector\":{\"targetName\":\"*:b\"},\"reset\":[\"startup\",\"keys\"]}",
+	expect_number(UPDATE,
+		      "{\"selector\":{\"targetName\":\"*:b\"},\"reset\":[\"startup\",\"keys\"]}",
 		      "parameters.updated", 1);
 	replies = client_stream(&client, LIST, "{\"effective\":true}");
-	assert_string_equal(text_at(reply_at(replies, 0), "parameters.record.settings.startup"), "automatic");
+	assert_string_equal(text_at(reply_at(replies, 0), "parameters.record.settings.startup"),
+			    "automatic");
 	assert_null(json_get_path(reply_at(replies, 0), "parameters.record.settings.keys"));
-	assert_string_equal(text_at(reply_at(replies, 1), "parameters.record.settings.startup"), "");
-	assert_string_equal(text_at(reply_at(replies, 1), "parameters.record.effective.startup"), "manual");
-	assert_int_equal(number_at(reply_at(replies, 1), "parameters.record.effective.keys.firstBurstLength"),
+	assert_string_equal(text_at(reply_at(replies, 1), "parameters.record.settings.startup"),
+			    "");
+	assert_string_equal(text_at(reply_at(replies, 1), "parameters.record.effective.startup"),
+			    "manual");
+	assert_int_equal(number_at(reply_at(replies, 1),
+				   "parameters.record.effective.keys.firstBurstLength"),
 			 262144);
 	json_object_put(replies);
 }
@@ -203,24 +218,29 @@ static void test_secrets(void **state)
 	expect(CREATE, "{" KEY("a", 1) "}", "");
 	expect_text(SECRETS, "{\"selector\":{},\"role\":\"initiator\",\"secret\":\"elevenbytes\"}",
 		    "org.ois.node.SecretTooShort", "parameters.role", "initiator");
-	expect(SECRETS, "{\"selector\":{},\"role\":\"initiator\",\"secret\":\"" SECRET "\",\"secretBase64\":\"\"}",
+	expect(SECRETS,
+	       "{\"selector\":{},\"role\":\"initiator\",\"secret\":\"" SECRET
+	       "\",\"secretBase64\":\"\"}",
 	       "org.varlink.service.InvalidParameter");
 	expect(SECRETS, "{\"selector\":{},\"role\":\"initiator\",\"secretBase64\":\"=\"}",
 	       "org.varlink.service.InvalidParameter");
-	expect(SECRETS, "{\"selector\":{\"port\":2},\"role\":\"initiator\",\"secret\":\"" SECRET "\"}",
+	expect(SECRETS,
+	       "{\"selector\":{\"port\":2},\"role\":\"initiator\",\"secret\":\"" SECRET "\"}",
 	       "org.ois.node.NoSuchNode");
 	expect_number(SECRETS, "{\"selector\":{},\"role\":\"initiator\",\"secret\":\"" SECRET "\"}",
 		      "parameters.updated", 1);
 	/* RFC 7143, 9.2.1: not the same in both directions. */
 	expect(SECRETS, "{\"selector\":{},\"role\":\"target\",\"secret\":\"" SECRET "\"}",
 	       "org.ois.node.InvalidSetting");
-	expect_number(SECRETS, "{\"selector\":{},\"role\":\"target\",\"secretBase64\":\"dHdlbHZlIGJ5dGVz\"}",
+	expect_number(SECRETS,
+		      "{\"selector\":{},\"role\":\"target\",\"secretBase64\":\"dHdlbHZlIGJ5dGVz\"}",
 		      "parameters.updated", 1);
 	replies = client_stream(&client, LIST, "{\"effective\":true}");
-	assert_true(json_object_get_boolean(
-		json_get_path(reply_at(replies, 0), "parameters.record.settings.authentication.secretSet")));
 	assert_true(json_object_get_boolean(json_get_path(
-		reply_at(replies, 0), "parameters.record.settings.authentication.targetSecretSet")));
+		reply_at(replies, 0), "parameters.record.settings.authentication.secretSet")));
+	assert_true(json_object_get_boolean(
+		json_get_path(reply_at(replies, 0),
+			      "parameters.record.settings.authentication.targetSecretSet")));
 	assert_null(strstr(json_object_to_json_string(replies), SECRET));
 	json_object_put(replies);
 	replies = client_stream(&client, "org.ois.event.ListRecent", NULL);
@@ -235,7 +255,8 @@ static void test_secrets(void **state)
 	}
 	expect_number(SECRETS, "{\"selector\":{},\"role\":\"initiator\"}", "parameters.updated", 1);
 	replies = client_stream(&client, LIST, NULL);
-	assert_null(json_get_path(reply_at(replies, 0), "parameters.record.settings.authentication.secretSet"));
+	assert_null(json_get_path(reply_at(replies, 0),
+				  "parameters.record.settings.authentication.secretSet"));
 	json_object_put(replies);
 }
 
@@ -289,7 +310,8 @@ static void test_subscribe(void **state)
 	int64_t sequence;
 
 	client_open(&subscriber, &oisd);
-	client_send_call(&subscriber, "org.ois.event.Subscribe", "{\"targetName\":\"*:b\"}", "more");
+	client_send_call(&subscriber, "org.ois.event.Subscribe", "{\"targetName\":\"*:b\"}",
+			 "more");
 	reply = client_receive(&subscriber);
 	assert_true(json_object_get_boolean(json_get_path(reply, "parameters.ready")));
 	assert_null(json_get_path(reply, "parameters.event"));
@@ -332,7 +354,8 @@ static void test_recent(void **state)
 	assert_string_equal(text_at(reply_at(replies, 0), "parameters.event.targetName"),
 			    "iqn.2026-11.example:a");
 	json_object_put(replies);
-	replies = client_stream(&client, "org.ois.event.ListRecent", "{\"numbers\":[1004],\"limit\":1}");
+	replies = client_stream(&client, "org.ois.event.ListRecent",
+				"{\"numbers\":[1004],\"limit\":1}");
 	assert_int_equal(json_object_array_length(replies), 1);
 	assert_string_equal(text_at(reply_at(replies, 0), "parameters.event.targetName"),
 			    "iqn.2026-11.example:b");
@@ -352,13 +375,15 @@ static void test_recent(void **state)
 
 /* Logins and discoveries */
 
-#define LOGIN	 "org.ois.session.Login"
+#define LOGIN    "org.ois.session.Login"
 #define DISCOVER "org.ois.discovery.Discover"
 
-/* A port of 127.0.0.1; the caller keeps the socket. With @backlog, connections are accepted by the kernel. */
+/* A port of 127.0.0.1; the caller keeps the socket. With @backlog, connections are accepted by the
+ * kernel. */
 static int reserve_port(bool backlog, int *ret_port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -376,7 +401,8 @@ static void create_node(const char *name, int port)
 	char parameters[256];
 
 	(void)snprintf(parameters, sizeof(parameters),
-		       "{\"key\":{\"targetName\":\"iqn.2026-11.example:%s\",\"address\":\"127.0.0.1\",\"port\":%d}}",
+		       "{\"key\":{\"targetName\":\"iqn.2026-11.example:%s\",\"address\":\"127.0.0."
+		       "1\",\"port\":%d}}",
 		       name, port);
 	expect(CREATE, parameters, "");
 }
@@ -421,7 +447,8 @@ static void test_login_fails(void **state)
 
 static json_object *only_session(void)
 {
-	json_object *replies = client_stream(&client, "org.ois.session.List", "{\"logicalUnits\":true}");
+	json_object *replies =
+		client_stream(&client, "org.ois.session.List", "{\"logicalUnits\":true}");
 	json_object *session;
 
 	assert_int_equal(json_object_array_length(replies), 1);
@@ -430,7 +457,8 @@ static json_object *only_session(void)
 	return session;
 }
 
-/* The target accepts and says nothing: the login goes on when its client leaves, until somebody ends it. */
+/* The target accepts and says nothing: the login goes on when its client leaves, until somebody
+ * ends it. */
 static void test_login_goes_on(void **state)
 {
 	struct client leaving;
@@ -531,7 +559,8 @@ static void test_discovery_fails(void **state)
 			 "org.varlink.service.InvalidParameter");
 	expect_discovery("{\"method\":\"send_targets\",\"address\":\"::1\",\"timeoutSeconds\":0}",
 			 "org.varlink.service.InvalidParameter");
-	expect_discovery("{\"method\":\"isns\",\"address\":\"::1\"}", "org.varlink.service.InvalidParameter");
+	expect_discovery("{\"method\":\"isns\",\"address\":\"::1\"}",
+			 "org.varlink.service.InvalidParameter");
 }
 
 /* A discovery ends with its client. */
@@ -598,7 +627,9 @@ static void test_reload(void **state)
 	expect("org.ois.manager.Reload", NULL, "");
 	create_node("a", 1);
 	replies = client_stream(&client, LIST, "{\"effective\":true}");
-	assert_int_equal(number_at(reply_at(replies, 0), "parameters.record.effective.loginTimeoutSeconds"), 8);
+	assert_int_equal(
+		number_at(reply_at(replies, 0), "parameters.record.effective.loginTimeoutSeconds"),
+		8);
 	json_object_put(replies);
 	write_configuration("[Node]\n\nloginTimeoutSeconds=0\n");
 	reply = client_call(&client, "org.ois.manager.Reload", NULL);
@@ -608,7 +639,9 @@ static void test_reload(void **state)
 	json_object_put(reply);
 	/* The old one stays. */
 	replies = client_stream(&client, LIST, "{\"effective\":true}");
-	assert_int_equal(number_at(reply_at(replies, 0), "parameters.record.effective.loginTimeoutSeconds"), 8);
+	assert_int_equal(
+		number_at(reply_at(replies, 0), "parameters.record.effective.loginTimeoutSeconds"),
+		8);
 	json_object_put(replies);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The daemon's socket under attack: what is no Varlink costs the connection and nothing else, what is Varlink but
- * wrong gets its error, and no client can make the daemon hold much, wait, or lock another one out.
+ * The daemon's socket under attack: what is no Varlink costs the connection and nothing else, what
+ * is Varlink but wrong gets its error, and no client can make the daemon hold much, wait, or lock
+ * another one out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,9 +23,9 @@
 #include "json.h"
 #include "oisd.h"
 
-#define INFO	  "org.varlink.service.GetInfo"
-#define DESCRIBE  "org.varlink.service.GetInterfaceDescription"
-#define INFO_CALL "{\"method\":\"" INFO "\"}"
+#define INFO        "org.varlink.service.GetInfo"
+#define DESCRIBE    "org.varlink.service.GetInterfaceDescription"
+#define INFO_CALL   "{\"method\":\"" INFO "\"}"
 #define MESSAGE_MAX (256 * 1024)
 /* Every system has it, and nobody here is in it. */
 #define ACCESS_GROUP "daemon"
@@ -90,7 +91,8 @@ static void test_info(void **state)
 
 		assert_true(text_at(parameters, fields[i])[0]);
 	}
-	assert_int_equal(json_get_array(json_get_path(reply, "parameters"), "interfaces", &names), 1);
+	assert_int_equal(json_get_array(json_get_path(reply, "parameters"), "interfaces", &names),
+			 1);
 	assert_int_equal(json_object_array_length(names), 6);
 	for (size_t i = 0; i < json_object_array_length(names); i++) {
 		const char *name = json_object_get_string(json_object_array_get_idx(names, i));
@@ -105,8 +107,8 @@ static void test_info(void **state)
 static void test_descriptions(void **state)
 {
 	static const char *const names[] = {
-		"org.ois.discovery", "org.ois.event",	"org.ois.manager",
-		"org.ois.node",	     "org.ois.session", "org.varlink.service",
+		"org.ois.discovery", "org.ois.event",   "org.ois.manager",
+		"org.ois.node",      "org.ois.session", "org.varlink.service",
 	};
 	struct client client;
 
@@ -116,7 +118,8 @@ static void test_descriptions(void **state)
 		json_object *reply;
 		FILE *file;
 
-		(void)snprintf(path, sizeof(path), "%s/include/ois/%s.varlink", PROJECT_SOURCE, names[i]);
+		(void)snprintf(path, sizeof(path), "%s/include/ois/%s.varlink", PROJECT_SOURCE,
+			       names[i]);
 		(void)snprintf(parameters, sizeof(parameters), "{\"interface\":\"%s\"}", names[i]);
 		file = fopen(path, "re");
 		assert_non_null(file);
@@ -224,7 +227,8 @@ static void test_size(void **state)
 /* What is fine before the fault is still answered. */
 static void test_answers_before_fault(void **state)
 {
-	static const char text[] = INFO_CALL "\0" INFO_CALL "\0" "garbage";
+	static const char text[] = INFO_CALL "\0" INFO_CALL "\0"
+					     "garbage";
 	struct client client;
 
 	client_open(&client, &oisd);
@@ -255,7 +259,7 @@ static void test_refused_calls(void **state)
 	static const struct {
 		const char *call, *error, *path, *value;
 	} rows[] = {
-#define SERVICE "org.varlink.service."
+#define SERVICE            "org.varlink.service."
 #define METHOD(name, rest) "{\"method\":\"" name "\"" rest "}"
 		{ METHOD("none", ""), SERVICE "MethodNotFound", "method", "none" },
 		{ METHOD("", ""), SERVICE "MethodNotFound", "method", "" },
@@ -264,36 +268,44 @@ static void test_refused_calls(void **state)
 		  "org.ois.none.List" },
 		{ METHOD("org.ois.node.NodeInUse", ""), SERVICE "MethodNotFound", "method",
 		  "org.ois.node.NodeInUse" },
-		{ METHOD(INFO, ",\"upgrade\":true"), SERVICE "MethodNotImplemented", "method", INFO },
-		{ METHOD(INFO, ",\"parameters\":{\"x\":1}"), SERVICE "InvalidParameter", "parameter", "x" },
+		{ METHOD(INFO, ",\"upgrade\":true"), SERVICE "MethodNotImplemented", "method",
+		  INFO },
+		{ METHOD(INFO, ",\"parameters\":{\"x\":1}"), SERVICE "InvalidParameter",
+		  "parameter", "x" },
 		{ METHOD(DESCRIBE, ""), SERVICE "InvalidParameter", "parameter", "interface" },
-		{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":null}"), SERVICE "InvalidParameter",
-		  "parameter", "interface" },
+		{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":null}"),
+		  SERVICE "InvalidParameter", "parameter", "interface" },
 		{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":1}"), SERVICE "InvalidParameter",
 		  "parameter", "interface" },
-		{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":\"a.b\"}"), SERVICE "InterfaceNotFound",
-		  "interface", "a.b" },
+		{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":\"a.b\"}"),
+		  SERVICE "InterfaceNotFound", "interface", "a.b" },
 		{ METHOD("org.ois.node.List", ""), SERVICE "ExpectedMore", NULL, NULL },
-		{ METHOD("org.ois.node.Delete", ""), SERVICE "InvalidParameter", "parameter", "selector" },
+		{ METHOD("org.ois.node.Delete", ""), SERVICE "InvalidParameter", "parameter",
+		  "selector" },
 		{ METHOD("org.ois.node.Delete", ",\"parameters\":{\"selector\":{\"port\":\"x\"}}"),
 		  SERVICE "InvalidParameter", "parameter", "selector" },
 		{ METHOD("org.ois.node.Delete", ",\"parameters\":{\"selector\":{\"port\":65536}}"),
 		  SERVICE "InvalidParameter", "parameter", "selector" },
-		{ METHOD("org.ois.node.Delete", ",\"parameters\":{\"selector\":{\"startup\":\"x\"}}"),
+		{ METHOD("org.ois.node.Delete",
+			 ",\"parameters\":{\"selector\":{\"startup\":\"x\"}}"),
 		  SERVICE "InvalidParameter", "parameter", "selector" },
 		{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":-1}"),
 		  SERVICE "InvalidParameter", "parameter", "session" },
-		{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":99999999999999999999}"),
+		{ METHOD("org.ois.session.Rescan",
+			 ",\"parameters\":{\"session\":99999999999999999999}"),
 		  SERVICE "InvalidParameter", "parameter", "session" },
-		{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":1,\"lun\":\"0xg\"}"),
+		{ METHOD("org.ois.session.Rescan",
+			 ",\"parameters\":{\"session\":1,\"lun\":\"0xg\"}"),
 		  SERVICE "InvalidParameter", "parameter", "lun" },
 		{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":1.5}"),
 		  SERVICE "InvalidParameter", "parameter", "session" },
-		/* Legal, if unusual: an int as a decimal string, an extension of the header, null. */
-		{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":\"7\",\"lun\":null}"),
+		/* Legal, if unusual: an int as a decimal string, an extension of the header, null.
+		 */
+		{ METHOD("org.ois.session.Rescan",
+			 ",\"parameters\":{\"session\":\"7\",\"lun\":null}"),
 		  "org.ois.session.NoSuchSession", NULL, NULL },
-		{ METHOD(INFO, ",\"org.example.extension\":[],\"parameters\":null,\"oneway\":null"), "", NULL,
-		  NULL },
+		{ METHOD(INFO, ",\"org.example.extension\":[],\"parameters\":null,\"oneway\":null"),
+		  "", NULL, NULL },
 #undef METHOD
 	};
 	struct client client;
@@ -378,7 +390,8 @@ static void test_half_close(void **state)
 	client_send_call(&client, "org.ois.event.ListTypes", NULL, "more");
 	assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
 	assert_non_null(client_receive_text(&client));
-	for (const char *text = client_receive_text(&client); text; text = client_receive_text(&client))
+	for (const char *text = client_receive_text(&client); text;
+	     text = client_receive_text(&client))
 		if (!strstr(text, "\"continues\":true"))
 			break;
 	assert_closed(&client);
@@ -395,11 +408,13 @@ static void test_oneway_and_gone(void **state)
 	assert_non_null(client_receive_text(&subscriber));
 	client_open(&client, &oisd);
 	client_send_call(&client, "org.ois.node.Create",
-			 "{\"key\":{\"targetName\":\"iqn.2026-11.example:gone\",\"address\":\"::1\",\"port\":1}}",
+			 "{\"key\":{\"targetName\":\"iqn.2026-11.example:gone\",\"address\":\"::"
+			 "1\",\"port\":1}}",
 			 "oneway");
 	client_close(&client);
 	reply = client_receive(&subscriber);
-	assert_string_equal(text_at(reply, "parameters.event.targetName"), "iqn.2026-11.example:gone");
+	assert_string_equal(text_at(reply, "parameters.event.targetName"),
+			    "iqn.2026-11.example:gone");
 	json_object_put(reply);
 	client_close(&subscriber);
 }
@@ -407,7 +422,8 @@ static void test_oneway_and_gone(void **state)
 static void test_descriptors(void **state)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec vector = { .iov_base = (void *)(uintptr_t)INFO_CALL, .iov_len = sizeof(INFO_CALL) };
+	struct iovec vector = { .iov_base = (void *)(uintptr_t)INFO_CALL,
+				.iov_len = sizeof(INFO_CALL) };
 	struct msghdr message = {
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
@@ -439,7 +455,8 @@ static void test_descriptors(void **state)
 
 /* Limits */
 
-/* Calls with twenty megabytes of answers, in one piece: one by one, the daemon would stop to take them. */
+/* Calls with twenty megabytes of answers, in one piece: one by one, the daemon would stop to take
+ * them. */
 static void test_slow_reader(void **state)
 {
 	static const char call[] = "{\"method\":\"org.ois.event.ListTypes\",\"more\":true}";

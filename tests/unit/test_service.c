@@ -1,8 +1,8 @@
 // layers: oisd-core
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The service inside a process of ours: who may call what, for every method there is; listings that stay small while
- * nobody reads them; sessions as JSON; and the time a message may take.
+ * The service inside a process of ours: who may call what, for every method there is; listings that
+ * stay small while nobody reads them; sessions as JSON; and the time a message may take.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static char directory[64], paths_text[6][128];
 static sd_event *event;
 static struct manager *manager;
 static struct connection *connection; /* the daemon's end */
-static struct buffer input;	      /* ours */
+static struct buffer input;           /* ours */
 static int client = -1;
 
 /* Lets the daemon do what it can without waiting. */
@@ -90,7 +90,8 @@ static json_object *client_receive(void)
 		buffer_commit(&input, (size_t)n);
 		turn();
 	}
-	assert_int_equal(json_parse((const char *)input.data, (size_t)(nul - input.data), &message), 0);
+	assert_int_equal(json_parse((const char *)input.data, (size_t)(nul - input.data), &message),
+			 0);
 	buffer_consume(&input, (size_t)(nul - input.data) + 1);
 	return message;
 }
@@ -112,8 +113,9 @@ static int64_t number_at(json_object *object, const char *path)
 
 static int start(void **state)
 {
-	static const char *const names[] = { "ois.conf", "initiatorname.iscsi", "records",
-					     "socket",	 "journal",		"sysfs" };
+	static const char *const names[] = { "ois.conf", "initiatorname.iscsi",
+					     "records",  "socket",
+					     "journal",  "sysfs" };
 	struct manager_paths paths;
 
 	(void)snprintf(directory, sizeof(directory), "/tmp/ois-service-XXXXXX");
@@ -190,7 +192,8 @@ static void call_method(const struct varlink_method *method)
 }
 
 /* Calls @method as somebody, and compares its (first) answer. */
-static void expect_error(const struct varlink_method *method, uid_t uid, bool member, const char *error)
+static void expect_error(const struct varlink_method *method, uid_t uid, bool member,
+			 const char *error)
 {
 	json_object *reply;
 
@@ -204,7 +207,8 @@ static void expect_error(const struct varlink_method *method, uid_t uid, bool me
 	if (error)
 		assert_string_equal(text_at(reply, "error"), error);
 	else
-		assert_string_not_equal(text_at(reply, "error"), "org.varlink.service.PermissionDenied");
+		assert_string_not_equal(text_at(reply, "error"),
+					"org.varlink.service.PermissionDenied");
 	json_object_put(reply);
 }
 
@@ -217,8 +221,10 @@ static void test_access(void **state)
 
 	for (method = varlink_methods; method->name; method++) {
 		n[method->access]++;
-		expect_error(method, other, false, method->access == VARLINK_ACCESS_ANY ? NULL : denied);
-		expect_error(method, other, true, method->access == VARLINK_ACCESS_CHANGE ? denied : NULL);
+		expect_error(method, other, false,
+			     method->access == VARLINK_ACCESS_ANY ? NULL : denied);
+		expect_error(method, other, true,
+			     method->access == VARLINK_ACCESS_CHANGE ? denied : NULL);
 	}
 	/* The table is not empty by mistake. */
 	assert_int_equal(n[VARLINK_ACCESS_ANY], 2);
@@ -233,7 +239,8 @@ static void test_not_ready(void **state)
 	manager->state = MANAGER_STARTING;
 	for (method = varlink_methods; method->name; method++)
 		expect_error(method, 0, false,
-			     method->access == VARLINK_ACCESS_ANY ? NULL : "org.ois.manager.NotReady");
+			     method->access == VARLINK_ACCESS_ANY ? NULL
+								  : "org.ois.manager.NotReady");
 	manager->state = MANAGER_RUNNING;
 }
 
@@ -257,8 +264,8 @@ static void make_sessions(void)
 		s->state = SESSION_STATE_LOGGED_IN;
 		s->connection = CONNECTION_STATE_LOGGED_IN;
 		s->managed = true;
-		s->target_name = (char *)(uintptr_t)"iqn.2026-11.example:target";
-		s->address = (char *)(uintptr_t)"192.0.2.1";
+		s->target_name = (char *)(uintptr_t) "iqn.2026-11.example:target";
+		s->address = (char *)(uintptr_t) "192.0.2.1";
 		s->port = 3260;
 		s->portal_group_tag = 1;
 		s->in_kernel = true;
@@ -329,8 +336,8 @@ static json_object *list_one(const struct session *session)
 	struct session copy = *session;
 
 	copy.manager = manager;
-	copy.target_name = (char *)(uintptr_t)"iqn.2026-11.example:target";
-	copy.address = (char *)(uintptr_t)"192.0.2.1";
+	copy.target_name = (char *)(uintptr_t) "iqn.2026-11.example:target";
+	copy.address = (char *)(uintptr_t) "192.0.2.1";
 	manager->sessions = &copy;
 	manager->n_sessions = 1;
 	client_call(varlink_call_new("org.ois.session.List",
@@ -346,12 +353,14 @@ static json_object *list_one(const struct session *session)
 	return object;
 }
 
-/* Every state, phase and kind of session fits the interface, or the service would have refused to say it. */
+/* Every state, phase and kind of session fits the interface, or the service would have refused to
+ * say it. */
 static void test_session_states(void **state)
 {
 	static const enum connection_state connections[] = {
-		CONNECTION_STATE_FREE,	     CONNECTION_STATE_XPT_WAIT,	 CONNECTION_STATE_IN_LOGIN,
-		CONNECTION_STATE_LOGGED_IN,  CONNECTION_STATE_IN_LOGOUT, CONNECTION_STATE_LOGOUT_REQUESTED,
+		CONNECTION_STATE_FREE,         CONNECTION_STATE_XPT_WAIT,
+		CONNECTION_STATE_IN_LOGIN,     CONNECTION_STATE_LOGGED_IN,
+		CONNECTION_STATE_IN_LOGOUT,    CONNECTION_STATE_LOGOUT_REQUESTED,
 		CONNECTION_STATE_CLEANUP_WAIT,
 	};
 	static const enum session_state states[] = { SESSION_STATE_FREE, SESSION_STATE_LOGGED_IN,
@@ -406,17 +415,21 @@ static void test_session_found(void **state)
 	assert_int_equal(number_at(object, "replacementTimeoutSeconds"), -1);
 	assert_int_equal(number_at(object, "commandsMax"), 113);
 	assert_int_equal(json_get_array(object, "connections", &connections), 1);
-	assert_string_equal(text_at(json_object_array_get_idx(connections, 0), "parameters.headerDigest"),
-			    "crc32c");
-	assert_string_equal(text_at(json_object_array_get_idx(connections, 0), "parameters.dataDigest"),
-			    "none");
+	assert_string_equal(
+		text_at(json_object_array_get_idx(connections, 0), "parameters.headerDigest"),
+		"crc32c");
+	assert_string_equal(
+		text_at(json_object_array_get_idx(connections, 0), "parameters.dataDigest"),
+		"none");
 	json_object_put(object);
 }
 
 /* Text from targets and disks: what is not UTF-8 must not reach a client. */
 static void test_foreign_text(void **state)
 {
-	struct sysfs_lun lun = { .vendor = "\xff\xfe", .model = "good", .lun = 1, .size_bytes = -1 };
+	struct sysfs_lun lun = {
+		.vendor = "\xff\xfe", .model = "good", .lun = 1, .size_bytes = -1
+	};
 	struct session session = {
 		.phase = SESSION_LOGGED_IN,
 		.state = SESSION_STATE_LOGGED_IN,
@@ -427,7 +440,8 @@ static void test_foreign_text(void **state)
 	json_object *object = list_one(&session), *luns;
 
 	assert_int_equal(json_get_array(object, "logicalUnits", &luns), 1);
-	assert_string_equal(text_at(json_object_array_get_idx(luns, 0), "vendor"), "\xef\xbf\xbd\xef\xbf\xbd");
+	assert_string_equal(text_at(json_object_array_get_idx(luns, 0), "vendor"),
+			    "\xef\xbf\xbd\xef\xbf\xbd");
 	assert_string_equal(text_at(json_object_array_get_idx(luns, 0), "model"), "good");
 	assert_null(json_get_path(json_object_array_get_idx(luns, 0), "sizeBytes"));
 	json_object_put(object);
@@ -450,7 +464,8 @@ static void test_luns(void **state)
 		struct sysfs_lun lun = { .lun = rows[i].lun };
 		json_object *array = luns_to_json(&lun, 1);
 
-		assert_string_equal(text_at(json_object_array_get_idx(array, 0), "lun"), rows[i].text);
+		assert_string_equal(text_at(json_object_array_get_idx(array, 0), "lun"),
+				    rows[i].text);
 		json_object_put(array);
 	}
 }
@@ -459,10 +474,12 @@ static void test_luns(void **state)
 
 static void test_addresses(void **state)
 {
-	static const char *const good[] = { "192.0.2.1", "::1", "fe80::1%eth0", "host", "a.example" };
-	static const char *const bad[] = { "",	   "[::1]",    "192.0.2.1:3260", "a b",
-					   "a\nb", "a/b",      "[::1]:3260",	 "\xff",
-					   "host:1", "host,1", };
+	static const char *const good[] = { "192.0.2.1", "::1", "fe80::1%eth0", "host",
+					    "a.example" };
+	static const char *const bad[] = {
+		"",    "[::1]",      "192.0.2.1:3260", "a b",    "a\nb",
+		"a/b", "[::1]:3260", "\xff",           "host:1", "host,1",
+	};
 
 	for (size_t i = 0; i < ELEMENTSOF(good); i++)
 		if (!address_is_valid(good[i]))
@@ -494,7 +511,8 @@ static void test_selectors(void **state)
 		json_object *object = NULL;
 		int r;
 
-		assert_int_equal(json_parse(rows[i].selector, strlen(rows[i].selector), &object), 0);
+		assert_int_equal(json_parse(rows[i].selector, strlen(rows[i].selector), &object),
+				 0);
 		r = selector_read(object, &selector);
 		assert_int_equal(r, rows[i].readable ? 0 : -EINVAL);
 		if (r >= 0)
