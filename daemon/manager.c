@@ -249,6 +249,9 @@ int manager_login(struct manager *manager, const struct node *node, int retry_ma
 	session = manager_find_session_of(manager, &node->key);
 	if (session && (session->private->leaving || session->private->check))
 		return -EBUSY;
+	/* Another program's: it will tell nobody when it is back. */
+	if (session && !session->managed && session->phase != SESSION_LOGGED_IN)
+		return -EEXIST;
 	if (session) {
 		*ret = session;
 		return session_watch(session, watch, false);

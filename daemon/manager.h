@@ -90,7 +90,8 @@ int manager_reload(struct manager *manager, manager_reload_t done, void *userdat
 
 /*
  * The session of a node, made if there is none, with a login under way or done; @watch is told (it may be
- * NULL). @retry_max: -1 as the node's settings say. Errors: -ENOMEM, -ESHUTDOWN.
+ * NULL). @retry_max: -1 as the node's settings say. Errors: -ENOMEM, -ESHUTDOWN, -EBUSY (it
+ * is being logged out), -EEXIST (another program's session with the node lost its connection).
  */
 int manager_login(struct manager *manager, const struct node *node, int retry_max,
 		  const struct session_watch *watch, struct session **ret);
