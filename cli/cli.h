@@ -100,6 +100,7 @@ enum complete {
 	COMPLETE_NODES,	   /* target names of nodes */
 	COMPLETE_SESSIONS, /* numbers and target names of sessions */
 	COMPLETE_SETTINGS, /* a target, then settings */
+	COMPLETE_EVENTS,   /* for --number: the verb has no arguments */
 };
 
 struct verb {
@@ -144,7 +145,7 @@ int parse_since(const char *text, int64_t now_usec, int64_t *ret_usec);
  * NULL. What a person can do next is said too, where it is known.
  */
 enum status report(struct cli *cli, int r, const struct ois_error *error, const char *format, ...) _printf_(4, 5);
-/* Says where to read about the event that reported a failure; nothing if @event is no known number, or with --quiet. */
+/* Says where to read about the event that reported a failure, once for each; nothing if @event is no known number. */
 void report_event(const struct cli *cli, int64_t event);
 enum status usage_error(const char *format, ...) _printf_(1, 2);
 enum status status_from_errno(int r);

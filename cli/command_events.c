@@ -39,7 +39,7 @@ static void print_event(const struct output *output, uint64_t usec, int64_t numb
 
 	if (localtime_r(&seconds, &local))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
-	(void)printf("%s%s%s %4" PRId64 " %-24s %s%s%s\n", style_begin(output, STYLE_GREY), when,
+	(void)printf("%s%s%s %4" PRId64 " %-26s %s%s%s\n", style_begin(output, STYLE_GREY), when,
 		     style_end(output, STYLE_GREY), number, name ?: "", style_begin(output, severity_style(severity)),
 		     text ?: "", style_end(output, severity_style(severity)));
 }

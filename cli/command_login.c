@@ -132,16 +132,37 @@ static void hear_progress(struct part *part, const struct ois_progress *progress
 		tell_step(part, name, progress);
 }
 
+/* The one thing that was selected, if the daemon says which. The caller frees. */
+static char *error_name(const struct ois_error *error)
+{
+	const char *target = ois_error_get_text(error, "node.targetName") ?: ois_error_get_text(error, "targetName");
+	const char *address = ois_error_get_text(error, "node.address"), *port = ois_error_get_text(error, "node.port");
+	_cleanup_free_ char *portal = NULL;
+	char *name;
+
+	if (!target)
+		return NULL;
+	if (!address || !port)
+		return strdup(target);
+	portal = format_portal(address, atoi(port));
+	return asprintf(&name, "%s at %s", target, portal ?: address) < 0 ? NULL : name;
+}
+
 static void hear_error(struct part *part, const struct ois_error *error)
 {
 	struct batch *batch = part->batch;
-	enum status status = status_from_errno(ois_error_get_errno(error));
+	int r = ois_error_get_errno(error);
+	enum status status = status_from_errno(r);
+	_cleanup_free_ char *name = error_name(error);
 
+	/* That there is nothing is no failure of "all". */
+	if (!part->which && r == -ESRCH)
+		return;
 	/* What a progress reply told is not told again. */
 	if (part->failed == 0) {
 		batch->failed++;
-		status = report(batch->cli, ois_error_get_errno(error), error, "%s %s", batch_verb(batch),
-				part->which ?: batch->login ? "the nodes" : "the sessions");
+		(void)report(batch->cli, r, error, "%s %s", batch_verb(batch),
+			     name ?: part->which ?: "everything");
 	}
 	if (batch->status == STATUS_DONE)
 		batch->status = status;

@@ -161,17 +161,31 @@ static void describe_values(const struct ois_setting *setting, char *ret, size_t
 		used += (size_t)snprintf(ret + used, size - used, "%s%s", i > 0 ? ", " : "", value);
 }
 
+/* As it is written on the command line. */
+static void describe_default(const struct ois_setting *setting, char *ret, size_t size)
+{
+	const char *kind = ois_setting_get_kind(setting) ?: "", *value = ois_setting_get_default(setting) ?: "";
+
+	if (strcmp(kind, "boolean") == 0 && *value)
+		value = strcmp(value, "true") == 0 || strcmp(value, "yes") == 0 ? "yes" : "no";
+	(void)snprintf(ret, size, "%s", value);
+	for (char *c = ret; strcmp(kind, "list") == 0 && *c; c++)
+		if (*c == ' ')
+			*c = ',';
+}
+
 static void list_settings(const struct output *output, struct ois_setting **settings)
 {
 	_cleanup_(table_freep) struct table *table = table_new(settings_headers);
-	char values[256], footer[64];
+	char values[256], initially[256], footer[64];
 
 	for (struct ois_setting **s = settings; table && *s; s++) {
 		const char *applies = ois_setting_get_applies(*s) ?: "";
 
 		describe_values(*s, values, sizeof(values));
 		(void)table_add(table, ois_setting_get_name(*s));
-		(void)table_add(table, ois_setting_get_default(*s));
+		describe_default(*s, initially, sizeof(initially));
+		(void)table_add(table, initially);
 		(void)table_add(table, values);
 		(void)table_add(table, strcmp(applies, "next_login") == 0 ? "at login" : "at once");
 		(void)table_add(table, ois_setting_get_description(*s));

@@ -25,6 +25,8 @@ static enum status get_nodes(struct cli *cli, const char *target, struct ois_nod
 	if (status != STATUS_DONE)
 		return status;
 	r = ois_list_nodes(cli->client, selector, OIS_LIST_EFFECTIVE, ret, &error);
+	if (r == -ESRCH)
+		return STATUS_NOTHING;
 	return r < 0 ? report(cli, r, error, "list the nodes") : STATUS_DONE;
 }
 
@@ -175,7 +177,7 @@ enum status verb_node_show(struct cli *cli, char **arguments)
 		_cleanup_(nodes_freep) struct ois_node **nodes = NULL;
 		enum status one = get_nodes(cli, *target, &nodes);
 
-		if (one == STATUS_DONE && !nodes[0]) {
+		if (one == STATUS_NOTHING || (one == STATUS_DONE && !nodes[0])) {
 			message_error("Failed to show %s: no such node; 'ois-ctl nodes' lists the nodes", *target);
 			one = STATUS_NOTHING;
 		}
@@ -372,8 +374,12 @@ static enum status remove_nodes(struct cli *cli, const char *target)
 	r = ois_node_delete_call(cli->client, selector, option_given(cli, OPTION_FORCE) ? OIS_FORCE : 0, &call);
 	if (r >= 0)
 		r = ois_call_run(call, NULL, NULL, &error);
-	if (r < 0)
+	if (r < 0 && (r != -ESRCH || target)) /* that there is nothing is no failure of "all" */
 		return report(cli, r, error, "remove %s", target ?: "all nodes");
+	if (r < 0) {
+		message_notice(&cli->output, "No nodes.");
+		return STATUS_DONE;
+	}
 	(void)ois_reply_get_number(ois_call_get_reply(call), "deleted", &deleted);
 	result_line(&cli->output, STYLE_PLAIN, "%s: %" PRId64 " %s removed", target ?: "All", deleted,
 		    plural((size_t)deleted, "node", "nodes"));

@@ -25,6 +25,8 @@ static enum status get_sessions(struct cli *cli, const char *which, struct ois_s
 	if (status != STATUS_DONE)
 		return status;
 	r = ois_list_sessions(cli->client, selector, OIS_LIST_LOGICAL_UNITS, ret, &error);
+	if (r == -ESRCH) /* a number that is no session's */
+		return STATUS_NOTHING;
 	return r < 0 ? report(cli, r, error, "list the sessions") : STATUS_DONE;
 }
 
@@ -330,7 +332,7 @@ enum status verb_session_show(struct cli *cli, char **arguments)
 		_cleanup_(sessions_freep) struct ois_session **sessions = NULL;
 		enum status one = get_sessions(cli, *which, &sessions);
 
-		if (one == STATUS_DONE && !sessions[0])
+		if (one == STATUS_NOTHING || (one == STATUS_DONE && !sessions[0]))
 			one = no_session("show", *which);
 		combine_status(&status, one, which == arguments);
 		for (struct ois_session **s = sessions; s && *s; s++) {
@@ -401,7 +403,7 @@ static enum status rescan_selected(struct cli *cli, const char *which)
 	int64_t number;
 
 	if (status != STATUS_DONE)
-		return status;
+		return status == STATUS_NOTHING ? no_session("rescan", which) : status;
 	for (struct ois_session **s = sessions; *s; s++) {
 		if (ois_session_get_session(*s, &number) < 0)
 			continue; /* its login will look for them */

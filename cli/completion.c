@@ -87,6 +87,14 @@ static int make_sessions(struct ois_client *client, struct ois_call **ret)
 	return ois_list_sessions_call(client, NULL, 0, ret);
 }
 
+static void print_events(void)
+{
+	const struct ois_event_type *type;
+
+	for (size_t i = 0; (type = ois_event_type_at(i)); i++)
+		(void)printf("%u\t%s\n", ois_event_type_get_number(type), ois_event_type_get_symbol(type));
+}
+
 static enum status print_arguments(struct cli *cli, char **words)
 {
 	const struct verb *verb = named_verb(words);
@@ -102,6 +110,9 @@ static enum status print_arguments(struct cli *cli, char **words)
 		break;
 	case COMPLETE_NODES:
 		print_words(cli->client, make_nodes);
+		break;
+	case COMPLETE_EVENTS:
+		print_events();
 		break;
 	case COMPLETE_SESSIONS:
 		print_words(cli->client, make_sessions);

@@ -43,7 +43,7 @@ const struct verb verbs[] = {
 	{ "events", NULL, 0, 0,
 	  BIT(OPTION_FOLLOW) | BIT(OPTION_LIVE) | BIT(OPTION_LIST) | BIT(OPTION_NUMBER) | BIT(OPTION_TARGET) |
 		  BIT(OPTION_SINCE) | BIT(OPTION_LINES),
-	  COMPLETE_NONE, verb_events, "Show numbered events from the journal" },
+	  COMPLETE_EVENTS, verb_events, "Show numbered events from the journal" },
 	{ "settings", NULL, 0, 0, 0, COMPLETE_NONE, verb_settings, "List the settings of nodes" },
 	{ "reload", NULL, 0, 0, 0, COMPLETE_NONE, verb_reload, "Make the daemon read its configuration again" },
 	{ "completion", "WHAT [VERB...]", 1, -1, 0, COMPLETE_NONE, verb_completion, NULL },
@@ -90,19 +90,26 @@ static const char *advice(int r, const struct ois_error *error)
 		return "; 'ois-ctl nodes' lists the nodes";
 	if (name && r == -ESRCH && strstr(name, "Session"))
 		return "; 'ois-ctl sessions' lists the sessions";
+	if (name && strstr(name, ".InvalidSetting"))
+		return "; 'ois-ctl settings' lists names and values";
 	if (name && r == -EBUSY && strstr(name, "InUse"))
 		return "; --force does it anyway";
 	return "";
 }
 
+#define EVENT_MAX 9999
+
 void report_event(const struct cli *cli, int64_t event)
 {
 	const struct ois_event_type *type =
-		event > 0 && event <= 9999 ? ois_event_type_get((unsigned)event) : NULL;
+		event > 0 && event <= EVENT_MAX ? ois_event_type_get((unsigned)event) : NULL;
+	static bool told[EVENT_MAX + 1];
 
-	if (type)
+	if (type && !told[event])
 		message_notice(&cli->output, "Event %" PRId64 " %s; details: journalctl MESSAGE_ID=%s -x", event,
 			      ois_event_type_get_symbol(type), ois_event_type_get_message_id(type));
+	if (type)
+		told[event] = true;
 }
 
 enum status report(struct cli *cli, int r, const struct ois_error *error, const char *format, ...)

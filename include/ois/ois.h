@@ -174,6 +174,8 @@ const char *ois_error_get_message(const struct ois_error *error);
 unsigned ois_error_get_event(const struct ois_error *error);
 /* Parameters of the Varlink error as the text of a JSON object; "{}" if none. */
 const char *ois_error_get_json(const struct ois_error *error);
+/* A field of them, as described at OIS_OBJECT. */
+const char *ois_error_get_text(const struct ois_error *error, const char *name);
 
 /* --- Objects ------------------------------------------------------------------------------------------------------ */
 

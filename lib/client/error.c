@@ -96,6 +96,11 @@ const char *ois_error_get_json(const struct ois_error *error)
 	return object_print(error->parameters);
 }
 
+const char *ois_error_get_text(const struct ois_error *error, const char *name)
+{
+	return object_text(error->parameters, name);
+}
+
 static const struct error_row *find_row(const char *name)
 {
 	static const struct error_row other = { NULL, -EREMOTEIO, NULL };

@@ -233,6 +233,9 @@ static void test_errors(void **state)
 		assert_string_equal(ois_error_get_message(error), error_rows[i].message);
 		assert_int_equal(ois_error_get_event(error), error_rows[i].event);
 		assert_int_equal(ois_error_get_json(error)[0], '{');
+		assert_null(ois_error_get_text(error, "no.such.0.field"));
+		if (error_rows[i].error == -EREMOTEIO && error_rows[i].event == 1)
+			assert_string_equal(ois_error_get_text(error, "message"), "refused");
 		ois_error_unref(error);
 		ois_call_unref(call);
 		ois_client_free(client);
