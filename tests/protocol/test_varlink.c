@@ -335,11 +335,12 @@ static void test_refused_calls(void **state)
 
 static void test_byte_by_byte(void **state)
 {
+	static const char call[] = INFO_CALL;
 	struct client client;
 
 	client_open(&client, &oisd);
-	for (size_t i = 0; i < sizeof(INFO_CALL); i++)
-		client_send(&client, INFO_CALL + i, 1);
+	for (size_t i = 0; i < sizeof(call); i++)
+		client_send(&client, &call[i], 1);
 	assert_non_null(client_receive_text(&client));
 	client_close(&client);
 }
