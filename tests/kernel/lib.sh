@@ -88,3 +88,51 @@ check_nothing_left()
 {
 	check_equal "nothing is left in the kernel" "" "$(remains)"
 }
+
+# ---- the daemon ----
+
+# A machine with the product installed and its services running.
+start_system()
+{
+	install_ois 2>/dev/null
+	mkdir -p /etc/iscsi
+	echo InitiatorName=iqn.2026-11.org.example:guest >/etc/iscsi/initiatorname.iscsi
+	load_modules
+	start_journal 2>/dev/null
+	start_oisd
+}
+
+# await_events COUNT NUMBER [FIELD=VALUE]...: prints the first COUNT events of a number with these fields, one a line,
+# as soon as they are in the journal. The daemon never waits for the journal, so a command may be done before them.
+await_events()
+{
+	local count=$1 id reader
+	printf -v id '08d9494dbfb34ec49b18eadcb275%04d' "$2"
+	shift 2
+	exec 7< <(exec timeout 10 journalctl --quiet --output=cat --follow --lines=all MESSAGE_ID="$id" "$@")
+	reader=$!
+	head -n "$count" <&7
+	exec 7<&-
+	kill "$reader" 2>/dev/null || true
+}
+
+# check_events COUNT NUMBER [FIELD=VALUE]...
+check_events()
+{
+	local count=$1
+	shift
+	check_equal "$count times event $*" "$count" "$(await_events "$count" "$@" | wc -l)"
+}
+
+# check_event NUMBER [FIELD=VALUE]...: it was raised, with these fields.
+check_event()
+{
+	local found
+	found=$(await_events 1 "$@")
+	if [[ $found ]]; then
+		ok "event $*: $found"
+	else
+		not_ok "event $*"
+		journalctl --quiet --output=cat _COMM=oisd | tail -n 10 | sed 's/^/#   /'
+	fi
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Targets that are not there, do not speak, or are gone: the right event, in time, and nothing left in the kernel.
+# shellcheck source=tests/kernel/lib.sh
+source "${BASH_SOURCE[0]%/*}/lib.sh"
+
+target=iqn.2026-11.org.example:none
+start_system
+
+check_fails "discovery where nobody listens" 1 ois-ctl discover 127.0.0.1:3269
+check_event 1 OIS_DUMP_ADDRESS=127.0.0.1 OIS_DUMP_PORT=3269
+check_event 1008
+
+ois-ctl node add "$target" 127.0.0.1:3269 loginRetryMax=0 >/dev/null
+check_fails "login where nobody listens" 1 ois-ctl login "$target"
+check_event 1 OIS_TARGET="$target"
+check_nothing_left
+
+# Takes connections, and says nothing.
+socat -u TCP-LISTEN:3270,reuseaddr,fork,bind=127.0.0.1 OPEN:/dev/null &
+until [[ $(ss --no-header --listening --tcp sport = 3270) ]]; do :; done
+ois-ctl node add "$target" 127.0.0.1:3270 loginRetryMax=0 loginTimeoutSeconds=2 >/dev/null
+check_fails "login at a silent portal" 1 ois-ctl login "$target" --portal=127.0.0.1:3270
+check_event 43 OIS_TARGET="$target"
+check_nothing_left
+
+# Takes a connection, and closes it.
+socat -u TCP-LISTEN:3271,reuseaddr,fork,bind=127.0.0.1 SYSTEM:'head -c 48 >/dev/null' &
+until [[ $(ss --no-header --listening --tcp sport = 3271) ]]; do :; done
+ois-ctl node add "$target" 127.0.0.1:3271 loginRetryMax=0 loginTimeoutSeconds=5 >/dev/null
+check_fails "login at a portal that hangs up" 1 ois-ctl login "$target" --portal=127.0.0.1:3271
+check_event 59 OIS_TARGET="$target"
+check_nothing_left
+
+lio setup
+ois-ctl node add "$target" 127.0.0.1:3260 loginRetryMax=0 >/dev/null
+check_fails "login to a target that does not exist" 1 ois-ctl login "$target" --portal=127.0.0.1:3260
+check_event 10 OIS_TARGET="$target" OIS_PDU_STATUS_CLASS=3
+check_nothing_left
+check "the daemon still works" ois-ctl discover 127.0.0.1
+check "as a login shows" ois-ctl login iqn.2026-11.org.example:disk1
+check "and a logout" ois-ctl logout --all
+check_nothing_left

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The main job without authentication: many targets, several logical units, digests; what is left afterwards.
+# shellcheck source=tests/kernel/lib.sh
+source "${BASH_SOURCE[0]%/*}/lib.sh"
+
+start_system
+lio setup --targets 20 --pages 64
+
+check "discovery" ois-ctl discover 127.0.0.1
+check_equal "finds all targets" 20 "$(ois-ctl nodes --no-legend | wc -l)"
+check_event 1007
+check "login of all" ois-ctl login --all
+check_equal "sessions" 20 "$(ois-ctl sessions --json=short | jq length)"
+check_equal "sessions in the kernel" 20 "$(find /sys/class/iscsi_session/ -name 'session*' | wc -l)"
+check_equal "disks" 20 "$(session_disks | wc -l)"
+check_events 20 1000
+check "a disk can be used" write_and_compare "$(session_disks | head -n 1)" 64
+check "login again changes nothing" ois-ctl login --all
+check_equal "sessions after the second login" 20 "$(ois-ctl sessions --json=short | jq length)"
+check_equal "the list agrees with the kernel" \
+	"$(cat /sys/class/iscsi_session/session*/targetname | sort)" \
+	"$(ois-ctl sessions --json=short | jq -r '.[].targetName' | sort)"
+check "logout of one" ois-ctl logout iqn.2026-11.org.example:disk7
+check_equal "leaves the others" 19 "$(ois-ctl sessions --json=short | jq length)"
+check "logout of all" ois-ctl logout --all
+check_nothing_left
+check_events 20 1001
+
+lio clear
+lio setup --name iqn.2026-11.org.example:units --luns 5 --portal 127.0.0.1:3261 --pages 64
+check "discovery of a target with five units" ois-ctl discover 127.0.0.1:3261
+check "login" ois-ctl login 'iqn.*:units1'
+check_equal "disks are there when login returns" 5 "$(session_disks | wc -l)"
+check_equal "and are told" 5 "$(ois-ctl sessions --json=short | jq '[.[].logicalUnits[]? | select(.blockDevice)] | length')"
+check "logout" ois-ctl logout --all
+check_nothing_left
+
+lio setup --name iqn.2026-11.org.example:digest --portal 127.0.0.1:3262 --parameter HeaderDigest=CRC32C,None \
+	--parameter DataDigest=CRC32C,None
+ois-ctl discover 127.0.0.1:3262 >/dev/null
+check "digests are asked for" ois-ctl node set 'iqn.2026-11.org.example:digest1' keys.headerDigest=crc32c keys.dataDigest=crc32c
+check "login with digests" ois-ctl login 'iqn.2026-11.org.example:digest1'
+check_equal "header digest in the kernel" 1 "$(cat /sys/class/iscsi_connection/*/header_digest)"
+check_equal "data digest in the kernel" 1 "$(cat /sys/class/iscsi_connection/*/data_digest)"
+check "data under digests" write_and_compare "$(session_disks)"
+check "logout" ois-ctl logout --all
+check_nothing_left
+check "the daemon stops" stop_service oisd
