@@ -168,7 +168,7 @@ char *oisd_read_file(const struct oisd *oisd, const char *name)
 	file = fopen(path, "re");
 	assert_non_null(file);
 	assert_non_null(text);
-	(void)fread(text, 1, (1 << 20) - 1, file);
+	assert_true(fread(text, 1, (1 << 20) - 1, file) > 0 || feof(file));
 	(void)fclose(file);
 	return text;
 }
