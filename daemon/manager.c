@@ -17,6 +17,8 @@
  * before the kernel tells something about it; clients last.
  */
 #define PRIORITY_COMPLETIONS (SD_EVENT_PRIORITY_NORMAL - 20)
+/* When nothing else is to be done, so that one turn does what many have left. */
+#define PRIORITY_TEND (SD_EVENT_PRIORITY_NORMAL + 10)
 
 static uint64_t clock_usec(clockid_t clock)
 {
@@ -573,6 +575,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	manager->sysfs = (struct sysfs){ .root = paths->sysfs, .proc = "/proc" };
 	manager->transports = transport_table();
 	r = sd_event_add_defer(event, &manager->tend, tend, manager);
+	if (r >= 0)
+		r = sd_event_source_set_priority(manager->tend, PRIORITY_TEND);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(manager->tend, SD_EVENT_OFF);
 	if (r >= 0)

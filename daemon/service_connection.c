@@ -220,6 +220,9 @@ static int add_sources(struct connection *connection)
 	r = sd_event_add_io(event, &connection->io, connection->fd, EPOLLIN, io_ready, connection);
 	if (r >= 0)
 		r = sd_event_add_defer(event, &connection->turn, next_turn, connection);
+	/* When nothing else is to be done: then many answers leave in one write. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(connection->turn, SERVICE_PRIORITY_ANSWERS);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(connection->turn, SD_EVENT_OFF);
 	if (r >= 0)

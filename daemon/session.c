@@ -217,7 +217,9 @@ void session_set_phase(struct session *session, enum session_phase phase,
 	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
 		if (!w->gone)
 			tell(session, w, failure);
-	manager_tend(session);
+	/* Most phases pass without anything for the manager to do, and its turn of the loop is not free. */
+	if (phase == SESSION_LOGGED_IN || phase == SESSION_RETRYING || phase == SESSION_CLOSED)
+		manager_tend(session);
 }
 
 void session_tell(struct session *session)
