@@ -9,6 +9,8 @@
 #include "limits.h"
 #include "pdu.h"
 
+#define TASK_TAG_OFFSET 16
+
 struct channel {
 	const struct channel_callbacks *callbacks;
 	void *userdata;
@@ -27,6 +29,7 @@ struct channel {
 	struct kernel *kernel;
 	uint64_t transport_handle;
 	uint32_t sid;
+	uint8_t task_tag[4]; /* of the last PDU sent, as its sender wrote it */
 	struct channel_request *requests;
 
 	/* A failure found while sending on a socket is reported from the loop */
@@ -294,6 +297,7 @@ static int channel_send_kernel(struct channel *channel, const uint8_t *header, c
 		free(request);
 		return -ENOMEM;
 	}
+	memcpy(channel->task_tag, header + TASK_TAG_OFFSET, sizeof(channel->task_tag));
 	kernel_batch_send_pdu(batch, header, data, length);
 	*request = (struct channel_request){ .channel = channel, .next = channel->requests };
 	r = kernel_batch_submit(TAKE_PTR(batch), request_done, request);
@@ -326,10 +330,16 @@ int channel_send(struct channel *channel, const uint8_t header[48], const void *
 	return r < 0 ? channel_defer_failure(channel, r) : 0;
 }
 
+/* The kernel gives every task a tag of its own, and has matched the answer to it: the sender gets his back. */
 void channel_deliver(struct channel *channel, const uint8_t header[48], const void *data, size_t length)
 {
-	if (!channel->failed)
-		(void)channel_pass_up(channel, header, data, length);
+	uint8_t answer[PDU_HEADER_LENGTH];
+
+	if (channel->failed)
+		return;
+	memcpy(answer, header, sizeof(answer));
+	memcpy(answer + TASK_TAG_OFFSET, channel->task_tag, sizeof(channel->task_tag));
+	(void)channel_pass_up(channel, answer, data, length);
 }
 
 int channel_take_fd(struct channel *channel)
