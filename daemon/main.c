@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -134,19 +135,46 @@ static int parse_options(int argc, char **argv, struct options *ret)
 	return 1;
 }
 
+/* True if more memory may be locked than the limit says: a privilege. */
+static bool may_exceed(rlim_t limit)
+{
+	size_t size = (size_t)limit + 1;
+	void *memory =
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return false;
+	(void)munmap(memory, size);
+	return true;
+}
+
 /*
- * The disk with our own pages may be one we have to bring back: they must be in memory. Only what
- * is touched is locked, so stacks and arenas cost what they use. All of this is a right of root's;
- * without it we run as well as we can.
+ * The disk this program was read from may be one it has to bring back. So what is mapped now, all
+ * code above all, is read in and locked; what comes later, such as stacks of threads, is locked as
+ * far as it is touched. Where the amount is limited, an allocation might fail because it cannot be
+ * locked: then nothing is.
  */
+static void lock_memory(void)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
+	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
+	if (mlockall(MCL_CURRENT) >= 0 && mlockall(MCL_FUTURE | MCL_ONFAULT) >= 0 &&
+	    (limit.rlim_cur == RLIM_INFINITY || may_exceed(limit.rlim_cur)))
+		return;
+	trace("memory is not locked: %s", strerror(errno));
+	(void)munlockall();
+}
+
+/* Much of this is a right of root's; without it we run as well as we can. */
 static void prepare_process(bool debug)
 {
 	struct rlimit limit;
 
-	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
-		trace("memory is not locked: %s", strerror(errno));
+	lock_memory();
 	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) < 0)
-		trace("not marked as one who writes for others: %s", strerror(errno));
+		trace("writes may wait for disks of ours: %s", strerror(errno));
 	/* Secrets are in our memory: no core dumps, no debuggers. */
 	if (!debug)
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
