@@ -332,7 +332,11 @@ static void login_node(struct item *item, const struct node *node, int retry_max
 	if (r == -EBUSY)
 		item_refuse(item, r, "the session is being logged out");
 	else if (r == -EEXIST)
-		item_refuse(item, r, "another program has a session with the node, which is not connected");
+		item_refuse(item, r,
+			    "another program has a session with the node, which is not connected");
+	else if (r == -EEXIST)
+		item_refuse(item, r,
+			    "another program has a session with it, which is not logged in now");
 	else if (r < 0)
 		item_refuse(item, r, NULL);
 	else if (wait)

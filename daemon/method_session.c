@@ -363,7 +363,7 @@ static int listing_new(struct service *service, const struct selector *selector,
 	};
 	for (struct session *s = manager->sessions; s && listing->n < manager->n_sessions;
 	     s = s->next)
-		if (selector_matches_session(selector, s))
+		if (s->phase != SESSION_CLOSED && selector_matches_session(selector, s))
 			listing->sessions[listing->n++] = s;
 	qsort(listing->sessions, listing->n, sizeof(listing->sessions[0]), compare_sessions);
 	if (listing->next)

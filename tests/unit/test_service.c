@@ -368,7 +368,7 @@ static void test_session_states(void **state)
 
 	for (size_t i = 0; i < ELEMENTSOF(connections); i++)
 		for (size_t j = 0; j < ELEMENTSOF(states); j++)
-			for (int phase = 0; phase < _SESSION_PHASE_MAX; phase++) {
+			for (int phase = 0; phase < SESSION_CLOSED; phase++) {
 				struct session session = {
 					.phase = phase,
 					.state = states[j],
@@ -378,6 +378,8 @@ static void test_session_states(void **state)
 
 				json_object_put(list_one(&session));
 			}
+	/* One that is closed is about to be freed. */
+	assert_null(list_one(&(struct session){ .phase = SESSION_CLOSED }));
 }
 
 static void test_session_found(void **state)
