@@ -1,0 +1,475 @@
+// layers: ois-varlink ois-base
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ois-ctl as a person runs it, against a daemon of canned replies: what it asks, what it prints, how it ends.
+ */
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "fake_daemon.h"
+
+#define PROGRAM PROJECT_BINARY "/cli/ois-ctl"
+#define OK(...) "{\"parameters\":" __VA_ARGS__ "}"
+#define MORE(...) "{\"continues\":true,\"parameters\":" __VA_ARGS__ "}"
+#define FAIL(name, ...) "{\"error\":\"" name "\",\"parameters\":" __VA_ARGS__ "}"
+
+struct result {
+	int status;
+	char output[8192], errors[8192];
+};
+
+static void read_all(const char *path, char *text, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	size_t n;
+
+	assert_non_null(file);
+	n = fread(text, 1, size - 1, file);
+	text[n] = '\0';
+	(void)fclose(file);
+	(void)unlink(path);
+}
+
+static void run(const char *arguments, const char *socket, struct result *ret)
+{
+	char command[1024], out[] = "/tmp/ois-test-out-XXXXXX", err[] = "/tmp/ois-test-err-XXXXXX";
+	int status;
+
+	(void)close(mkstemp(out));
+	(void)close(mkstemp(err));
+	(void)snprintf(command, sizeof(command), "%s --socket=%s %s >%s 2>%s", PROGRAM, socket, arguments, out, err);
+	status = system(command);
+	assert_true(WIFEXITED(status));
+	ret->status = WEXITSTATUS(status);
+	read_all(out, ret->output, sizeof(ret->output));
+	read_all(err, ret->errors, sizeof(ret->errors));
+}
+
+/* Runs ois-ctl against the scenes; NULL: whatever was printed. */
+static void check(const struct scene *scenes, const char *arguments, int status, const char *output, const char *errors)
+{
+	struct fake_daemon fake;
+	struct result result;
+
+	fake_start(&fake, scenes);
+	run(arguments, fake.path, &result);
+	fake_stop(&fake);
+	if (output)
+		assert_string_equal(result.output, output);
+	if (errors)
+		assert_string_equal(result.errors, errors);
+	assert_int_equal(result.status, status);
+}
+
+#define SESSION(number, phase, extra)                                                                                  \
+	"{\"session\":{\"session\":" number ",\"state\":\"logged_in\",\"phase\":\"" phase "\",\"targetName\":"          \
+	"\"iqn.2026-01.org.example:db\",\"address\":\"10.0.0.1\",\"port\":3260,\"managed\":true,\"recovering\":"       \
+	"false,\"transport\":\"tcp\",\"parameters\":{},\"connections\":[]" extra "}}"
+#define UNITS                                                                                                          \
+	",\"logicalUnits\":[{\"lun\":\"0\",\"address\":\"5:0:0:0\",\"deviceType\":0,\"blockDevice\":\"sda\"},"          \
+	"{\"lun\":\"1\",\"address\":\"5:0:0:1\",\"deviceType\":0,\"blockDevice\":\"sdb\"}]"
+
+static void test_sessions(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.List",
+		  .parameters = "{\"selector\":{},\"logicalUnits\":true}",
+		  .replies = { MORE(SESSION("3", "logged_in", UNITS)), OK(SESSION("null", "security_negotiation", "")) } },
+		{},
+	};
+	static const struct scene nothing[] = {
+		{ .method = "org.ois.session.List", .replies = { OK("{}") } },
+		{},
+	};
+
+	check(scenes, "", 0,
+	      "SESSION TARGET                     PORTAL        STATE                DEVICES\n"
+	      "      3 iqn.2026-01.org.example:db 10.0.0.1:3260 logged in            sda sdb\n"
+	      "      - iqn.2026-01.org.example:db 10.0.0.1:3260 security negotiation -\n"
+	      "\n2 sessions listed.\n",
+	      "");
+	check(scenes, "sessions --no-legend", 0,
+	      "3 iqn.2026-01.org.example:db 10.0.0.1:3260 logged in            sda sdb\n"
+	      "- iqn.2026-01.org.example:db 10.0.0.1:3260 security negotiation -\n",
+	      "");
+	check(nothing, "sessions", 0, "", "No sessions.\n");
+	check(nothing, "sessions -q", 0, "", "");
+	check(nothing, "-j sessions", 0, "[]\n", "");
+}
+
+/* What a target sends must not reach the terminal as it is. */
+static void test_hostile_text(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.List",
+		  .replies = { OK("{\"session\":{\"targetName\":\"\\u001b[2J\\nx\",\"phase\":\"\\u001b\"}}") } },
+		{},
+	};
+
+	check(scenes, "sessions --no-legend", 0, "- \\x1b[2J\\x0ax - \\x1b -\n", "");
+}
+
+static void test_failures(void **state)
+{
+	static const struct {
+		const char *reply, *errors;
+		int status;
+	} rows[] = {
+		{ FAIL("org.varlink.service.PermissionDenied", "{}"),
+		  "Failed to reload the configuration: permission denied; use sudo, or for reading be a member of the "
+		  "group in ois.conf\n",
+		  4 },
+		{ FAIL("org.ois.manager.ConfigurationInvalid", "{\"file\":\"/x\",\"line\":3,\"message\":\"bad\"}"),
+		  "Failed to reload the configuration: /x:3: bad\n", 2 },
+		{ FAIL("org.ois.manager.SystemFailure", "{\"errnoName\":\"ENOMEM\",\"message\":\"out of memory\"}"),
+		  "Failed to reload the configuration: out of memory\n", 1 },
+		{ "nonsense", "Failed to reload the configuration: the answer to org.ois.manager.Reload is not understood\n",
+		  1 },
+		{ NULL,
+		  "Failed to reload the configuration: the daemon went away during org.ois.manager.Reload; see: systemctl "
+		  "status oisd.service\n",
+		  5 },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		const struct scene scenes[] = {
+			{ .method = "org.ois.manager.Reload", .replies = { rows[i].reply }, .hang_up = true },
+			{},
+		};
+
+		check(scenes, "reload", rows[i].status, "", rows[i].errors);
+	}
+}
+
+static void test_timeout(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.manager.Reload", .wait = true },
+		{},
+	};
+
+	check(scenes, "--timeout=1 reload", 6, "",
+	      "Failed to reload the configuration: the daemon does not answer org.ois.manager.Reload\n");
+}
+
+static void test_no_daemon(void **state)
+{
+	struct result result;
+
+	run("nodes", "/tmp/ois-test-nobody-listens-here", &result);
+	assert_int_equal(result.status, 5);
+	assert_string_equal(result.output, "");
+	assert_string_equal(result.errors, "Failed to list the nodes: no daemon answers at /tmp/ois-test-nobody-listens-here; "
+					   "is oisd running? Start it with: systemctl start oisd.socket\n");
+	run("completion arguments login", "/tmp/ois-test-nobody-listens-here", &result);
+	assert_int_equal(result.status, 0);
+	assert_string_equal(result.output, "");
+	assert_string_equal(result.errors, "");
+}
+
+static void test_usage(void **state)
+{
+	static const char *const wrong[] = {
+		"nonsense",
+		"node",
+		"node nonsense",
+		"sessions extra",
+		"session show",
+		"discover",
+		"discover a b",
+		"discover '[::1'",
+		"--nonsense",
+		"--timeout=x status",
+		"--timeout=0 status",
+		"--json=long status",
+		"--record=some discover x",
+		"status --force",
+		"sessions --record=add",
+		"login",
+		"login --all x",
+		"logout",
+		"logout --all 3",
+		"node remove",
+		"node remove --all x",
+		"node set",
+		"node set x",
+		"node set x nonsense",
+		"node set x nonsense=1",
+		"node set x commandsMax=x",
+		"node set x --secret-file=- --target-secret-file=-",
+		"node add iqn.2026-01.org.example:x '[::1' commandsMax=32",
+		"events --number=0",
+		"events --number=x",
+		"events --number=1,",
+		"events --since=never",
+		"events --live --since=today",
+		"events --lines=-1",
+		"--portal='[::1' sessions",
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+		struct result result;
+
+		run(wrong[i], "/tmp/ois-test-nobody-listens-here", &result);
+		if (result.status != 2 || *result.output || !*result.errors || strchr(result.errors, '\n')[1])
+			fail_msg("%s: status %d, '%s', '%s'", wrong[i], result.status, result.output, result.errors);
+	}
+}
+
+static void test_help(void **state)
+{
+	struct result result;
+
+	run("--help", "/none", &result);
+	assert_int_equal(result.status, 0);
+	assert_string_equal(result.errors, "");
+	assert_non_null(strstr(result.output, "\n  node remove TARGET...|--all "));
+	assert_non_null(strstr(result.output, "\n  -n, --lines=N "));
+	assert_null(strstr(result.output, "completion"));
+	run("--version sessions", "/none", &result);
+	assert_int_equal(result.status, 0);
+	assert_string_equal(result.output, "ois-ctl " OIS_VERSION "\n");
+}
+
+#define KEY(name) "{\"targetName\":\"iqn.2026-01.org.example:" name "\",\"address\":\"fd00::1\",\"port\":3260}"
+#define STEP(name, phase, extra) "{\"progress\":{\"node\":" KEY(name) ",\"phase\":\"" phase "\",\"attempt\":1" extra "}}"
+
+static void test_login(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.Login",
+		  .parameters = "{\"selector\":{}}",
+		  .replies = { MORE(STEP("a", "connecting", "")),
+			       MORE(STEP("a", "logged_in", ",\"session\":1,\"logicalUnits\":[{\"lun\":\"0\",\"blockDevice\":\"sda\"}]")),
+			       MORE(STEP("b", "logged_in", ",\"session\":2,\"present\":true")),
+			       MORE(STEP("c", "retrying", ",\"failure\":{\"message\":\"refused\"}")),
+			       MORE(STEP("c", "closed", ",\"failure\":{\"message\":\"no answer\",\"event\":43}")),
+			       OK("{\"summary\":{\"loggedIn\":1,\"present\":1,\"failed\":1}}") } },
+		{},
+	};
+
+	check(scenes, "login --all", 7,
+	      "iqn.2026-01.org.example:a at [fd00::1]:3260: logged in, session 1: sda\n"
+	      "iqn.2026-01.org.example:b at [fd00::1]:3260: was logged in already, session 2\n"
+	      "1 logged in, 1 were logged in already, 1 failed.\n",
+	      NULL);
+	check(scenes, "login --all -q", 7, "",
+	      "Failed to log in to iqn.2026-01.org.example:c at [fd00::1]:3260: no answer\n");
+}
+
+static void test_login_of_one(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.Login",
+		  .parameters = "{\"selector\":{\"targetName\":\"*:c\",\"address\":\"fd00::1\"},\"noWait\":true}",
+		  .replies = { MORE(STEP("c", "closed", ",\"failure\":{\"message\":\"no answer\"}")),
+			       FAIL("org.ois.session.LoginFailed",
+				    "{\"node\":" KEY("c") ",\"phase\":\"connecting\",\"attempts\":1,\"failure\":{\"message\":\"no answer\"}}") } },
+		{},
+	};
+	static const struct scene denied[] = {
+		{ .method = "org.ois.session.Login", .replies = { FAIL("org.varlink.service.PermissionDenied", "{}") } },
+		{},
+	};
+	static const struct scene nobody[] = {
+		{ .method = "org.ois.session.Login", .replies = { FAIL("org.ois.session.NoSuchNode", "{\"selector\":{}}") } },
+		{},
+	};
+
+	/* Told once, though it comes twice. */
+	check(scenes, "login '*:c' --portal=fd00::1 --no-wait", 1, "",
+	      "Failed to log in to iqn.2026-01.org.example:c at [fd00::1]:3260: no answer\n");
+	check(denied, "login x -q", 4, "", NULL);
+	check(nobody, "login x", 3, "", "Failed to log in to x: no such node; 'ois-ctl nodes' lists the nodes\n");
+	/* That there is nothing is no failure of "all". */
+	check(nobody, "login --all", 0, "", "Nothing to log in to.\n");
+	check(nobody, "login --startup=automatic", 0, "", "Nothing to log in to.\n");
+}
+
+static void test_logout(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.Logout",
+		  .parameters = "{\"selector\":{\"session\":4}}",
+		  .replies = { MORE("{\"progress\":{\"session\":4,\"targetName\":\"iqn.x\",\"address\":\"h\",\"port\":1,\"phase\":\"closed\"}}"),
+			       OK("{\"summary\":{\"loggedOut\":1,\"failed\":0}}") } },
+		{},
+	};
+	static const struct scene in_use[] = {
+		{ .method = "org.ois.session.Logout",
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"}}",
+		  .replies = { FAIL("org.ois.session.SessionInUse",
+				    "{\"session\":4,\"targetName\":\"iqn.x\",\"message\":\"sda is mounted\"}") } },
+		{},
+	};
+
+	check(scenes, "logout 4", 0, "iqn.x at h:1: logged out, session 4\n", "");
+	check(in_use, "logout iqn.x", 1, "", "Failed to log out of iqn.x: sda is mounted; --force does it anyway\n");
+}
+
+static void test_discover(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.discovery.Discover",
+		  .parameters = "{\"method\":\"send_targets\",\"address\":\"h\",\"port\":3260,\"recordMode\":\"update\"}",
+		  .replies = { MORE("{\"phase\":\"connecting\"}"),
+			       MORE("{\"target\":{\"name\":\"iqn.x\",\"portals\":[{\"address\":\"10.0.0.1\",\"port\":3260,"
+				    "\"portalGroupTag\":1},{\"address\":\"fd00::1\",\"port\":3260}],\"recorded\":2}}"),
+			       OK("{\"summary\":{\"targets\":1,\"portals\":2,\"recordsCreated\":2,\"recordsUpdated\":0,"
+				  "\"recordsDeleted\":0,\"durationUSec\":5}}") } },
+		{},
+	};
+
+	check(scenes, "discover h --record=update", 0,
+	      "TARGET PORTAL         GROUP\n"
+	      "iqn.x  10.0.0.1:3260      1\n"
+	      "iqn.x  [fd00::1]:3260     -\n"
+	      "\n1 target at 2 portals; nodes: 2 created, 0 updated, 0 deleted.\n",
+	      "");
+}
+
+static void test_node_set(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.node.Update",
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"settings\":{\"commandsMax\":64},\"reset\":[\"keys\"]}",
+		  .replies = { OK("{\"updated\":2}") } },
+		{ .method = "org.ois.node.SetSecret",
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"role\":\"initiator\",\"secretBase64\":\"c2VjcmV0IA==\"}",
+		  .replies = { OK("{\"updated\":2}") } },
+		{ .method = "org.ois.node.SetSecret",
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"role\":\"target\"}",
+		  .replies = { OK("{\"updated\":2}") } },
+		{},
+	};
+	static const struct scene none[] = { {} };
+	struct fake_daemon fake;
+	struct result result;
+	FILE *file;
+
+	file = fopen("/tmp/ois-test-cli-secret", "we");
+	assert_non_null(file);
+	(void)fputs("secret \n", file);
+	(void)fclose(file);
+	check(scenes, "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=- </tmp/ois-test-cli-secret",
+	      0, "2 nodes changed\nSecrets of iqn.x changed\n", "");
+	check(scenes, "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=/tmp/ois-test-cli-secret", 0,
+	      NULL, "");
+	(void)unlink("/tmp/ois-test-cli-secret");
+	/* A secret that cannot be read changes nothing. */
+	fake_start(&fake, none);
+	run("node set iqn.x commandsMax=64 --secret-file=/dev/null", fake.path, &result);
+	fake_stop(&fake);
+	assert_int_equal(result.status, 1);
+	assert_string_equal(result.errors, "Failed to read the CHAP secret of this host: it is empty\n");
+}
+
+static void test_completion(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.List",
+		  .replies = { OK(SESSION("3", "logged_in", "")) } },
+		{},
+	};
+	struct result result;
+
+	check(scenes, "completion arguments logout", 0,
+	      "3\tiqn.2026-01.org.example:db\niqn.2026-01.org.example:db\n", "");
+	run("completion verbs", "/none", &result);
+	assert_non_null(strstr(result.output, "node show\t"));
+	assert_null(strstr(result.output, "completion"));
+	run("completion options node remove", "/none", &result);
+	assert_non_null(strstr(result.output, "--force\t"));
+	assert_null(strstr(result.output, "--record"));
+	run("completion arguments events", "/none", &result);
+	assert_non_null(strstr(result.output, "\n20\tCONNECTION_LOST\n"));
+}
+
+/* The shells find what the program offers, each word in its place. */
+static void test_bash_completion(void **state)
+{
+	static const struct {
+		const char *words, *expected;
+	} rows[] = {
+		{ "logo", "logout\n" },
+		{ "session ''", "show\n" },
+		{ "node s", "show set\n" },
+		{ "node remove --fo", "--force\n" },
+		{ "login --startup = a", "automatic\n" },
+		{ "--json = s", "short\n" },
+		{ "events --number = 2", "2 20 21 22 23 24 25 26 27 28 29\n" },
+		{ "login ''", "\n" },
+	};
+	char command[1024], output[256];
+
+	if (system("bash -c : 2>/dev/null") != 0)
+		skip();
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		FILE *pipe;
+
+		(void)snprintf(command, sizeof(command),
+			       "bash -c 'source %s/cli/completion/ois-ctl.bash; compopt() { :; }; COMP_WORDS=(%s \"$@\"); "
+			       "COMP_CWORD=$#; _ois_ctl; echo \"${COMPREPLY[*]}\"' bash %s",
+			       PROJECT_SOURCE, PROGRAM, rows[i].words);
+		pipe = popen(command, "re");
+		assert_non_null(pipe);
+		output[fread(output, 1, sizeof(output) - 1, pipe)] = '\0';
+		assert_int_equal(pclose(pipe), 0);
+		assert_string_equal(output, rows[i].expected);
+	}
+}
+
+static void test_event_list(void **state)
+{
+	struct result result;
+
+	run("events --list --number=CONNECT_FAILED,20 --no-legend", "/none", &result);
+	assert_int_equal(result.status, 0);
+	assert_string_equal(result.errors, "");
+	assert_ptr_equal(strstr(result.output, " 1 CONNECT_FAILED  error "), result.output);
+	assert_non_null(strstr(result.output, "\n20 CONNECTION_LOST error "));
+	run("events --list --number=20 -j", "/none", &result);
+	assert_ptr_equal(strstr(result.output, "[{\"number\":20,\"symbol\":\"CONNECTION_LOST\",\"severity\":\"error\","),
+			 result.output);
+}
+
+static void test_live_events(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.event.Subscribe",
+		  .parameters = "{\"numbers\":[20],\"targetName\":\"iqn.*\",\"history\":3}",
+		  .replies = { MORE("{\"ready\":true}"),
+			       MORE("{\"event\":{\"number\":20,\"symbol\":\"CONNECTION_LOST\",\"severity\":\"error\","
+				    "\"realtimeTimestampUSec\":0,\"message\":\"lost\\u0007\",\"fields\":{}},\"missed\":2}") },
+		  .hang_up = true },
+		{},
+	};
+
+	(void)setenv("TZ", "UTC", 1);
+	check(scenes, "events --live --number=20 --target='iqn.*' -n 3", 5,
+	      "1970-01-01 00:00:00   20 CONNECTION_LOST            lost\\x07\n", NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_no_daemon),
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_login),
+		cmocka_unit_test(test_login_of_one),
+		cmocka_unit_test(test_logout),
+		cmocka_unit_test(test_discover),
+		cmocka_unit_test(test_node_set),
+		cmocka_unit_test(test_completion),
+		cmocka_unit_test(test_bash_completion),
+		cmocka_unit_test(test_event_list),
+		cmocka_unit_test(test_live_events),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
