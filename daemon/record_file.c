@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "json.h"
 #include "record_private.h"
 
 #define FORMAT_VERSION 1
@@ -32,19 +33,9 @@ static const struct {
 struct reader {
 	struct records *records;
 	enum record_file file;
-	struct json_tokener *tokener;
 	unsigned line;
 	size_t n_bad;
 };
-
-static void reader_done(struct reader *reader)
-{
-	if (!reader->tokener)
-		return;
-	/* Its buffer held secrets. */
-	memory_erase(reader->tokener->pb->buf, (size_t)reader->tokener->pb->size);
-	json_tokener_free(reader->tokener);
-}
 
 const char *record_file_name(enum record_file file)
 {
@@ -129,19 +120,20 @@ static int add_record(struct reader *reader, struct record **record, struct reco
 	return 0;
 }
 
-/* NULL: no JSON object, or something behind it. */
-static json_object *parse_object(struct reader *reader, const char *text, size_t length)
+/* -EBADMSG: something else. */
+static int parse_object(const char *text, size_t length, json_object **ret)
 {
 	json_object *object;
+	int r = json_parse(text, length, &object);
 
-	json_tokener_reset(reader->tokener);
-	object = json_tokener_parse_ex(reader->tokener, text, (int)length);
-	/* An object is complete at its brace; this also refuses what follows it. */
-	if (object && json_object_is_type(object, json_type_object) &&
-	    json_tokener_get_parse_end(reader->tokener) == length)
-		return object;
-	json_object_put(object);
-	return NULL;
+	if (r < 0)
+		return r;
+	if (!json_object_is_type(object, json_type_object)) {
+		json_object_put(object);
+		return -EBADMSG;
+	}
+	*ret = object;
+	return 0;
 }
 
 static int read_line(struct reader *reader, const char *text, size_t length)
@@ -153,9 +145,11 @@ static int read_line(struct reader *reader, const char *text, size_t length)
 
 	if (length > LINE_MAX_BYTES)
 		return keep_line(reader, text, length, "the line is too long");
-	line = parse_object(reader, text, length);
-	if (!line)
+	r = parse_object(text, length, &line);
+	if (r == -EBADMSG)
 		return keep_line(reader, text, length, "the line is no JSON object");
+	if (r < 0)
+		return r;
 	r = record_line_read(reader->file, line, &record, &fault);
 	json_object_put(line);
 	if (record)
@@ -168,12 +162,12 @@ static int read_line(struct reader *reader, const char *text, size_t length)
 /* False: the lines that follow mean something we do not know. */
 static bool read_header(struct reader *reader, const char *text, size_t length)
 {
-	json_object *header = length <= LINE_MAX_BYTES ? parse_object(reader, text, length) : NULL;
+	_cleanup_json_ json_object *header = NULL;
 	struct record_fault fault = { 0 };
 	const char *format = NULL;
 	int64_t version = 0;
 
-	if (header) {
+	if (length <= LINE_MAX_BYTES && parse_object(text, length, &header) >= 0) {
 		format = record_line_text(header, "format", &fault);
 		version = record_line_number(header, "version", INT64_MAX - 1, 0, &fault);
 	}
@@ -184,7 +178,6 @@ static bool read_header(struct reader *reader, const char *text, size_t length)
 	else if (version > FORMAT_VERSION)
 		refuse_file(reader, 1,
 			    "the format is of a later version; the file is left as it is");
-	json_object_put(header);
 	return version <= FORMAT_VERSION;
 }
 
@@ -214,36 +207,13 @@ static int read_lines(struct reader *reader, const char *text, size_t length)
 	return 0;
 }
 
-static int reader_init(struct reader *reader)
-{
-	char *longest;
-
-	reader->tokener = json_tokener_new();
-	longest = malloc(LINE_MAX_BYTES);
-	if (!reader->tokener || !longest) {
-		free(longest);
-		return -ENOMEM;
-	}
-	json_tokener_set_flags(reader->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	/* Makes its buffer as large as it can get, so that it never moves and leaves a secret
-	 * behind. */
-	memset(longest, '"', 1);
-	memset(longest + 1, ' ', LINE_MAX_BYTES - 1);
-	(void)json_tokener_parse_ex(reader->tokener, longest, LINE_MAX_BYTES);
-	free(longest);
-	return 0;
-}
-
 int record_file_load(struct records *records, enum record_file file)
 {
-	_cleanup_(reader_done) struct reader reader = { .records = records, .file = file };
+	struct reader reader = { .records = records, .file = file };
 	_cleanup_(buffer_erase) struct buffer content = { 0 };
 	_cleanup_close_ int directory = -EBADF;
 	int r;
 
-	r = reader_init(&reader);
-	if (r < 0)
-		return r;
 	/* A directory that cannot be made is reported when something is to be written. */
 	(void)mkdir(records->directory, 0700);
 	directory = open(records->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -532,7 +532,7 @@ static void test_damaged_lines(void **state)
 		{ "{\"targetName\":\"a\",\"address\":\"b\",\"port\":65536}", "number" },
 		{ "{\"targetName\":\"a\",\"address\":\"b\",\"port\":\"1\"}", "number" },
 		{ "{\"targetName\":1,\"address\":\"b\",\"port\":1}", "text" },
-		{ "{\"targetName\":\"a\\u0000\",\"address\":\"b\",\"port\":1}", "text" },
+		{ "{\"targetName\":\"a\\u0000\",\"address\":\"b\",\"port\":1}", "no JSON object" },
 		{ "{\"targetName\":\"\",\"address\":\"b\",\"port\":1}", "iSCSI name" },
 		{ "{\"targetName\":\"a\",\"address\":\"b c\",\"port\":1}", "address" },
 		{ "{\"targetName\":\"a\",\"address\":\"b\",\"port\":1,\"portalGroupTag\":-1}",
@@ -689,7 +689,7 @@ static void test_unknown_members(void **state)
 {
 	static const char line[] =
 		"{\"targetName\":\"" TARGET
-		"\",\"address\":\"192.0.2.1\",\"port\":3260,\"later\":{\"a\":[1,2.50]},"
+		"\",\"address\":\"192.0.2.1\",\"port\":3260,\"later\":{\"a\":[1,2.5]},"
 		"\"settings\":{\"queueDepth\":4,\"laterSetting\":1,\"keys\":{\"laterKey\":true,"
 		"\"initialR2T\":true},"
 		"\"laterGroup\":{\"x\":\"y\"}},\"origin\":\"static\"}\n";
@@ -714,7 +714,7 @@ static void test_unknown_members(void **state)
 		assert_true(settings_is_set(node->settings, SETTING_KEYS_INITIAL_R2T));
 		records_changed(fixture->records, node, false);
 		assert_int_equal(commit(fixture), 0);
-		assert_file_has(fixture, "nodes.jsonl", ",\"later\":{\"a\":[1,2.50]}}\n");
+		assert_file_has(fixture, "nodes.jsonl", ",\"later\":{\"a\":[1,2.5]}}\n");
 		assert_file_has(fixture, "nodes.jsonl", "\"laterSetting\":1");
 		assert_file_has(fixture, "nodes.jsonl", "\"laterGroup\":{\"x\":\"y\"}");
 		assert_file_has(fixture, "nodes.jsonl",
