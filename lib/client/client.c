@@ -131,7 +131,8 @@ static void connection_want_write(struct connection *connection, bool wanted)
 /* The connection is lost: its call is made once more if that can do no harm. */
 static void connection_fail(struct connection *connection, int error)
 {
-	struct ois_call *call = connection->call;
+	_cleanup_(ois_call_unrefp) struct ois_call *call =
+		connection->call ? ois_call_ref(connection->call) : NULL;
 	/* Not a byte of it can have arrived, so even a call that changes something may be repeated. */
 	bool unsent = connection->reused && !connection->sent;
 
@@ -365,13 +366,8 @@ static int serve_connections(struct ois_client *client)
 	int n;
 
 	n = epoll_wait(client->epoll, events, (int)ELEMENTSOF(events), 0);
-	for (int i = 0; i < n; i++) {
-		struct connection *connection = events[i].data.ptr;
-		_cleanup_(ois_call_unrefp) struct ois_call *held =
-			connection->call ? ois_call_ref(connection->call) : NULL;
-
-		connection_serve(connection, events[i].events);
-	}
+	for (int i = 0; i < n; i++)
+		connection_serve(events[i].data.ptr, events[i].events);
 	return n > 0;
 }
 
