@@ -91,6 +91,19 @@ static void add_labels(struct session *session, struct kernel_batch *batch)
 				session_setting(session, SETTING_NOOP_INTERVAL_SECONDS));
 }
 
+/*
+ * The kernel keeps room for R2Ts by powers of two, and refuses other numbers. More room than agreed on harms nobody,
+ * less would make a target break the agreement.
+ */
+static unsigned r2t_room(uint32_t agreed)
+{
+	unsigned room = 1;
+
+	while (room < agreed)
+		room *= 2;
+	return room;
+}
+
 static void add_negotiated(struct session *session, struct kernel_batch *batch)
 {
 	const struct login_result *result = &session->result;
@@ -101,7 +114,7 @@ static void add_negotiated(struct session *session, struct kernel_batch *batch)
 	kernel_batch_set_number(batch, KERNEL_PARAM_HEADER_DIGEST, n->header_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_DATA_DIGEST, n->data_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_INITIAL_R2T, n->initial_r2t);
-	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_R2T, n->max_outstanding_r2t);
+	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_R2T, r2t_room(n->max_outstanding_r2t));
 	kernel_batch_set_number(batch, KERNEL_PARAM_IMMEDIATE_DATA, n->immediate_data);
 	kernel_batch_set_number(batch, KERNEL_PARAM_FIRST_BURST_LENGTH, n->first_burst_length);
 	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_BURST_LENGTH, n->max_burst_length);
