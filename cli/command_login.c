@@ -111,7 +111,7 @@ static void tell_step(struct part *part, const char *name, const struct ois_prog
 		if (*c == '_')
 			*c = ' ';
 	progress_line(&batch->cli->output, "%s: %zu done, %zu failed; %s: %s", batch->login ? "Login" : "Logout",
-		      batch->done + batch->present, batch->failed, name, words);
+		      batch->done + batch->present, batch->failed, words, name);
 }
 
 static void hear_progress(struct part *part, const struct ois_progress *progress)
