@@ -341,8 +341,8 @@ struct call *call_free(struct call *call)
 	if (call->gone)
 		call->gone(call->userdata);
 	json_object_put(call->held);
-	if (call->method && call->method->secret)
-		json_erase(call->message);
+	/* Whether there are secrets in it or not: the name of the method may have been misspelt. */
+	json_erase(call->message);
 	json_object_put(call->message);
 	free(call);
 	return NULL;

@@ -187,6 +187,53 @@ long oisd_resident(const struct oisd *oisd)
 	return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* Bytes looked at in one go; larger regions than so many belong to the sanitizers. */
+#define SCAN_SIZE  (1 << 20)
+#define REGION_MAX (UINT64_C(1) << 28)
+
+static size_t count_in_region(int memory, uint64_t start, uint64_t end, const char *text)
+{
+	static char bytes[SCAN_SIZE];
+	size_t length = strlen(text), count = 0;
+
+	/* Chunks overlap by what may be cut in two. */
+	for (uint64_t at = start; at < end; at += sizeof(bytes) - length + 1) {
+		size_t size = end - at < sizeof(bytes) ? (size_t)(end - at) : sizeof(bytes);
+		ssize_t n = pread(memory, bytes, size, (off_t)at);
+		const char *found = bytes;
+
+		while (n > 0 &&
+		       (found = memmem(found, (size_t)(bytes + n - found), text, length))) {
+			found++;
+			count++;
+		}
+	}
+	return count;
+}
+
+size_t oisd_count_in_memory(const struct oisd *oisd, const char *text)
+{
+	char path[64], line[512];
+	uint64_t start, end;
+	size_t count = 0;
+	FILE *maps;
+	int memory;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)oisd->pid);
+	maps = fopen(path, "re");
+	assert_non_null(maps);
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)oisd->pid);
+	memory = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(memory >= 0);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " rw", &start, &end) == 2 &&
+		    strstr(line, " rw") && end - start <= REGION_MAX)
+			count += count_in_region(memory, start, end, text);
+	(void)close(memory);
+	(void)fclose(maps);
+	return count;
+}
+
 /* Client */
 
 void client_open(struct client *client, const struct oisd *oisd)

@@ -40,6 +40,8 @@ void oisd_done(struct oisd *oisd);
 void oisd_expect_notify(struct oisd *oisd, const char *text, char ret[256]);
 /* Resident memory in KiB. */
 long oisd_resident(const struct oisd *oisd);
+/* How often @text stands in its memory. */
+size_t oisd_count_in_memory(const struct oisd *oisd, const char *text);
 /* Content of a file in the directory; the caller frees it. */
 char *oisd_read_file(const struct oisd *oisd, const char *name);
 

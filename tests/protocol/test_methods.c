@@ -260,6 +260,33 @@ static void test_secrets(void **state)
 	json_object_put(replies);
 }
 
+/* A secret stands in memory once while it is in use, and never afterwards. */
+static void test_secrets_in_memory(void **state)
+{
+	static const struct {
+		const char *method, *parameters, *error;
+		size_t count;
+	} rows[] = {
+#define SECRET_CALL(rest) "{\"selector\":{}," rest ",\"secret\":\"" SECRET "\"}"
+		{ SECRETS, SECRET_CALL("\"role\":\"initiator\""), "", 1 },
+		{ SECRETS, SECRET_CALL("\"role\":\"initiator\""), "", 1 },
+		{ SECRETS, "{\"selector\":{},\"role\":\"initiator\"}", "", 0 },
+		{ SECRETS, SECRET_CALL("\"role\":\"other\""),
+		  "org.varlink.service.InvalidParameter", 0 },
+		{ SECRETS, SECRET_CALL("\"role\":\"target\",\"x\":0"),
+		  "org.varlink.service.InvalidParameter", 0 },
+		{ "org.ois.node.SetSecrets", SECRET_CALL("\"role\":\"target\""),
+		  "org.varlink.service.MethodNotFound", 0 },
+#undef SECRET_CALL
+	};
+
+	expect(CREATE, "{" KEY("a", 1) "}", "");
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		expect(rows[i].method, rows[i].parameters, rows[i].error);
+		assert_int_equal(oisd_count_in_memory(&oisd, SECRET), rows[i].count);
+	}
+}
+
 /* Success means that it is there after a crash. */
 static void test_durable(void **state)
 {
@@ -714,6 +741,7 @@ int main(int argc, char **argv)
 		TEST(test_select),
 		TEST(test_update),
 		TEST(test_secrets),
+		TEST(test_secrets_in_memory),
 		TEST(test_durable),
 		TEST(test_store_failed),
 		TEST(test_subscribe),
