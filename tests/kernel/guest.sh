@@ -80,6 +80,34 @@ load_modules()
 	modprobe -a target_core_mod iscsi_target_mod iscsi_tcp sd_mod crc32c
 }
 
+# unit_add TARGET NUMBER, unit_remove TARGET NUMBER: a logical unit of 1 MiB, while the target is in use.
+unit_add()
+{
+	local target=/sys/kernel/config/target disk
+	disk=$target/core/rd_mcp_0/${1##*:}-$2
+	mkdir "$disk"
+	echo rd_pages=256 >"$disk/control"
+	echo 1 >"$disk/enable"
+	mkdir "$target/iscsi/$1/tpgt_1/lun/lun_$2"
+	ln -s "$disk" "$target/iscsi/$1/tpgt_1/lun/lun_$2/disk"
+}
+
+unit_remove()
+{
+	local target=/sys/kernel/config/target
+	rm "$target/iscsi/$1/tpgt_1/lun/lun_$2/disk"
+	rmdir "$target/iscsi/$1/tpgt_1/lun/lun_$2" "$target/core/rd_mcp_0/${1##*:}-$2"
+}
+
+# portal_groups 0|1: of all targets. Disabling them closes their connections, and refuses new ones.
+portal_groups()
+{
+	local group
+	for group in /sys/kernel/config/target/iscsi/iqn*/tpgt_1; do
+		echo "$1" >"$group/enable"
+	done
+}
+
 # The disks of all sessions.
 session_disks()
 {

@@ -116,6 +116,16 @@ await_events()
 	kill "$reader" 2>/dev/null || true
 }
 
+# How many of them the journal has by now. Only after an event that is later tells this that one never came.
+n_events()
+{
+	local id
+	printf -v id '08d9494dbfb34ec49b18eadcb275%04d' "$1"
+	shift
+	journalctl --sync
+	journalctl --quiet --output=cat MESSAGE_ID="$id" "$@" | wc -l
+}
+
 # check_events COUNT NUMBER [FIELD=VALUE]...
 check_events()
 {

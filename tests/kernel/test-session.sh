@@ -47,4 +47,51 @@ check_equal "data digest in the kernel" 1 "$(cat /sys/class/iscsi_connection/*/d
 check "data under digests" write_and_compare "$(session_disks)"
 check "logout" ois-ctl logout --all
 check_nothing_left
+
+# The kernel takes powers of two only, the target chooses otherwise.
+lio setup --name iqn.2026-11.org.example:odd --portal 127.0.0.1:3263 --parameter MaxOutstandingR2T=3
+odd=iqn.2026-11.org.example:odd1
+ois-ctl discover 127.0.0.1:3263 >/dev/null
+ois-ctl node set "$odd" keys.maxOutstandingR2T=8 >/dev/null
+check "login where 3 R2Ts are agreed on" ois-ctl login "$odd"
+check_equal "the kernel has room for four" 4 "$(cat /sys/class/iscsi_session/session*/max_outstanding_r2t)"
+check "data" write_and_compare "$(session_disks)"
+
+# Units come and go at the target.
+unit_add "$odd" 1
+check_equal "a rescan finds the new unit" "added 1 sdb" \
+	"$(ois-ctl rescan "$odd" --json=short | jq -r '.added[] | "added \(.lun) \(.blockDevice)"')"
+check "which can be used" write_and_compare /dev/sdb
+unit_remove "$odd" 1
+echo 1 >/sys/block/sdb/device/delete
+check_equal "a rescan tells what is gone" "removed 1" \
+	"$(ois-ctl rescan "$odd" --json=short | jq -r '.removed[] | "removed \(.lun)"')"
+check_equal "the disk is gone" /dev/sda "$(session_disks)"
+check_fails "no session to rescan" 3 ois-ctl rescan "iqn.*:disk7"
+
+# What is in use stays.
+session=$(ois-ctl sessions --json=short | jq '.[].session')
+mkfs.ext4 -q "$(session_disks)"
+mkdir -p "$work/mount"
+mount "$(session_disks)" "$work/mount"
+echo kept >"$work/mount/file"
+check_fails "logout of a mounted disk" 1 ois-ctl logout "$session"
+check_equal "says why, and what to do" "in use: sda; --force does it anyway" "$(sed 's/.*: in use/in use/' "$work/output")"
+check_equal "the session is as before" "logged_in LOGGED_IN" \
+	"$(ois-ctl sessions --json=short | jq -r '.[].phase') $(</sys/class/iscsi_session/session"$session"/state)"
+check "so is the file system" sync -f "$work/mount"
+umount "$work/mount"
+check "logout by number" ois-ctl logout "$session"
+check_nothing_left
+check "login" ois-ctl login "$odd"
+check "mount" mount "$(session_disks)" "$work/mount"
+check_equal "the file is there" kept "$(<"$work/mount/file")"
+check "logout by force" ois-ctl logout --force 'iqn.*:odd?'
+umount "$work/mount"
+check_nothing_left
+
+check_fails "login to an unknown target" 3 ois-ctl login iqn.2026-11.org.example:nobody
+check_fails "logout of an unknown session" 3 ois-ctl logout 4711
+check_fails "logout of an unknown target" 3 ois-ctl logout iqn.2026-11.org.example:nobody
+check_fails "no such session to show" 3 ois-ctl session show 4711
 check "the daemon stops" stop_service oisd
