@@ -467,12 +467,19 @@ static void proven(struct session *session)
 
 /* What the kernel has to say */
 
+/* What the kernel says is about the present connection; else it came late, and is about the one before. */
+static bool kernel_connected(const struct session *session)
+{
+	return session->connection & (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED |
+				      CONNECTION_STATE_IN_LOGOUT);
+}
+
 static void async_message(struct session *session, const struct pdu *pdu)
 {
 	struct event *event;
 
 	/* Logouts of other programs' sessions are theirs. */
-	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST || !session->managed)
+	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST || !session->managed || !kernel_connected(session))
 		return;
 	event = event_new(EVENT_ASYNC_LOGOUT);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
@@ -536,9 +543,7 @@ void session_kernel_failed(struct session *session, unsigned error)
 		login_driver_channel_failed(p->driver, -ECONNRESET, false);
 		return;
 	}
-	/* A late report of the connection before: the present one is not the kernel's yet, or no longer. */
-	if (!(session->connection & (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED |
-				     CONNECTION_STATE_IN_LOGOUT)))
+	if (!kernel_connected(session))
 		return;
 	if (!p->leaving)
 		report_lost(session, error);
