@@ -42,6 +42,17 @@ static uint64_t monotonic_usec(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+static void nobody_waits(void *userdata, int error)
+{
+}
+
+/* What was found until the discovery broke off stays recorded. */
+static void keep_records(const struct discover *discover)
+{
+	if (discover->mode != RECORD_NONE && discover->targets > 0)
+		(void)records_commit(discover->manager->records, nobody_waits, NULL);
+}
+
 /*
  * The client is gone, or has its last answer. From inside a callback the discovery cannot be
  * cancelled: then it goes on unheard. The last callback, or the writer of records, frees us.
@@ -54,6 +65,7 @@ static void discover_gone(void *userdata)
 	if (!discover->discovery || discover->inside)
 		return;
 	discover->discovery = discovery_cancel(discover->discovery);
+	keep_records(discover);
 	free(discover);
 }
 
@@ -235,21 +247,17 @@ static json_object *failure_details(const struct discover *discover,
 	}
 	if (failure->event)
 		r |= json_set_int(object, "event", failure->event);
-	r |= json_set_string(object, "message", failure->message);
+	r |= json_set_string(object, "message",
+			     failure->phase == DISCOVERY_RESOLVING ? "the name cannot be looked up"
+								   : failure->message);
 	return r < 0 ? NULL : TAKE_PTR(object);
-}
-
-static void nobody_waits(void *userdata, int error)
-{
 }
 
 static void discover_failed(struct discover *discover, const struct discovery_failure *failure)
 {
 	json_object *details = failure_details(discover, failure);
 
-	/* What was found until then stays recorded. */
-	if (discover->mode != RECORD_NONE && discover->targets > 0)
-		(void)records_commit(discover->manager->records, nobody_waits, NULL);
+	keep_records(discover);
 	if (failure->phase == DISCOVERY_RESOLVING)
 		call_fail_as(discover->call, ERROR_DISCOVERY_RESOLVE_FAILED, failure->error,
 			     details);
@@ -284,6 +292,8 @@ static void discover_done(void *userdata, const struct discovery_failure *failur
 		discover_failed(discover, failure);
 	else if (discover->call)
 		call_reply(discover->call, summary_to_json(discover));
+	else
+		keep_records(discover);
 	free(discover);
 }
 
