@@ -1,0 +1,892 @@
+// layers: oisd-core
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sessions in a world of tables, fake_kernel.h: everything that can go wrong at every step of a login, a recovery
+ * and a logout. Whatever happens, a session ends in one of two ways, nothing of it is left anywhere, and who
+ * followed it is told once.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "fake_kernel.h"
+#include "service_private.h"
+#include "session_private.h"
+
+#define TARGET "iqn.2026-11.org.example:disk"
+
+struct follower {
+	unsigned told, ended, failed;
+	enum session_phase phase;
+	bool wished; /* follows something */
+};
+
+static struct trial {
+	const char *point, *deed;
+	char directory[96], initiator_name[96], none[96];
+	struct manager_paths paths;
+	sd_event *event;
+	struct manager *manager;
+	struct service service; /* without clients */
+	struct node node;
+	struct follower login, logout;
+	unsigned events[2048];
+} t;
+
+#define check(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			fail_msg("%s, %s: %s", t.point, t.deed, #condition);                       \
+	} while (0)
+
+/* Before and after */
+
+static unsigned count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory))
+		n++;
+	(void)closedir(directory);
+	return n;
+}
+
+static void on_event(const struct eventlog_entry *entry, void *userdata)
+{
+	unsigned number = event_type(entry->event)->number;
+
+	assert_true(number < ELEMENTSOF(t.events));
+	t.events[number]++;
+}
+
+static void begin(const char *point, const char *deed)
+{
+	static struct eventlog_subscription *subscription;
+
+	t.point = point;
+	t.deed = deed;
+	memset(&t.login, 0, sizeof(t.login));
+	memset(&t.logout, 0, sizeof(t.logout));
+	memset(t.events, 0, sizeof(t.events));
+	assert_true(sd_event_new(&t.event) >= 0);
+	fake_world_begin(t.event);
+	t.node.key.port = world.port;
+	assert_int_equal(manager_new(t.event, &t.paths, &t.manager), 0);
+	assert_int_equal(eventlog_subscribe(t.manager->log, on_event, NULL, &subscription), 0);
+	transport_find("tcp")->loaded = false;
+	assert_int_equal(manager_open_kernel(t.manager), 0);
+	t.manager->service = &t.service;
+	t.manager->state = MANAGER_RUNNING;
+}
+
+static void end(void)
+{
+	fake_release();
+	t.manager->service = NULL;
+	t.manager = manager_free(t.manager);
+	fake_world_end();
+	t.event = sd_event_unref(t.event);
+}
+
+static int set_up(void **state)
+{
+	FILE *file;
+
+	alarm(300);
+	fake_begin();
+	fake_put("class/iscsi_transport/tcp/handle", "4711");
+	fake_put("class/iscsi_transport/tcp/caps", "0x39");
+	(void)snprintf(t.directory, sizeof(t.directory), "%s/records", fake_root);
+	(void)snprintf(t.none, sizeof(t.none), "%s/none", fake_root);
+	(void)snprintf(t.initiator_name, sizeof(t.initiator_name), "%s/name", fake_root);
+	file = fopen(t.initiator_name, "w");
+	assert_non_null(file);
+	(void)fputs("InitiatorName=iqn.2026-11.org.example:us\n", file);
+	(void)fclose(file);
+	t.paths = (struct manager_paths){
+		.configuration = t.none,
+		.initiator_name = t.initiator_name,
+		.records = t.directory,
+		.socket = t.none,
+		.journal = t.none,
+		.sysfs = fake_root,
+	};
+	t.node = (struct node){
+		.key = { .target_name = (char *)TARGET, .address = (char *)"127.0.0.1" },
+		.portal_group_tag = -1,
+	};
+	assert_int_equal(settings_new(&t.node.settings), 0);
+	return settings_set_text(t.node.settings, "loginTimeoutSeconds", "1", NULL);
+}
+
+static int tear_down(void **state)
+{
+	t.node.settings = settings_free(t.node.settings);
+	fake_end();
+	alarm(0);
+	return 0;
+}
+
+/* Following */
+
+static void followed(struct follower *follower, enum session_phase phase)
+{
+	/* Nobody is told anything after the end. */
+	check(follower->ended == 0);
+	follower->told++;
+	follower->phase = phase;
+}
+
+static void login_changed(void *userdata, struct session *session, enum session_phase phase,
+			  const struct session_failure *failure)
+{
+	followed(&t.login, phase);
+	check(!failure || failure->message[0]);
+	check((phase == SESSION_RETRYING || phase == SESSION_CLOSED) == (failure != NULL));
+	t.login.failed += phase == SESSION_CLOSED;
+	t.login.ended += phase == SESSION_CLOSED || phase == SESSION_LOGGED_IN;
+}
+
+static void logout_changed(void *userdata, struct session *session, enum session_phase phase,
+			   const struct session_failure *failure)
+{
+	followed(&t.logout, phase);
+	t.logout.failed += failure != NULL;
+	t.logout.ended += phase == SESSION_CLOSED || failure;
+}
+
+static const struct session_watch login_watch = { login_changed, &t.login };
+static const struct session_watch logout_watch = { logout_changed, &t.logout };
+
+/* Running */
+
+static struct session *session_now(void)
+{
+	return t.manager ? t.manager->sessions : NULL;
+}
+
+static void hurry(void)
+{
+	for (struct session *s = session_now(); s; s = s->next) {
+		if (!s->private->timer)
+			continue;
+		(void)sd_event_source_set_time_accuracy(s->private->timer, 1);
+		(void)sd_event_source_set_time_relative(s->private->timer, 0);
+	}
+}
+
+static bool gone(const struct session *session)
+{
+	return !session;
+}
+
+static bool at_rest(const struct session *session)
+{
+	return !session ||
+	       (session->phase == SESSION_LOGGED_IN && session->state == SESSION_STATE_LOGGED_IN &&
+		session->connection == CONNECTION_STATE_LOGGED_IN && session->private->pending == 0 &&
+		!session->private->check);
+}
+
+/* Turns the loop until it is so. What waits for a timer is not waited for if @hasty. */
+static bool run(bool (*reached)(const struct session *session), bool hasty)
+{
+	uint64_t until = manager_monotonic() + 20 * SECOND_USEC;
+
+	while (!reached(session_now())) {
+		int r = sd_event_run(t.event, hasty ? 3000 : 1000000);
+
+		assert_true(r >= 0);
+		for (struct session *s = session_now(); s; s = s->next)
+			check(s->private->unexpected == 0);
+		if (r == 0 && hasty)
+			hurry();
+		if (manager_monotonic() > until)
+			return false;
+	}
+	return true;
+}
+
+static void log_in(void)
+{
+	struct session *session;
+
+	assert_int_equal(manager_login(t.manager, &t.node, 2, &login_watch, &session), 0);
+	t.login.wished = true;
+	check(t.login.told == 0);
+}
+
+static void log_out(bool force)
+{
+	int r;
+
+	if (!session_now() || session_now()->phase == SESSION_CLOSED || t.logout.wished)
+		return;
+	r = session_logout(session_now(), force, &logout_watch);
+	check(r == 0 || r == -EALREADY);
+	t.logout.wished = true;
+}
+
+static bool no_connections(const struct session *session)
+{
+	return fake_n_connections() == 0;
+}
+
+/* Whatever has happened: the world goes on, the session comes to rest, and can be logged out. */
+static void finish(void)
+{
+	fake_release();
+	t.manager->config->logins_max = 64;
+	if (session_now())
+		manager_tend(session_now());
+	check(run(at_rest, true));
+	check(!t.login.wished || t.login.ended == 1);
+	check(!t.logout.wished || t.logout.ended == 1);
+	check(t.manager->n_logins_in_flight == 0 && t.manager->n_logins_queued == 0);
+	if (session_now()) {
+		world.in_use = false;
+		memset(&t.logout, 0, sizeof(t.logout));
+		log_out(false);
+		check(run(gone, true));
+		check(t.logout.ended == 1 && t.logout.failed == 0);
+	}
+	check(t.manager->n_sessions == 0 && t.manager->n_logins_in_flight == 0);
+	check(run(no_connections, true));
+	for (uint32_t sid = 0; sid < FAKE_SESSIONS; sid++)
+		check(!world.sessions[sid].exists);
+	check(t.events[EVENT_SESSION_CLOSED] + t.events[EVENT_SESSION_VANISHED] >=
+	      t.events[EVENT_SESSION_ESTABLISHED]);
+}
+
+/* The points at which something can happen */
+
+#define PHASE(NAME)                                                                                \
+	static bool is_##NAME(const struct session *session)                                       \
+	{                                                                                          \
+		return session && session->phase == SESSION_##NAME;                                \
+	}
+
+PHASE(QUEUED)
+PHASE(RESOLVING)
+PHASE(CONNECTING)
+PHASE(OPERATIONAL_NEGOTIATION)
+PHASE(SCANNING)
+PHASE(RETRYING)
+PHASE(REMOVING_DEVICES)
+PHASE(LOGGING_OUT)
+
+static bool is_held(const struct session *session)
+{
+	return fake_holds(world.held_operation);
+}
+
+static bool is_loading(const struct session *session)
+{
+	bool loading;
+
+	pthread_mutex_lock(&world.mutex);
+	loading = world.in_module;
+	pthread_mutex_unlock(&world.mutex);
+	return loading;
+}
+
+static bool is_unproven(const struct session *session)
+{
+	return session && session->connection == CONNECTION_STATE_LOGGED_IN && session->private->started &&
+	       session->state != SESSION_STATE_LOGGED_IN && session->private->pending == 0;
+}
+
+static bool is_asked(const struct session *session)
+{
+	return session && session->connection == CONNECTION_STATE_LOGOUT_REQUESTED &&
+	       session->private->pending == 0;
+}
+
+static bool is_checking(const struct session *session)
+{
+	return session && session->private->check;
+}
+
+static bool is_removed_silently(const struct session *session)
+{
+	return session && session->private->removing && session->private->pending == 0;
+}
+
+/* Where a trial begins, before what is held back stops it. */
+enum start {
+	START_LOGIN,
+	START_RECOVERY,
+	START_LOGOUT,
+	START_CHECK,
+	START_REQUEST,
+};
+
+/* So that 0 is none. */
+#define AT(number) ((int)(number) + 1)
+
+static const struct point {
+	const char *name;
+	enum start start;
+	bool (*reached)(const struct session *session);
+	int held, refused; /* operations, AT() */
+	int silent_stage;  /* of the login, AT() */
+	bool queued, module, nop, scan, unbound, logout, destroyed, list;
+} points[] = {
+	{ .name = "queued", .reached = is_QUEUED, .queued = true },
+	{ .name = "resolving", .reached = is_RESOLVING },
+	{ .name = "connecting", .reached = is_CONNECTING },
+	{ .name = "operational", .reached = is_OPERATIONAL_NEGOTIATION, .silent_stage = AT(1) },
+	{ .name = "module", .reached = is_loading, .module = true },
+	{ .name = "hand-over", .reached = is_held, .held = AT(KERNEL_CREATE_SESSION) },
+	{ .name = "proof", .reached = is_held, .held = AT(KERNEL_SEND_PDU) },
+	{ .name = "unproven", .reached = is_unproven, .nop = true },
+	{ .name = "scanning", .reached = is_SCANNING, .scan = true },
+	{ .name = "logged in", .reached = at_rest },
+	{ .name = "failed hand-over", .reached = is_held, .refused = AT(KERNEL_START_CONNECTION),
+	  .held = AT(KERNEL_DESTROY_SESSION) },
+	{ .name = "failed binding", .reached = is_held, .refused = AT(KERNEL_BIND_CONNECTION),
+	  .held = AT(KERNEL_DESTROY_SESSION) },
+	{ .name = "failed creation", .reached = is_RETRYING, .refused = AT(KERNEL_CREATE_SESSION) },
+
+	{ .name = "lost", .start = START_RECOVERY, .reached = is_held, .held = AT(KERNEL_STOP_CONNECTION) },
+	{ .name = "waiting", .start = START_RECOVERY, .reached = is_RETRYING },
+	{ .name = "queued again", .start = START_RECOVERY, .reached = is_QUEUED, .queued = true },
+	{ .name = "connecting again", .start = START_RECOVERY, .reached = is_CONNECTING },
+	{ .name = "binding again", .start = START_RECOVERY, .reached = is_held, .held = AT(KERNEL_BIND_CONNECTION) },
+	{ .name = "sending login", .start = START_RECOVERY, .reached = is_held, .held = AT(KERNEL_SEND_PDU) },
+	{ .name = "operational again", .start = START_RECOVERY, .reached = is_OPERATIONAL_NEGOTIATION,
+	  .silent_stage = AT(1) },
+	{ .name = "starting again", .start = START_RECOVERY, .reached = is_held,
+	  .held = AT(KERNEL_START_CONNECTION) },
+	{ .name = "unproven again", .start = START_RECOVERY, .reached = is_unproven, .nop = true },
+
+	{ .name = "checking", .start = START_CHECK, .reached = is_checking, .list = true },
+	{ .name = "unbinding", .start = START_LOGOUT, .reached = is_held, .held = AT(KERNEL_UNBIND_SESSION) },
+	{ .name = "removing devices", .start = START_LOGOUT, .reached = is_REMOVING_DEVICES, .unbound = true },
+	{ .name = "sending logout", .start = START_LOGOUT, .reached = is_held, .held = AT(KERNEL_SEND_PDU) },
+	{ .name = "logging out", .start = START_LOGOUT, .reached = is_LOGGING_OUT, .logout = true },
+	{ .name = "removing", .start = START_LOGOUT, .reached = is_held, .held = AT(KERNEL_DESTROY_SESSION) },
+	{ .name = "removed silently", .start = START_LOGOUT, .reached = is_removed_silently,
+	  .destroyed = true },
+
+	{ .name = "asked to log out", .start = START_REQUEST, .reached = is_asked, .logout = true },
+	{ .name = "sending logout asked for", .start = START_REQUEST, .reached = is_held,
+	  .held = AT(KERNEL_SEND_PDU) },
+};
+
+static void ask_for_logout(void)
+{
+	const struct pdu message = {
+		.opcode = PDU_OPCODE_ASYNC_MESSAGE,
+		.itt = PDU_TAG_RESERVED,
+		.async = { .event = PDU_ASYNC_LOGOUT_REQUEST },
+	};
+
+	if (session_now() && session_now()->in_kernel)
+		fake_pdu(session_now()->sid, &message);
+}
+
+static void lose(unsigned error)
+{
+	struct session *session = session_now();
+
+	if (!session || !session->in_kernel || !world.sessions[session->sid].exists)
+		return;
+	fake_connection_error(session->sid, error);
+}
+
+static void hold(const struct point *point)
+{
+	world.held_operation = point->held - 1;
+	world.refused_operation = point->refused - 1;
+	world.refusal = -ENOMEM;
+	world.silent_stage = point->silent_stage - 1;
+	world.lost_nop = point->nop;
+	world.lost_unbound = point->unbound;
+	world.lost_logout = point->logout;
+	world.lost_destroyed = point->destroyed;
+	world.held_scan = point->scan;
+	world.held_list = point->list;
+	world.held_module = point->module;
+	if (point->module)
+		fake_delete("class/iscsi_transport");
+	if (point->queued)
+		t.manager->config->logins_max = 0;
+}
+
+static void go_to(const struct point *point)
+{
+	if (point->start == START_LOGIN) {
+		hold(point);
+		log_in();
+	} else {
+		log_in();
+		check(run(at_rest, true));
+		hold(point);
+	}
+	if (point->start == START_RECOVERY)
+		lose(KERNEL_ERROR_CLOSED);
+	if (point->start == START_LOGOUT)
+		log_out(true);
+	if (point->start == START_CHECK)
+		log_out(false);
+	if (point->start == START_REQUEST)
+		ask_for_logout();
+	check(run(point->reached, point->reached != is_RETRYING));
+}
+
+/* What can happen */
+
+static void deed_nothing(void)
+{
+}
+
+static void deed_log_out(void)
+{
+	log_out(false);
+}
+
+static void deed_force(void)
+{
+	log_out(true);
+}
+
+static void deed_refuse(void)
+{
+	world.in_use = true;
+	log_out(false);
+}
+
+static void deed_look_in_vain(void)
+{
+	world.list_error = -EIO;
+	log_out(false);
+}
+
+static void deed_lose(void)
+{
+	lose(KERNEL_ERROR_CLOSED);
+}
+
+static void deed_lose_twice(void)
+{
+	lose(KERNEL_ERROR_SCSI_RESET);
+	lose(KERNEL_ERROR_SCSI_RESET);
+}
+
+static void deed_lose_and_force(void)
+{
+	lose(KERNEL_ERROR_CLOSED);
+	log_out(true);
+}
+
+static void deed_lose_and_log_out(void)
+{
+	world.held_list = true;
+	log_out(false);
+	lose(KERNEL_ERROR_CLOSED);
+}
+
+static void deed_destroy(void)
+{
+	struct session *session = session_now();
+
+	if (session && session->in_kernel && world.sessions[session->sid].exists)
+		fake_destroy(session->sid, true);
+}
+
+static void deed_destroy_unheard(void)
+{
+	struct session *session = session_now();
+
+	if (!session || !session->in_kernel || !world.sessions[session->sid].exists)
+		return;
+	fake_destroy(session->sid, false);
+	world.kernel->callbacks->overrun(world.kernel->userdata);
+}
+
+static void deed_overrun(void)
+{
+	world.kernel->callbacks->overrun(world.kernel->userdata);
+}
+
+static void deed_hang_up(void)
+{
+	for (size_t i = 0; i < FAKE_CONNECTIONS; i++)
+		if (world.connections[i].fd >= 0)
+			fake_hang_up(&world.connections[i]);
+	lose(KERNEL_ERROR_CLOSED);
+}
+
+static void deed_ask(void)
+{
+	ask_for_logout();
+}
+
+static void deed_time_out(void)
+{
+	hurry();
+	for (unsigned i = 0; i < 20; i++)
+		assert_true(sd_event_run(t.event, 1000) >= 0);
+}
+
+static void deed_unwatch(void)
+{
+	if (session_now())
+		session_unwatch(session_now(), &t.login);
+	if (session_now())
+		session_unwatch(session_now(), &t.logout);
+	t.login.wished = t.logout.wished = false;
+}
+
+static unsigned n_reloads;
+
+static void reloaded(void *userdata, int error, const struct config_fault *fault)
+{
+	check(error == 0 || error == -ECANCELED);
+	n_reloads--;
+}
+
+/* Twice: the one of before is retired, and its strings may still be in use. */
+static void deed_reload(void)
+{
+	n_reloads = 2;
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(manager_reload(t.manager, reloaded, NULL), 0);
+}
+
+static void deed_network(void)
+{
+	for (struct session *s = session_now(); s; s = s->next) {
+		s->private->persistent = true;
+		session_hurry(s);
+	}
+}
+
+static const struct deed {
+	const char *name;
+	void (*run)(void);
+} deeds[] = {
+	{ "nothing", deed_nothing },
+	{ "logout", deed_log_out },
+	{ "forced logout", deed_force },
+	{ "logout of a used device", deed_refuse },
+	{ "logout that cannot look", deed_look_in_vain },
+	{ "connection lost", deed_lose },
+	{ "connection lost twice", deed_lose_twice },
+	{ "connection lost and forced logout", deed_lose_and_force },
+	{ "connection lost while checking", deed_lose_and_log_out },
+	{ "session removed by others", deed_destroy },
+	{ "session removed unheard", deed_destroy_unheard },
+	{ "overrun", deed_overrun },
+	{ "target hangs up", deed_hang_up },
+	{ "target asks for a logout", deed_ask },
+	{ "timer", deed_time_out },
+	{ "client gone", deed_unwatch },
+	{ "network changed", deed_network },
+	{ "reload", deed_reload },
+};
+
+static void restore(const struct point *point)
+{
+	if (!point->module)
+		return;
+	fake_put("class/iscsi_transport/tcp/handle", "4711");
+	fake_put("class/iscsi_transport/tcp/caps", "0x39");
+}
+
+static void try_deed(const struct point *point, const struct deed *deed, bool executed)
+{
+	unsigned before = count_descriptors();
+
+	begin(point->name, deed->name);
+	world.held_done = executed;
+	go_to(point);
+	deed->run();
+	/* What was set in motion meets what is held back. */
+	for (unsigned i = 0; i < 10; i++)
+		assert_true(sd_event_run(t.event, 0) >= 0);
+	finish();
+	end();
+	restore(point);
+	check(count_descriptors() == before);
+}
+
+static void everywhere(void **state)
+{
+	for (size_t i = 0; i < ELEMENTSOF(points); i++)
+		for (size_t k = 0; k < ELEMENTSOF(deeds); k++) {
+			try_deed(&points[i], &deeds[k], false);
+			if (points[i].held)
+				try_deed(&points[i], &deeds[k], true);
+		}
+}
+
+/* The daemon ends: nobody is told anything, and what the kernel has stays as it is. */
+static void end_everywhere(void **state)
+{
+	for (size_t i = 0; i < ELEMENTSOF(points); i++) {
+		unsigned before = count_descriptors();
+
+		for (unsigned executed = 0; executed < 2; executed++) {
+			begin(points[i].name, "end");
+			world.held_done = executed;
+			go_to(&points[i]);
+			deed_reload();
+			t.manager->state = MANAGER_STOPPING;
+			end();
+			restore(&points[i]);
+		}
+		check(n_reloads == 0);
+		check(count_descriptors() == before);
+	}
+}
+
+/* What is told of what happens */
+
+static void tells_of_a_session(void **state)
+{
+	begin("life", "events");
+	log_in();
+	check(run(at_rest, true));
+	check(world.logins == 1 && t.login.ended == 1 && t.login.failed == 0);
+	check(session_now()->n_luns == 1 && session_now()->result.tsih == 7);
+	lose(KERNEL_ERROR_NOOP_TIMEOUT);
+	check(run(is_RETRYING, false));
+	check(session_now()->failure.event == EVENT_CONNECTION_LOST && session_now()->lost_usec > 0);
+	check(session_now()->recovering && session_now()->next_attempt_usec > 0);
+	check(run(at_rest, true));
+	check(session_now()->reconnects == 1 && !session_now()->recovering && !session_now()->failure.error);
+	check(world.logins == 2);
+	log_out(false);
+	check(run(gone, true));
+	check(world.logouts[PDU_LOGOUT_CLOSE_SESSION] == 1 && t.logout.ended == 1 && t.logout.failed == 0);
+	check(t.events[EVENT_SESSION_ESTABLISHED] == 1 && t.events[EVENT_CONNECTION_LOST] == 1 &&
+	      t.events[EVENT_RECONNECTED] == 1 && t.events[EVENT_SESSION_CLOSED] == 1);
+	finish();
+	end();
+}
+
+static void honours_a_request(void **state)
+{
+	begin("request", "answered");
+	log_in();
+	check(run(at_rest, true));
+	ask_for_logout();
+	check(run(is_RETRYING, false));
+	check(world.logouts[PDU_LOGOUT_CLOSE_CONNECTION] == 1);
+	check(t.events[EVENT_ASYNC_LOGOUT] == 1 && t.events[EVENT_CONNECTION_LOST] == 0);
+	check(run(at_rest, true));
+	check(world.logins == 2 && t.events[EVENT_RECONNECTED] == 1);
+
+	t.deed = "not answered";
+	world.lost_logout = true;
+	ask_for_logout();
+	check(run(is_asked, false));
+	check(run(is_RETRYING, true));
+	check(t.events[EVENT_ASYNC_LOGOUT_TIMEOUT] == 1);
+	finish();
+	end();
+}
+
+static void retries_what_may_work_later(void **state)
+{
+	begin("retry", "nobody listens");
+	world.accept = sd_event_source_disable_unref(world.accept);
+	world.listener = close_fd(world.listener);
+	log_in();
+	check(run(gone, true));
+	check(t.events[EVENT_CONNECT_FAILED] == 3 && t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+	check(t.login.ended == 1 && t.login.failed == 1);
+	finish();
+	end();
+}
+
+static void gives_up_what_will_not(void **state)
+{
+	begin("give up", "authentication failure");
+	world.status_class = 2;
+	world.status_detail = 1;
+	log_in();
+	check(run(gone, true));
+	check(t.login.failed == 1 && t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+	check(t.events[EVENT_SESSION_ESTABLISHED] == 0 && world.n_sids == 0);
+	finish();
+	end();
+}
+
+static bool redirected_for_ever(const struct session *session)
+{
+	world.redirects = true;
+	return t.events[EVENT_REDIRECT_INVALID] > 0;
+}
+
+static void follows_redirections(void **state)
+{
+	begin("redirection", "once");
+	world.redirects = true;
+	log_in();
+	check(run(at_rest, true));
+	check(t.events[EVENT_LOGIN_REDIRECTED] == 1 && world.logins == 1);
+	finish();
+	end();
+
+	begin("redirection", "in a circle");
+	log_in();
+	check(run(redirected_for_ever, true));
+	check(t.events[EVENT_LOGIN_REDIRECTED] == SESSION_REDIRECTS_MAX);
+	world.redirects = false;
+	finish();
+	end();
+}
+
+static void misses_the_module(void **state)
+{
+	begin("module", "missing");
+	fake_delete("class/iscsi_transport");
+	world.module_error = -ENOENT;
+	log_in();
+	check(run(gone, true));
+	check(t.login.failed == 1 && t.events[EVENT_TRANSPORT_UNAVAILABLE] == 3);
+	world.module_error = 0;
+	finish();
+	end();
+	fake_put("class/iscsi_transport/tcp/handle", "4711");
+	fake_put("class/iscsi_transport/tcp/caps", "0x39");
+}
+
+static void refuses_a_logout(void **state)
+{
+	begin("logout", "in use");
+	log_in();
+	check(run(at_rest, true));
+	world.in_use = true;
+	log_out(false);
+	check(run(at_rest, true));
+	check(t.logout.ended == 1 && t.logout.failed == 1 && session_now());
+	check(world.logouts[PDU_LOGOUT_CLOSE_SESSION] == 0);
+	finish();
+	end();
+}
+
+/* Many at once */
+
+#define MANY 60
+
+static unsigned most_in_flight;
+
+static bool all_at_rest(const struct session *session)
+{
+	size_t n = 0;
+
+	if (t.manager->n_logins_in_flight > most_in_flight)
+		most_in_flight = (unsigned)t.manager->n_logins_in_flight;
+	for (; session; session = session->next)
+		n += session->phase == SESSION_LOGGED_IN;
+	return n == MANY;
+}
+
+static void admits_so_many(void **state)
+{
+	struct session *session;
+	char name[64];
+
+	begin("many", "logins");
+	t.manager->config->logins_max = 5;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct node node = t.node;
+
+		(void)snprintf(name, sizeof(name), "%s%u", TARGET, i);
+		node.key.target_name = name;
+		assert_int_equal(manager_login(t.manager, &node, 0, NULL, &session), 0);
+	}
+	check(t.manager->n_logins_queued == MANY && t.manager->n_logins_in_flight == 0);
+	check(run(all_at_rest, true));
+	check(most_in_flight == 5);
+	check(t.manager->n_logins_queued == 0 && t.manager->n_logins_in_flight == 0);
+	for (session = session_now(); session; session = session->next)
+		assert_int_equal(session_logout(session, true, NULL), 0);
+	check(run(gone, true));
+	finish();
+	end();
+}
+
+/* Rescans */
+
+static struct {
+	unsigned told;
+	int error;
+	size_t n_added, n_removed;
+} rescan;
+
+static void rescanned(void *userdata, struct session *session, int error, const struct sysfs_lun *added,
+		      size_t n_added, const struct sysfs_lun *removed, size_t n_removed)
+{
+	rescan.told++;
+	rescan.error = error;
+	rescan.n_added = n_added;
+	rescan.n_removed = n_removed;
+}
+
+static bool is_rescanned(const struct session *session)
+{
+	return rescan.told > 0;
+}
+
+static void rescans(void **state)
+{
+	memset(&rescan, 0, sizeof(rescan));
+	begin("rescan", "nothing new");
+	log_in();
+	check(run(at_rest, true));
+	check(session_rescan(session_now(), NULL, rescanned, &rescan) == 0);
+	check(session_rescan(session_now(), NULL, rescanned, &rescan) == -EBUSY);
+	check(run(is_rescanned, true));
+	check(rescan.error == 0 && rescan.n_added == 0 && rescan.n_removed == 0);
+
+	t.deed = "connection lost";
+	rescan.told = 0;
+	world.held_scan = true;
+	check(session_rescan(session_now(), NULL, rescanned, &rescan) == 0);
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_rescanned, false));
+	check(rescan.error == -ECANCELED);
+	check(session_rescan(session_now(), NULL, rescanned, &rescan) == -ENOTCONN);
+	fake_release();
+	check(run(at_rest, true));
+
+	t.deed = "client gone";
+	rescan.told = 0;
+	check(session_rescan(session_now(), NULL, rescanned, &rescan) == 0);
+	session_unwatch(session_now(), &rescan);
+	finish();
+	check(rescan.told == 0);
+	end();
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(everywhere),
+		TEST(end_everywhere),
+		TEST(tells_of_a_session),
+		TEST(honours_a_request),
+		TEST(retries_what_may_work_later),
+		TEST(gives_up_what_will_not),
+		TEST(follows_redirections),
+		TEST(misses_the_module),
+		TEST(refuses_a_logout),
+		TEST(admits_so_many),
+		TEST(rescans),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
