@@ -107,9 +107,7 @@ static void tell_step(struct part *part, const char *name, const struct ois_prog
 		return;
 	}
 	(void)snprintf(words, sizeof(words), "%s", phase);
-	for (char *c = words; *c; c++)
-		if (*c == '_')
-			*c = ' ';
+	spaces_for_underscores(words);
 	progress_line(&batch->cli->output, "%s: %zu done, %zu failed; %s: %s", batch->login ? "Login" : "Logout",
 		      batch->done + batch->present, batch->failed, words, name);
 }

@@ -207,22 +207,23 @@ static bool secrets_given(const struct cli *cli)
 	       cli->secrets[OIS_SECRET_TARGET].source != SECRET_NONE;
 }
 
+static const char *const secret_names[] = { [OIS_SECRET_INITIATOR] = "CHAP secret of this host",
+					    [OIS_SECRET_TARGET] = "CHAP secret of the target" };
+
 /* Reads what is to be stored, before anything is changed. */
 static enum status read_secrets(const struct cli *cli, struct secret_buffer secrets[2])
 {
-	static const char *const prompts[] = { [OIS_SECRET_INITIATOR] = "CHAP secret of this host",
-					       [OIS_SECRET_TARGET] = "CHAP secret of the target" };
 	enum status status = STATUS_DONE;
 	int inputs = 0;
 
-	for (size_t role = 0; role < ELEMENTSOF(prompts); role++)
+	for (size_t role = 0; role < ELEMENTSOF(secret_names); role++)
 		if (cli->secrets[role].source == SECRET_FILE && strcmp(cli->secrets[role].path, "-") == 0)
 			inputs++;
 	if (inputs > 1)
 		return usage_error("Only one secret can be read from standard input");
-	for (size_t role = 0; role < ELEMENTSOF(prompts) && status == STATUS_DONE; role++)
+	for (size_t role = 0; role < ELEMENTSOF(secret_names) && status == STATUS_DONE; role++)
 		if (cli->secrets[role].source == SECRET_PROMPT || cli->secrets[role].source == SECRET_FILE)
-			status = secret_read(&cli->secrets[role], prompts[role], &secrets[role]);
+			status = secret_read(&cli->secrets[role], secret_names[role], &secrets[role]);
 	return status;
 }
 
@@ -241,8 +242,10 @@ static enum status store_secrets(struct cli *cli, const struct ois_selector *sel
 		if (r >= 0)
 			r = ois_call_run(call, NULL, NULL, &error);
 		if (r < 0)
-			return report(cli, r, error, "%s the secret of %s",
-				      secrets[role].length > 0 ? "store" : "remove", target);
+			return report(cli, r, error, "%s the %s for %s",
+				      secrets[role].length > 0 ? "store" : "remove", secret_names[role], target);
+		result_line(&cli->output, STYLE_PLAIN, "%s for %s %s", secret_names[role], target,
+			    secrets[role].length > 0 ? "stored" : "removed");
 	}
 	return STATUS_DONE;
 }
@@ -258,8 +261,10 @@ static enum status refuse(struct cli *cli, int r, const struct ois_error *error,
 
 /* --- node add --- */
 
-static enum status create_node(struct cli *cli, char **arguments)
+/* *@ret_portal, which the caller frees, tells the port too where the arguments left it to the default. */
+static enum status create_node(struct cli *cli, char **arguments, char **ret_portal)
 {
+	const struct ois_node *node;
 	_cleanup_(error_unrefp) struct ois_error *error = NULL;
 	_cleanup_(call_unrefp) struct ois_call *call = NULL;
 	int r;
@@ -271,8 +276,13 @@ static enum status create_node(struct cli *cli, char **arguments)
 	r = ois_call_run(call, NULL, NULL, &error);
 	if (r < 0)
 		return report(cli, r, error, "add the node %s at %s", arguments[0], arguments[1]);
+	node = ois_reply_get_node(ois_call_get_reply(call));
+	if (!node)
+		return report(cli, -EPROTO, NULL, "add the node %s at %s", arguments[0], arguments[1]);
+	*ret_portal = node_portal(node);
 	if (cli->output.json != JSON_OFF)
-		json_print(&cli->output, ois_node_get_json(ois_reply_get_node(ois_call_get_reply(call))));
+		json_print(&cli->output, ois_node_get_json(node));
+	result_line(&cli->output, STYLE_PLAIN, "%s at %s: added", arguments[0], *ret_portal ?: arguments[1]);
 	return STATUS_DONE;
 }
 
@@ -280,19 +290,18 @@ enum status verb_node_add(struct cli *cli, char **arguments)
 {
 	_cleanup_(selector_freep) struct ois_selector *selector = NULL;
 	struct secret_buffer secrets[2] = {};
+	_cleanup_free_ char *portal = NULL;
 	enum status status;
 
 	status = read_secrets(cli, secrets);
 	if (status == STATUS_DONE)
-		status = create_node(cli, arguments);
+		status = create_node(cli, arguments, &portal);
 	if (status == STATUS_DONE && secrets_given(cli)) {
-		cli->portal = arguments[1];
+		cli->portal = portal;
 		status = select_nodes(cli, arguments[0], &selector);
 		if (status == STATUS_DONE)
 			status = store_secrets(cli, selector, arguments[0], secrets);
 	}
-	if (status == STATUS_DONE)
-		result_line(&cli->output, STYLE_PLAIN, "%s at %s: added", arguments[0], arguments[1]);
 	secret_buffer_done(&secrets[0]);
 	secret_buffer_done(&secrets[1]);
 	return status;
@@ -347,11 +356,8 @@ enum status verb_node_set(struct cli *cli, char **arguments)
 		status = read_secrets(cli, secrets);
 	if (status == STATUS_DONE && (*settings || cli->reset))
 		status = update_nodes(cli, selector, target, (const char *const *)settings);
-	if (status == STATUS_DONE && secrets_given(cli)) {
+	if (status == STATUS_DONE && secrets_given(cli))
 		status = store_secrets(cli, selector, target, secrets);
-		if (status == STATUS_DONE)
-			result_line(&cli->output, STYLE_PLAIN, "Secrets of %s changed", target);
-	}
 	secret_buffer_done(&secrets[0]);
 	secret_buffer_done(&secrets[1]);
 	return status;

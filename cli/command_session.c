@@ -64,9 +64,7 @@ static enum style describe_state(const struct ois_session *session, char *ret, s
 	bool recovering = ois_session_is_recovering(session) > 0;
 
 	(void)snprintf(ret, size, "%s%s", recovering ? "recovering: " : "", phase);
-	for (char *c = ret; *c; c++)
-		if (*c == '_')
-			*c = ' ';
+	spaces_for_underscores(ret);
 	if (recovering)
 		return STYLE_WARNING;
 	if (strcmp(state, "failed") == 0)
@@ -209,13 +207,16 @@ static void show_connections(const struct output *output, const struct ois_sessi
 		_cleanup_free_ char *to = NULL, *from = NULL;
 		const char *local = ois_connection_get_text(connection, "localAddress");
 		int64_t port = 0, local_port = 0;
+		char state[64];
 
 		(void)ois_connection_get_port(connection, &port);
 		(void)ois_connection_get_number(connection, "localPort", &local_port);
 		to = format_portal(ois_connection_get_address(connection), (int)port);
 		from = format_portal(local, (int)local_port);
+		(void)snprintf(state, sizeof(state), "%s", ois_connection_get_state(connection) ?: "-");
+		spaces_for_underscores(state);
 		detailf(output, "Connection", "%s: %s to %s, %s", ois_connection_get_text(connection, "connection") ?: "0",
-			from ?: "-", to ?: "-", ois_connection_get_state(connection) ?: "-");
+			from ?: "-", to ?: "-", state);
 	}
 }
 
@@ -232,6 +233,8 @@ static void show_fields(const struct output *output, const char *label, const st
 		value = ois_session_get_text(session, name);
 		if (!value)
 			continue;
+		if (ois_session_get_boolean(session, name) >= 0)
+			value = ois_session_get_boolean(session, name) > 0 ? "yes" : "no";
 		detailf(output, first ? label : "", "%s=%s", *fields, value);
 		first = false;
 	}
@@ -239,6 +242,8 @@ static void show_fields(const struct output *output, const char *label, const st
 
 static void show_parameters(const struct output *output, const struct ois_session *session)
 {
+	bool negotiated = ois_session_get_text(session, "connections.0.parameters.headerDigest");
+
 	static const char *const parameters[] = { "initialR2T",
 						  "immediateData",
 						  "maxBurstLength",
@@ -261,7 +266,7 @@ static void show_parameters(const struct output *output, const struct ois_sessio
 					      NULL };
 
 	show_fields(output, "Negotiated", session, "connections.0.parameters.", connection);
-	show_fields(output, "", session, "parameters.", parameters);
+	show_fields(output, negotiated ? "" : "Negotiated", session, "parameters.", parameters);
 	show_fields(output, "Limits", session, "", timers);
 }
 

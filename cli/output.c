@@ -69,8 +69,8 @@ void detail_style(const struct output *output, enum style style, const char *lab
 		return;
 	escaped = escape_text(value);
 	if (escaped)
-		(void)printf("%*s: %s%s%s\n", LABEL_WIDTH, label, style_begin(output, style), escaped,
-			     style_end(output, style));
+		(void)printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ", style_begin(output, style),
+			     escaped, style_end(output, style));
 }
 
 void detail(const struct output *output, const char *label, const char *value)
@@ -88,11 +88,6 @@ void detailf(const struct output *output, const char *label, const char *format,
 		text = NULL;
 	va_end(arguments);
 	detail(output, label, text);
-}
-
-void detail_heading(const struct output *output, const char *label)
-{
-	(void)printf("%*s:\n", LABEL_WIDTH, label);
 }
 
 /* --- Messages --- */

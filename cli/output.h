@@ -63,6 +63,8 @@ size_t text_width(const char *text);
 const char *style_begin(const struct output *output, enum style style);
 const char *style_end(const struct output *output, enum style style);
 
+/* Words of the interfaces as people read them: "logged_in" is "logged in". */
+void spaces_for_underscores(char *text);
 /* "10.5 GiB" */
 void format_size(int64_t bytes, char *ret, size_t size);
 /* "Mon 2026-11-23 23:45:01 UTC", local time. */
@@ -93,12 +95,10 @@ void table_print(const struct output *output, const struct table *table, const c
 
 /* --- Details: one "Label: value" a line --- */
 
-/* Prints nothing if @value is NULL. */
+/* Prints nothing if @value is NULL. An empty label continues the line above. */
 void detail(const struct output *output, const char *label, const char *value);
 void detail_style(const struct output *output, enum style style, const char *label, const char *value);
 void detailf(const struct output *output, const char *label, const char *format, ...) _printf_(3, 4);
-/* A label alone, for what follows on lines of its own. */
-void detail_heading(const struct output *output, const char *label);
 
 /* --- JSON --- */
 

@@ -100,6 +100,12 @@ size_t text_width(const char *text)
 	return width;
 }
 
+void spaces_for_underscores(char *text)
+{
+	while ((text = strchr(text, '_')))
+		*text = ' ';
+}
+
 void format_size(int64_t bytes, char *ret, size_t size)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };

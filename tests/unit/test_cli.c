@@ -328,6 +328,18 @@ static void test_discover(void **state)
 	      "");
 }
 
+/* OIS_TEST_SECRET in the commands. */
+static char secret_path[] = "/tmp/ois-test-secret-XXXXXX";
+
+static void write_secret(const char *text)
+{
+	FILE *file = fopen(secret_path, "we");
+
+	assert_non_null(file);
+	(void)fputs(text, file);
+	(void)fclose(file);
+}
+
 static void test_node_set(void **state)
 {
 	static const struct scene scenes[] = {
@@ -345,23 +357,180 @@ static void test_node_set(void **state)
 	static const struct scene none[] = { {} };
 	struct fake_daemon fake;
 	struct result result;
-	FILE *file;
 
-	file = fopen("/tmp/ois-test-cli-secret", "we");
-	assert_non_null(file);
-	(void)fputs("secret \n", file);
-	(void)fclose(file);
-	check(scenes, "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=- </tmp/ois-test-cli-secret",
-	      0, "2 nodes changed\nSecrets of iqn.x changed\n", "");
-	check(scenes, "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=/tmp/ois-test-cli-secret", 0,
+	write_secret("secret \n");
+	check(scenes, "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=- <$OIS_TEST_SECRET",
+	      0, "2 nodes changed\nCHAP secret of this host for iqn.x stored\nCHAP secret of the target for iqn.x removed\n", "");
+	check(scenes, "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=$OIS_TEST_SECRET", 0,
 	      NULL, "");
-	(void)unlink("/tmp/ois-test-cli-secret");
+	(void)unlink(secret_path);
 	/* A secret that cannot be read changes nothing. */
 	fake_start(&fake, none);
 	run("node set iqn.x commandsMax=64 --secret-file=/dev/null", fake.path, &result);
 	fake_stop(&fake);
 	assert_int_equal(result.status, 1);
 	assert_string_equal(result.errors, "Failed to read the CHAP secret of this host: it is empty\n");
+}
+
+#define RECORD                                                                                                         \
+	"{\"record\":{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\",\"port\":3260,\"portalGroupTag\":2},"   \
+	"\"settings\":{\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"effective\":{\"startup\":\"automatic\","     \
+	"\"scan\":true,\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"origin\":{\"kind\":\"send_targets\","         \
+	"\"address\":\"h\",\"port\":3260},\"createdTimestampUSec\":0,\"changedTimestampUSec\":0,\"sessions\":[3,4]}}"
+
+static void test_nodes(void **state)
+{
+	static const struct scene list[] = {
+		{ .method = "org.ois.node.List",
+		  .parameters = "{\"selector\":{\"startup\":\"automatic\"},\"effective\":true}",
+		  .replies = { OK(RECORD) } },
+		{},
+	};
+	static const struct scene show[] = {
+		{ .method = "org.ois.node.List", .replies = { OK(RECORD) } },
+		{ .method = "org.ois.node.List", .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene none[] = {
+		{ .method = "org.ois.node.List", .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene add[] = {
+		{ .method = "org.ois.node.Create",
+		  .parameters = "{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\",\"port\":3260},\"settings\":{}}",
+		  .replies = { OK(RECORD) } },
+		/* The secret is for this portal, not for others of the address. */
+		{ .method = "org.ois.node.SetSecret",
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\",\"port\":3260},\"role\":"
+				"\"target\",\"secretBase64\":\"dGVuIGJ5dGVzISE=\"}",
+		  .replies = { OK("{\"updated\":1}") } },
+		{},
+	};
+
+	check(list, "nodes --startup=automatic", 0,
+	      "TARGET PORTAL         STARTUP   SESSION ORIGIN\n"
+	      "iqn.x  [fd00::1]:3260 automatic 3 4     send_targets\n"
+	      "\n1 node listed.\n",
+	      "");
+	check(show, "node show iqn.x y", 7,
+	      "        Target: iqn.x\n"
+	      "        Portal: [fd00::1]:3260, group 2\n"
+	      "        Origin: send_targets at h\n"
+	      "       Created: Thu 1970-01-01 00:00:00 UTC\n"
+	      "       Changed: Thu 1970-01-01 00:00:00 UTC\n"
+	      "      Sessions: 3 4\n"
+	      "\n"
+	      "SETTING           VALUE       FROM\n"
+	      "startup           automatic   default\n"
+	      "scan              yes         default\n"
+	      "keys.headerDigest crc32c,none node\n",
+	      "Failed to show y: no such node; 'ois-ctl nodes' lists the nodes\n");
+	write_secret("ten bytes!!\n");
+	check(none, "nodes", 0, "", "No nodes. 'ois-ctl discover ADDRESS' finds targets.\n");
+	check(add, "node add iqn.x fd00::1 --target-secret-file=- <$OIS_TEST_SECRET", 0,
+	      "iqn.x at [fd00::1]:3260: added\nCHAP secret of the target for iqn.x stored\n", "");
+	(void)unlink(secret_path);
+}
+
+static void test_session_show(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.List",
+		  .parameters = "{\"selector\":{\"session\":3},\"logicalUnits\":true}",
+		  .replies = { OK("{\"session\":{\"session\":3,\"state\":\"failed\",\"phase\":\"retrying\",\"recovering\":true,"
+				  "\"targetName\":\"iqn.x\",\"address\":\"h\",\"port\":3260,\"managed\":true,\"transport\":\"tcp\","
+				  "\"hostNumber\":5,\"attempt\":2,\"failure\":{\"message\":\"no answer\"},\"reconnects\":1,"
+				  "\"chapAlgorithm\":\"sha256\",\"mutualAuthentication\":false,\"commandsMax\":64,"
+				  "\"parameters\":{\"initialR2T\":false,\"maxBurstLength\":512},"
+				  "\"connections\":[{\"connection\":0,\"state\":\"in_login\",\"address\":\"10.0.0.2\",\"port\":860,"
+				  "\"parameters\":{\"dataDigest\":\"none\",\"headerDigest\":\"crc32c\"}}],"
+				  "\"logicalUnits\":[{\"lun\":\"0\",\"address\":\"5:0:0:0\",\"deviceType\":0,\"blockDevice\":\"sda\","
+				  "\"sizeBytes\":1610612736,\"state\":\"running\",\"inUse\":true,\"vendor\":\"V\"}]}}") } },
+		{},
+	};
+	static const struct scene nothing[] = {
+		{ .method = "org.ois.session.List", .replies = { FAIL("org.ois.session.NoSuchSession", "{\"selector\":{}}") } },
+		{},
+	};
+
+	check(scenes, "session show 3", 0,
+	      "       Session: 3\n"
+	      "        Target: iqn.x\n"
+	      "        Portal: h:3260\n"
+	      "     Transport: tcp, SCSI host 5\n"
+	      "         State: recovering: retrying\n"
+	      "    Reconnects: 1\n"
+	      "  Last failure: no answer\n"
+	      "       Attempt: 2\n"
+	      "    Connection: 0: - to 10.0.0.2:860, in login\n"
+	      "          CHAP: sha256, this host proved itself\n"
+	      "    Negotiated: headerDigest=crc32c\n"
+	      "                dataDigest=none\n"
+	      "                initialR2T=no\n"
+	      "                maxBurstLength=512\n"
+	      "        Limits: commandsMax=64\n"
+	      "\n"
+	      "LUN DEVICE    SIZE VENDOR MODEL SCSI ADDRESS STATE   IN USE WWID\n"
+	      "  0 sda    1.5 GiB V      -     5:0:0:0      running yes    -\n",
+	      "");
+	check(nothing, "session show 3", 3, "",
+	      "Failed to show 3: no such session; 'ois-ctl sessions' lists the sessions\n");
+}
+
+static void test_rescan(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.List", .parameters = "{\"selector\":{\"targetName\":\"*\"},\"logicalUnits\":true}",
+		  .replies = { MORE(SESSION("3", "logged_in", "")), OK(SESSION("4", "logged_in", "")) } },
+		{ .method = "org.ois.session.Rescan", .parameters = "{\"session\":3,\"lun\":\"7\"}",
+		  .replies = { OK("{\"added\":[{\"lun\":\"7\",\"address\":\"5:0:0:7\",\"blockDevice\":\"sdx\"}],\"removed\":[]}") } },
+		{ .method = "org.ois.session.Rescan", .parameters = "{\"session\":4,\"lun\":\"7\"}",
+		  .replies = { FAIL("org.ois.session.NotLoggedIn", "{\"session\":4}") } },
+		{},
+	};
+
+	check(scenes, "rescan '*' --lun=7", 7, "Session 3: LUN 7 added (sdx)\n",
+	      "Failed to rescan session 4: the session has no connection now\n");
+}
+
+static void test_settings_and_status(void **state)
+{
+	static const struct scene settings[] = {
+		{ .method = "org.ois.manager.ListSettings",
+		  .replies = { MORE("{\"setting\":{\"name\":\"scan\",\"kind\":\"boolean\",\"defaultValue\":\"true\",\"applies\":"
+				    "\"next_login\",\"description\":\"Look\"}}"),
+			       MORE("{\"setting\":{\"name\":\"n\",\"kind\":\"integer\",\"minimum\":-1,\"maximum\":9,\"applies\":"
+				    "\"immediately\",\"description\":\"Count\"}}"),
+			       OK("{\"setting\":{\"name\":\"d\",\"kind\":\"list\",\"defaultValue\":\"a b\",\"values\":[\"a\",\"b\"],"
+				  "\"applies\":\"next_login\",\"description\":\"List\"}}") } },
+		{},
+	};
+	static const struct scene status[] = {
+		{ .method = "org.ois.manager.GetStatus",
+		  .replies = { OK("{\"status\":{\"version\":\"9\",\"state\":\"running\",\"processId\":5,"
+				  "\"startedTimestampUSec\":9000000000000000,\"initiator\":{\"name\":\"iqn.h\",\"origin\":\"file\"},"
+				  "\"transports\":[{\"name\":\"tcp\",\"module\":\"iscsi_tcp\",\"loaded\":true,\"sessions\":1}],"
+				  "\"nodes\":2,\"sessions\":1,\"recovering\":1,\"loginsInFlight\":3,\"loginsQueued\":4,"
+				  "\"journalDropped\":0,\"configurationFiles\":[\"/etc/ois/ois.conf\"],\"recordsDirectory\":\"/r\"}}") } },
+		{},
+	};
+
+	check(settings, "settings --no-legend", 0,
+	      "scan yes yes, no at login Look\n"
+	      "n    -   -1..9   at once  Count\n"
+	      "d    a,b a, b    at login List\n",
+	      "");
+	check(status, "status", 0,
+	      "        Daemon: oisd 9, process 5\n"
+	      "         State: running since Wed 2255-03-14 16:00:00 UTC; 0s\n"
+	      "     Initiator: iqn.h (file)\n"
+	      "         Nodes: 2\n"
+	      "      Sessions: 1, 1 of them recovering\n"
+	      "        Logins: 3 under way, 4 waiting\n"
+	      "    Transports: tcp (iscsi_tcp loaded), sessions: 1\n"
+	      " Configuration: /etc/ois/ois.conf\n"
+	      "       Records: /r\n",
+	      "");
 }
 
 static void test_completion(void **state)
@@ -445,7 +614,6 @@ static void test_live_events(void **state)
 		{},
 	};
 
-	(void)setenv("TZ", "UTC", 1);
 	check(scenes, "events --live --number=20 --target='iqn.*' -n 3", 5,
 	      "1970-01-01 00:00:00   20 CONNECTION_LOST            lost\\x07\n", NULL);
 }
@@ -465,11 +633,18 @@ int main(void)
 		cmocka_unit_test(test_logout),
 		cmocka_unit_test(test_discover),
 		cmocka_unit_test(test_node_set),
+		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_session_show),
+		cmocka_unit_test(test_rescan),
+		cmocka_unit_test(test_settings_and_status),
 		cmocka_unit_test(test_completion),
 		cmocka_unit_test(test_bash_completion),
 		cmocka_unit_test(test_event_list),
 		cmocka_unit_test(test_live_events),
 	};
 
+	(void)setenv("TZ", "UTC", 1);
+	(void)close(mkstemp(secret_path));
+	(void)setenv("OIS_TEST_SECRET", secret_path, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
