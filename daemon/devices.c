@@ -27,6 +27,9 @@ struct devices {
 	unsigned n_scans;
 	bool disk_driver_loaded; /* or at least tried */
 	bool closing;
+	/* The list thread's: who uses block devices, and when that was read */
+	struct usage *usage;
+	uint64_t usage_usec;
 	struct devices_scan *buckets[BUCKETS]; /* by session number */
 };
 
@@ -37,6 +40,7 @@ struct devices_scan {
 	uint64_t lun;
 	bool list_only, all_luns, in_use, load_disk_driver;
 	uint64_t timeout_usec;
+	uint64_t asked_usec;
 	sd_event_source *timer;
 	devices_done_t done;
 	void *userdata;
@@ -64,6 +68,24 @@ static uint64_t now_usec(void)
 
 /* In worker threads */
 
+/* What was read after a list was asked for is good enough for it: many logouts at once read it once. */
+static int refresh_usage(struct devices *devices, uint64_t asked_usec)
+{
+	uint64_t now = now_usec();
+	struct usage *usage;
+	int r;
+
+	if (devices->usage && devices->usage_usec > asked_usec)
+		return 0;
+	r = usage_new(devices->sysfs, &usage);
+	if (r < 0)
+		return r;
+	(void)usage_free(devices->usage);
+	devices->usage = usage;
+	devices->usage_usec = now;
+	return 0;
+}
+
 static int list_luns(struct devices_scan *scan)
 {
 	const struct sysfs *sysfs = scan->devices->sysfs;
@@ -72,7 +94,11 @@ static int list_luns(struct devices_scan *scan)
 	free(TAKE_PTR(scan->luns));
 	scan->n_luns = 0;
 	scan->n_unbound = 0;
-	r = sysfs_lun_list(sysfs, scan->sid, scan->host, scan->in_use, &scan->luns, &scan->n_luns);
+	r = scan->in_use ? refresh_usage(scan->devices, scan->asked_usec) : 0;
+	if (r < 0)
+		return r;
+	r = sysfs_lun_list(sysfs, scan->sid, scan->host, scan->in_use ? scan->devices->usage : NULL,
+			   &scan->luns, &scan->n_luns);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < scan->n_luns; i++)
@@ -358,6 +384,7 @@ struct devices *devices_free(struct devices *devices)
 	for (unsigned i = 0; i < BUCKETS; i++)
 		while (devices->buckets[i])
 			finish(devices->buckets[i], -ECANCELED);
+	devices->usage = usage_free(devices->usage);
 	sd_event_unref(devices->event);
 	free(devices);
 	return NULL;
@@ -432,6 +459,7 @@ int devices_list(struct devices *devices, uint32_t sid, uint32_t host, bool in_u
 		return r;
 	scan->list_only = true;
 	scan->in_use = in_use;
+	scan->asked_usec = now_usec();
 	r = start_list(scan);
 	if (r < 0)
 		return r;

@@ -86,11 +86,20 @@ struct sysfs_lun {
 };
 
 /*
- * Devices of a session in the order of their LUNs; the caller frees *@ret. @in_use also looks for
- * mounts, swap and holders. Some forty system calls per device: worker threads only. Errors:
+ * Block devices that are mounted or swapped to, as they were at the time of the call. Errors: -ENOMEM, those of
+ * reading. Worker threads only.
+ */
+struct usage;
+int usage_new(const struct sysfs *sysfs, struct usage **ret);
+struct usage *usage_free(struct usage *usage);
+DEFINE_CLEANUP(struct usage *, usage_free);
+
+/*
+ * Devices of a session in the order of their LUNs; the caller frees *@ret. With @usage (may be NULL)
+ * .in_use says whether it has the disk, or the disk has holders. Some forty system calls per device: worker threads only. Errors:
  * -ENOENT (no such session).
  */
-int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool in_use,
+int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const struct usage *usage,
 		   struct sysfs_lun **ret, size_t *ret_n);
 /* True if this is a device the sd driver will make a disk of. */
 bool sysfs_lun_is_disk(const struct sysfs_lun *lun);

@@ -242,19 +242,12 @@ static int compare_luns(const void *a, const void *b)
 	return x->lun < y->lun ? -1 : x->lun > y->lun;
 }
 
-int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool in_use,
+int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const struct usage *usage,
 		   struct sysfs_lun **ret, size_t *ret_n)
 {
-	_cleanup_(usage_freep) struct usage *usage = NULL;
-	struct list list = { 0 };
+	struct list list = { .usage = usage };
 	int r;
 
-	if (in_use) {
-		r = usage_new(sysfs, &usage);
-		if (r < 0)
-			return r;
-		list.usage = usage;
-	}
 	r = visit_luns(sysfs, sid, host, read_lun, &list);
 	if (r < 0) {
 		free(list.luns);

@@ -39,13 +39,6 @@ static inline void directory_close(struct directory *directory)
 	directory->fd = close_fd(directory->fd);
 }
 
-/* Block devices that are mounted or swapped to. */
-struct usage;
-
-int usage_new(const struct sysfs *sysfs, struct usage **ret);
-struct usage *usage_free(struct usage *usage);
-DEFINE_CLEANUP(struct usage *, usage_free);
-
 /* Is @block, a disk in the directory that @path leads to from @parent_fd, or a partition of it in
  * use? */
 bool usage_has_disk(const struct usage *usage, int parent_fd, const char *path, const char *block);

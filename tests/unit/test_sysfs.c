@@ -362,7 +362,7 @@ static void luns(void **state)
 	/* A target without devices, and what else is in such directories. */
 	fake_directory("devices/platform/host3/session12/target3:0:1/power");
 	fake_directory("devices/platform/host3/session12/connection12:0");
-	assert_int_equal(sysfs_lun_list(&fake, 12, 3, false, &list, &n), 0);
+	assert_int_equal(sysfs_lun_list(&fake, 12, 3, NULL, &list, &n), 0);
 	assert_int_equal(n, 0);
 	free(TAKE_PTR(list));
 
@@ -392,7 +392,7 @@ static void luns(void **state)
 	(void)snprintf(path, sizeof(path), "%s/type", directory);
 	fake_delete(path);
 
-	assert_int_equal(sysfs_lun_list(&fake, 12, 3, false, &list, &n), 0);
+	assert_int_equal(sysfs_lun_list(&fake, 12, 3, NULL, &list, &n), 0);
 	assert_int_equal(n, 4);
 	assert_true(list[0].lun == 2 && list[1].lun == 3 && list[2].lun == 10);
 	assert_true(list[3].lun == UINT64_MAX);
@@ -419,7 +419,7 @@ static void luns(void **state)
 	assert_int_equal(sysfs_lun_count_unbound(&fake, 12, 3, &n_unbound), 0);
 	assert_int_equal(n_unbound, 3);
 
-	assert_int_equal(sysfs_lun_list(&fake, 13, 3, false, &list, &n), -ENOENT);
+	assert_int_equal(sysfs_lun_list(&fake, 13, 3, NULL, &list, &n), -ENOENT);
 	assert_int_equal(sysfs_lun_count_unbound(&fake, 13, 3, &n_unbound), -ENOENT);
 	assert_int_equal(n, 4);
 	assert_int_equal(n_unbound, 3);
@@ -438,7 +438,7 @@ static void many_luns(void **state)
 		(void)snprintf(hctl, sizeof(hctl), "3:0:0:%u", 255 - i);
 		fake_lun(12, 3, hctl, "0");
 	}
-	assert_int_equal(sysfs_lun_list(&fake, 12, 3, false, &list, &n), 0);
+	assert_int_equal(sysfs_lun_list(&fake, 12, 3, NULL, &list, &n), 0);
 	assert_int_equal(n, 256);
 	for (unsigned i = 0; i < n; i++)
 		assert_true(list[i].lun == i);
@@ -487,6 +487,7 @@ static void usage(void **state)
 		static const char block[] =
 			"devices/platform/host3/session12/target3:0:0/3:0:0:0/block/sdq";
 		_cleanup_free_ struct sysfs_lun *list = NULL;
+		_cleanup_(usage_freep) struct usage *usage = NULL;
 		const char *directory, *path = rows[i].path;
 		char full[512];
 		size_t n = 0;
@@ -512,7 +513,8 @@ static void usage(void **state)
 			fake_put(full, rows[i].content);
 		else
 			fake_directory(full);
-		assert_int_equal(sysfs_lun_list(&fake, 12, 3, true, &list, &n), 0);
+		assert_int_equal(usage_new(&fake, &usage), 0);
+		assert_int_equal(sysfs_lun_list(&fake, 12, 3, usage, &list, &n), 0);
 		assert_int_equal(n, 1);
 		if (list[0].in_use != rows[i].in_use)
 			fail_msg("%s: %s", rows[i].path, rows[i].content ? rows[i].content : "");
