@@ -13,8 +13,23 @@
 
 /* Attempts */
 
+/* What was set for the node meanwhile is in force: a secret may have been changed, on both sides. */
+static int refresh_node(struct session *session)
+{
+	const struct node_key key = {
+		.target_name = session->target_name,
+		.address = session->address,
+		.port = session->port,
+	};
+	const struct node *node = records_find(session->manager->records, &key);
+
+	return node ? session_take_node(session, node) : 0;
+}
+
 void session_begin(struct session *session)
 {
+	int r = refresh_node(session);
+
 	session->attempt++;
 	session->private->redirects = 0;
 	session->private->redirected = false;
@@ -22,6 +37,11 @@ void session_begin(struct session *session)
 	session->private->last_error[0] = '\0';
 	free(session->current_address);
 	session->current_address = NULL;
+	if (r < 0) {
+		session_fail(session, r, EVENT_REQUEST_RESOURCES, NULL);
+		session_attempt_failed(session);
+		return;
+	}
 	session_post(session, CONNECTION_EVENT_CONNECT);
 }
 

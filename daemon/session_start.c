@@ -248,9 +248,9 @@ static void hand_over(struct session *session)
 		kernel_batch_create_connection(batch);
 		kernel_batch_bind(batch, (uint64_t)p->fd);
 		kernel_batch_barrier(batch);
-		add_labels(session, batch);
 	}
 	if (batch) {
+		add_labels(session, batch);
 		add_negotiated(session, batch);
 		kernel_batch_barrier(batch);
 		kernel_batch_start(batch);
