@@ -121,8 +121,9 @@ static int channel_need(struct channel *channel)
 }
 
 /*
- * Reads to the end of the PDU and not a byte further: what follows the last Login Response belongs to the
- * kernel. Returns 1 if a PDU is complete, 0 if more must arrive, negative errno; -ENODATA: closed.
+ * Reads to the end of the PDU and not a byte further: what follows the last Login Response belongs
+ * to the kernel. Returns 1 if a PDU is complete, 0 if more must arrive, negative errno; -ENODATA:
+ * closed.
  */
 static int channel_read(struct channel *channel)
 {
@@ -196,7 +197,8 @@ static int socket_ready(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
-static int channel_new(const struct channel_callbacks *callbacks, void *userdata, struct channel **ret)
+static int channel_new(const struct channel_callbacks *callbacks, void *userdata,
+		       struct channel **ret)
 {
 	struct channel *channel;
 
@@ -229,7 +231,8 @@ int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *
 }
 
 int channel_new_kernel(struct kernel *kernel, uint64_t transport_handle, uint32_t sid,
-		       const struct channel_callbacks *callbacks, void *userdata, struct channel **ret)
+		       const struct channel_callbacks *callbacks, void *userdata,
+		       struct channel **ret)
 {
 	struct channel *channel;
 	int r;
@@ -330,8 +333,10 @@ int channel_send(struct channel *channel, const uint8_t header[48], const void *
 	return r < 0 ? channel_defer_failure(channel, r) : 0;
 }
 
-/* The kernel gives every task a tag of its own, and has matched the answer to it: the sender gets his back. */
-void channel_deliver(struct channel *channel, const uint8_t header[48], const void *data, size_t length)
+/* The kernel gives every task a tag of its own, and has matched the answer to it: the sender gets
+ * his back. */
+void channel_deliver(struct channel *channel, const uint8_t header[48], const void *data,
+		     size_t length)
 {
 	uint8_t answer[PDU_HEADER_LENGTH];
 

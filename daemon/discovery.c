@@ -15,15 +15,13 @@
 
 #define SECOND_USEC UINT64_C(1000000)
 /* CmdSN and tags of a discovery session; any number will do. */
-#define DISCOVERY_CMDSN	    1
+#define DISCOVERY_CMDSN     1
 #define DISCOVERY_LOGIN_ITT 1
 #define DISCOVERY_TEXT_ITT  2
 
 static const char *const discovery_phase_names[] = {
-	[DISCOVERY_RESOLVING] = "resolving",
-	[DISCOVERY_CONNECTING] = "connecting",
-	[DISCOVERY_AUTHENTICATING] = "authenticating",
-	[DISCOVERY_QUERYING] = "querying",
+	[DISCOVERY_RESOLVING] = "resolving",           [DISCOVERY_CONNECTING] = "connecting",
+	[DISCOVERY_AUTHENTICATING] = "authenticating", [DISCOVERY_QUERYING] = "querying",
 	[DISCOVERY_RECORDING] = "recording",
 };
 
@@ -50,7 +48,7 @@ struct discovery {
 	struct login_driver *driver;
 	struct sendtargets *exchange;
 	sd_event_source *timer;
-	bool busy;	/* exchange_run() is at work: */
+	bool busy;      /* exchange_run() is at work: */
 	bool cancelled; /* it frees the discovery when it returns */
 };
 
@@ -87,8 +85,7 @@ static void finish(struct discovery *discovery, const struct discovery_failure *
 		event_set_status(event, (uint64_t)-failure->error, failure->message);
 	else
 		event_set_number(event, FIELD_COUNT, discovery->targets);
-	event_set_number(event, FIELD_DURATION_USEC,
-			 manager_monotonic() - discovery->started_usec);
+	event_set_number(event, FIELD_DURATION_USEC, manager_monotonic() - discovery->started_usec);
 	discovery_raise(discovery, event);
 	(void)discovery_cancel(discovery);
 	callbacks->done(userdata, failure);
@@ -130,9 +127,9 @@ static int answer_timed_out(sd_event_source *source, uint64_t usec, void *userda
 static int arm_timer(struct discovery *discovery)
 {
 	discovery->timer = sd_event_source_disable_unref(discovery->timer);
-	return sd_event_add_time_relative(discovery->manager->event, &discovery->timer, CLOCK_MONOTONIC,
-					  discovery->timeout_seconds * SECOND_USEC, 0, answer_timed_out,
-					  discovery);
+	return sd_event_add_time_relative(discovery->manager->event, &discovery->timer,
+					  CLOCK_MONOTONIC, discovery->timeout_seconds * SECOND_USEC,
+					  0, answer_timed_out, discovery);
 }
 
 static void pass_target(struct discovery *discovery, const struct sendtargets_target *target)
@@ -291,7 +288,8 @@ static const struct login_driver_callbacks driver_callbacks = {
 	.finished = driver_finished,
 };
 
-static void channel_received(void *userdata, const uint8_t header[48], const void *data, size_t length)
+static void channel_received(void *userdata, const uint8_t header[48], const void *data,
+			     size_t length)
 {
 	struct discovery *discovery = userdata;
 
@@ -338,7 +336,8 @@ static int start_login(struct discovery *discovery)
 	};
 
 	iscsi_offer_init(&config.offer);
-	/* RFC 7143, 10.12.5: format "random"; its own for each, so that discoveries do not end each other. */
+	/* RFC 7143, 10.12.5: format "random"; its own for each, so that discoveries do not end each
+	 * other. */
 	config.isid[0] = 0x80;
 	if (getrandom(config.isid + 1, 5, GRND_NONBLOCK) != 5)
 		return -EAGAIN;
@@ -422,7 +421,8 @@ static int connect_portal(struct discovery *discovery, const struct discovery_co
 }
 
 int discovery_start(struct manager *manager, const struct discovery_config *config,
-		    const struct discovery_callbacks *callbacks, void *userdata, struct discovery **ret)
+		    const struct discovery_callbacks *callbacks, void *userdata,
+		    struct discovery **ret)
 {
 	_cleanup_(discovery_cancelp) struct discovery *discovery = NULL;
 	int r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One SendTargets discovery: connect, log in to a discovery session, ask, hand out targets while they arrive,
- * log out. RFC 7143, 4.3 and appendix C.
+ * One SendTargets discovery: connect, log in to a discovery session, ask, hand out targets while
+ * they arrive, log out. RFC 7143, 4.3 and appendix C.
  */
 #pragma once
 
@@ -41,8 +41,8 @@ struct discovery_target {
 };
 
 struct discovery_failure {
-	int error;	/* negative errno */
-	unsigned event; /* number of the event that reported it; 0: none */
+	int error;                       /* negative errno */
+	unsigned event;                  /* number of the event that reported it; 0: none */
 	int status_class, status_detail; /* -1: none */
 	enum discovery_phase phase;
 	char message[256];
@@ -57,15 +57,17 @@ struct discovery_callbacks {
 };
 
 struct discovery_config {
-	const char *address;	/* copied */
+	const char *address; /* copied */
 	uint16_t port;
 	const char *source_address; /* NULL: any */
 	unsigned timeout_seconds;   /* for each answer; 0: the default of loginTimeoutSeconds */
 };
 
-/* Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM, -ESHUTDOWN. */
+/* Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM,
+ * -ESHUTDOWN. */
 int discovery_start(struct manager *manager, const struct discovery_config *config,
-		    const struct discovery_callbacks *callbacks, void *userdata, struct discovery **ret);
+		    const struct discovery_callbacks *callbacks, void *userdata,
+		    struct discovery **ret);
 /* Ends it at once, no callback any more. */
 struct discovery *discovery_cancel(struct discovery *discovery);
 DEFINE_CLEANUP(struct discovery *, discovery_cancel);

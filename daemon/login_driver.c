@@ -9,7 +9,7 @@ struct login_driver {
 	void *userdata;
 	uint64_t timeout_usec;
 	sd_event_source *timer;
-	int stage; /* enum login_stage last reported; -1: none */
+	int stage;  /* enum login_stage last reported; -1: none */
 	bool busy;  /* driver_run() is at work: */
 	bool freed; /* it frees the driver when it returns */
 };
@@ -31,7 +31,8 @@ static int arm_timer(struct login_driver *driver)
 
 	if (!driver->timer)
 		return sd_event_add_time_relative(driver->event, &driver->timer, CLOCK_MONOTONIC,
-						  driver->timeout_usec, 0, request_timed_out, driver);
+						  driver->timeout_usec, 0, request_timed_out,
+						  driver);
 	r = sd_event_source_set_time_relative(driver->timer, driver->timeout_usec);
 	return r < 0 ? r : sd_event_source_set_enabled(driver->timer, SD_EVENT_ONESHOT);
 }
@@ -39,7 +40,8 @@ static int arm_timer(struct login_driver *driver)
 /* A request that cannot be sent: event 7, and the machine ends as if the connection were gone. */
 static void send_failed(struct login_driver *driver, int error)
 {
-	struct event *event = event_new(error == -ENOMEM ? EVENT_SEND_RESOURCES : EVENT_SEND_FAILED);
+	struct event *event =
+		event_new(error == -ENOMEM ? EVENT_SEND_RESOURCES : EVENT_SEND_FAILED);
 
 	event_set_errno(event, error);
 	event_set_outcome(event, EVENT_OUTCOME_FAILED);
@@ -51,7 +53,8 @@ static bool send_request(struct login_driver *driver, const struct login_step *s
 {
 	int r;
 
-	r = channel_send(driver->channel, step->send.header, step->send.data, step->send.data_length);
+	r = channel_send(driver->channel, step->send.header, step->send.data,
+			 step->send.data_length);
 	if (r >= 0)
 		r = arm_timer(driver);
 	if (r < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs one login machine over a PDU channel: sends what it wants sent, times its requests, passes its events
- * on, and reports the outcome. Sessions and discoveries use it alike.
+ * Runs one login machine over a PDU channel: sends what it wants sent, times its requests, passes
+ * its events on, and reports the outcome. Sessions and discoveries use it alike.
  */
 #pragma once
 
@@ -23,8 +23,8 @@ struct login_driver_callbacks {
 };
 
 /*
- * @channel and @callbacks are borrowed; so are the strings and secrets of @config. Every Login Request must be
- * answered within @timeout_seconds. Errors: those of login_new().
+ * @channel and @callbacks are borrowed; so are the strings and secrets of @config. Every Login
+ * Request must be answered within @timeout_seconds. Errors: those of login_new().
  */
 int login_driver_new(sd_event *event, struct channel *channel, const struct login_config *config,
 		     unsigned timeout_seconds, const struct login_driver_callbacks *callbacks,

@@ -13,8 +13,8 @@
 
 #define RESOLVER_THREADS 8
 /*
- * Order in the loop: completions of workers before events of the kernel, so that a session knows its number
- * before the kernel tells something about it; clients last.
+ * Order in the loop: completions of workers before events of the kernel, so that a session knows
+ * its number before the kernel tells something about it; clients last.
  */
 #define PRIORITY_COMPLETIONS (SD_EVENT_PRIORITY_NORMAL - 20)
 /* When nothing else is to be done, so that one turn does what many have left. */
@@ -69,7 +69,8 @@ struct session *manager_find_session(struct manager *manager, uint32_t sid)
 
 struct session *manager_find_session_of(struct manager *manager, const struct node_key *key)
 {
-	struct session *session = manager->by_key[key_bucket(key->target_name, key->address, key->port)];
+	struct session *session =
+		manager->by_key[key_bucket(key->target_name, key->address, key->port)];
 
 	while (session && (session->port != key->port || session->phase == SESSION_CLOSED ||
 			   strcmp(session->target_name, key->target_name) != 0 ||
@@ -132,7 +133,8 @@ static void drop_session(struct manager *manager, struct session *session)
 
 /* Looking after sessions */
 
-/* Those that wait now; one that fails at once and is queued again has its turn when the loop comes back. */
+/* Those that wait now; one that fails at once and is queued again has its turn when the loop comes
+ * back. */
 static void admit_logins(struct manager *manager)
 {
 	size_t n = manager->n_logins_queued;
@@ -189,7 +191,8 @@ void manager_tend(struct session *session)
 	tend_later(manager);
 }
 
-/* Admission: from the loop, never from inside, so that a login that fails at once calls nobody back too early. */
+/* Admission: from the loop, never from inside, so that a login that fails at once calls nobody back
+ * too early. */
 
 void manager_admit(struct session *session)
 {
@@ -267,8 +270,8 @@ int manager_login(struct manager *manager, const struct node *node, int retry_ma
 		return r;
 	}
 	session->private->retry_max =
-		retry_max >= 0 ? retry_max :
-				 (int)settings_number(session->settings, SETTING_LOGIN_RETRY_MAX);
+		retry_max >= 0 ? retry_max
+			       : (int)settings_number(session->settings, SETTING_LOGIN_RETRY_MAX);
 	add_session(manager, session);
 	manager_admit(session);
 	*ret = session;
@@ -284,7 +287,8 @@ static void login_automatic(struct manager *manager)
 		_cleanup_(settings_freep) struct settings *effective = NULL;
 		struct session *session;
 
-		if (settings_effective(manager->config->node_defaults, node->settings, &effective) < 0 ||
+		if (settings_effective(manager->config->node_defaults, node->settings, &effective) <
+			    0 ||
 		    settings_number(effective, SETTING_STARTUP) != STARTUP_AUTOMATIC)
 			continue;
 		if (manager_login(manager, node, 0, NULL, &session) < 0)
@@ -408,7 +412,8 @@ static void report_found(struct session *session)
 
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 	if (!session->managed)
-		event_set_string(event, FIELD_REASON, "it is not managed: no node of this daemon made it");
+		event_set_string(event, FIELD_REASON,
+				 "it is not managed: no node of this daemon made it");
 	session_raise(session, event);
 }
 
@@ -445,7 +450,8 @@ static int take_over_sessions(struct manager *manager)
 
 /* Configuration */
 
-static void report_configuration(struct manager *manager, int error, const struct config_fault *fault)
+static void report_configuration(struct manager *manager, int error,
+				 const struct config_fault *fault)
 {
 	struct event *event;
 
@@ -477,8 +483,8 @@ static int reload_run(void *argument)
 	struct reload *reload = argument;
 	const struct manager_paths *paths = &reload->manager->paths;
 
-	return config_load(paths->configuration, paths->initiator_name, paths->records, &reload->config,
-			   &reload->fault);
+	return config_load(paths->configuration, paths->initiator_name, paths->records,
+			   &reload->config, &reload->fault);
 }
 
 static void drop_retired(struct manager *manager)
@@ -536,15 +542,16 @@ int manager_reload(struct manager *manager, manager_reload_t done, void *userdat
 	return r;
 }
 
-/* How many events are kept is configured, too: the log comes second, and tells of the configuration. */
+/* How many events are kept is configured, too: the log comes second, and tells of the
+ * configuration. */
 static int load_configuration(struct manager *manager)
 {
 	const struct manager_paths *paths = &manager->paths;
 	struct config_fault fault = { 0 };
 	int error, r;
 
-	error = config_load(paths->configuration, paths->initiator_name, paths->records, &manager->config,
-			    &fault);
+	error = config_load(paths->configuration, paths->initiator_name, paths->records,
+			    &manager->config, &fault);
 	if (error == -ENOMEM)
 		return error;
 	r = eventlog_new(manager->event, manager->journal,
@@ -553,7 +560,8 @@ static int load_configuration(struct manager *manager)
 		return r;
 	report_configuration(manager, error, &fault);
 	if (error < 0 && fault.line)
-		fprintf(stderr, "%s:%u: %s: %s\n", fault.file, fault.line, fault.setting, fault.message);
+		fprintf(stderr, "%s:%u: %s: %s\n", fault.file, fault.line, fault.setting,
+			fault.message);
 	else if (error < 0)
 		fprintf(stderr, "%s: %s\n", fault.file, fault.message);
 	return error;
@@ -591,7 +599,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = work_new(event, "ois-load", 1, PRIORITY_COMPLETIONS, &manager->loader);
 	if (r >= 0)
-		r = devices_new(event, &manager->sysfs, manager->config->scans_max, &manager->devices);
+		r = devices_new(event, &manager->sysfs, manager->config->scans_max,
+				&manager->devices);
 	if (r >= 0)
 		r = network_new(event, network_changed, manager, &manager->network);
 	if (r < 0)
@@ -625,7 +634,8 @@ struct manager *manager_free(struct manager *manager)
 	manager->service = service_free(manager->service);
 	while (manager->discoveries)
 		(void)discovery_cancel(manager->discoveries);
-	/* Completions still go to their sessions; that of a module load may open the kernel's interface. */
+	/* Completions still go to their sessions; that of a module load may open the kernel's
+	 * interface. */
 	manager->loader = work_free(manager->loader);
 	manager->kernel = kernel_free(manager->kernel);
 	while (manager->sessions)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The owner of everything: configuration, records, transports, sessions, discoveries, service. It admits logins
- * (so many at the same time), hands kernel events to their sessions, and takes over sessions found at the start.
+ * The owner of everything: configuration, records, transports, sessions, discoveries, service. It
+ * admits logins (so many at the same time), hands kernel events to their sessions, and takes over
+ * sessions found at the start.
  */
 #pragma once
 
@@ -30,10 +31,10 @@ struct network;
 struct manager_paths {
 	const char *configuration;  /* /etc/ois/ois.conf */
 	const char *initiator_name; /* /etc/iscsi/initiatorname.iscsi */
-	const char *records;	    /* /etc/ois */
-	const char *socket;	    /* /run/ois/org.ois */
-	const char *journal;	    /* /run/systemd/journal/socket */
-	const char *sysfs;	    /* /sys */
+	const char *records;        /* /etc/ois */
+	const char *socket;         /* /run/ois/org.ois */
+	const char *journal;        /* /run/systemd/journal/socket */
+	const char *sysfs;          /* /sys */
 };
 
 enum manager_state {
@@ -53,10 +54,11 @@ struct manager {
 	struct eventlog *log;
 	struct records *records;
 	struct sysfs sysfs;
-	struct kernel *kernel; /* NULL: this kernel has no iSCSI transport class, or we may not use it */
+	struct kernel
+		*kernel; /* NULL: this kernel has no iSCSI transport class, or we may not use it */
 	struct devices *devices;
-	struct work *resolver; /* names; several threads */
-	struct work *loader;   /* kernel modules; one thread */
+	struct work *resolver;        /* names; several threads */
+	struct work *loader;          /* kernel modules; one thread */
 	struct transport *transports; /* the array of transport.c, ended by a NULL name */
 	struct network *network;
 	struct service *service;
@@ -66,15 +68,15 @@ struct manager {
 	size_t n_sessions;
 	size_t n_logins_queued, n_logins_in_flight;
 	struct session *login_queue, *login_queue_tail; /* through session->queue_next */
-	struct session *tended; /* through session->tend_next */
-	sd_event_source *tend;	/* tells watchers, frees what has ended */
+	struct session *tended;                         /* through session->tend_next */
+	sd_event_source *tend;                          /* tells watchers, frees what has ended */
 	struct discovery *discoveries;
 	struct config *retired; /* before the last reload; logins under way still use its strings */
 };
 
 /*
- * Reads the configuration and the records, opens the kernel's interface. @paths is borrowed. A configuration
- * that cannot be used is reported as event 1011 and on standard error: -EINVAL.
+ * Reads the configuration and the records, opens the kernel's interface. @paths is borrowed. A
+ * configuration that cannot be used is reported as event 1011 and on standard error: -EINVAL.
  */
 int manager_new(sd_event *event, const struct manager_paths *paths, struct manager **ret);
 /* Sessions in the kernel are left alone. */
@@ -89,8 +91,8 @@ typedef void (*manager_reload_t)(void *userdata, int error, const struct config_
 int manager_reload(struct manager *manager, manager_reload_t done, void *userdata);
 
 /*
- * The session of a node, made if there is none, with a login under way or done; @watch is told (it may be
- * NULL). @retry_max: -1 as the node's settings say. Errors: -ENOMEM, -ESHUTDOWN, -EBUSY (it
+ * The session of a node, made if there is none, with a login under way or done; @watch is told (it
+ * may be NULL). @retry_max: -1 as the node's settings say. Errors: -ENOMEM, -ESHUTDOWN, -EBUSY (it
  * is being logged out), -EEXIST (another program's session with the node lost its connection).
  */
 int manager_login(struct manager *manager, const struct node *node, int retry_max,

@@ -45,7 +45,8 @@ static int network_ready(sd_event_source *source, int fd, uint32_t revents, void
 	return sd_event_source_set_enabled(network->timer, SD_EVENT_ONESHOT);
 }
 
-int network_new(sd_event *event, void (*changed)(void *userdata), void *userdata, struct network **ret)
+int network_new(sd_event *event, void (*changed)(void *userdata), void *userdata,
+		struct network **ret)
 {
 	struct network *network;
 
@@ -90,8 +91,8 @@ static int network_open(struct network *network)
 	for (size_t i = 0; i < ELEMENTSOF(groups); i++)
 		if (nl_socket_add_membership(network->socket, groups[i]) < 0)
 			return -EIO;
-	return sd_event_add_io(network->event, &network->io, nl_socket_get_fd(network->socket), EPOLLIN,
-			       network_ready, network);
+	return sd_event_add_io(network->event, &network->io, nl_socket_get_fd(network->socket),
+			       EPOLLIN, network_ready, network);
 }
 
 int network_listen(struct network *network, bool on)

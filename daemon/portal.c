@@ -75,7 +75,8 @@ static void connect_failed(struct portal_connect *c, int error)
 	event = error_event(EVENT_CONNECT_FAILED, error);
 	event_set_string(event, FIELD_DUMP_ADDRESS, host);
 	event_set_number(event, FIELD_DUMP_PORT, c->port);
-	event_set_outcome(event, c->current->ai_next ? EVENT_OUTCOME_CONTINUED : EVENT_OUTCOME_FAILED);
+	event_set_outcome(event,
+			  c->current->ai_next ? EVENT_OUTCOME_CONTINUED : EVENT_OUTCOME_FAILED);
 	raise_event(c, event);
 	stop_attempt(c);
 	connect_next(c, error, EVENT_CONNECT_FAILED);
@@ -129,7 +130,8 @@ static int arm_timer(struct portal_connect *c, sd_event_time_handler_t handler)
 					  handler, c);
 }
 
-/* The initiator's portal: what the settings ask for and the system must grant. Returns an errno, event 5. */
+/* The initiator's portal: what the settings ask for and the system must grant. Returns an errno,
+ * event 5. */
 static int prepare_source(struct portal_connect *c)
 {
 	if (c->net_device[0] && setsockopt(c->fd, SOL_SOCKET, SO_BINDTODEVICE, c->net_device,
@@ -170,8 +172,10 @@ static bool family_matches(struct portal_connect *c)
 	if (c->source_length == 0 || c->source.ss_family == c->current->ai_family)
 		return true;
 	event = event_new(EVENT_PORTAL_TYPE_MISMATCH);
-	event_set_string(event, FIELD_DUMP_IP_TYPE, c->source.ss_family == AF_INET ? "IPv4" : "IPv6");
-	event_set_outcome(event, c->current->ai_next ? EVENT_OUTCOME_CONTINUED : EVENT_OUTCOME_FAILED);
+	event_set_string(event, FIELD_DUMP_IP_TYPE,
+			 c->source.ss_family == AF_INET ? "IPv4" : "IPv6");
+	event_set_outcome(event,
+			  c->current->ai_next ? EVENT_OUTCOME_CONTINUED : EVENT_OUTCOME_FAILED);
 	raise_event(c, event);
 	return false;
 }
@@ -184,7 +188,8 @@ static void start_attempt(struct portal_connect *c)
 		connect_next(c, -EAFNOSUPPORT, EVENT_PORTAL_TYPE_MISMATCH);
 		return;
 	}
-	c->fd = socket(c->current->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	c->fd = socket(c->current->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+		       IPPROTO_TCP);
 	if (c->fd < 0) {
 		r = -errno;
 		raise_event(c, error_event(EVENT_REQUEST_RESOURCES, r));

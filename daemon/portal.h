@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a portal's address to a connected TCP socket: resolves a name off the loop, prepares the initiator's
- * portal (source address, net device, socket options), tries the addresses in turn.
+ * From a portal's address to a connected TCP socket: resolves a name off the loop, prepares the
+ * initiator's portal (source address, net device, socket options), tries the addresses in turn.
  */
 #pragma once
 
@@ -20,9 +20,9 @@ struct portal_config {
 	const char *address; /* numeric or a name; copied, as all strings here */
 	uint16_t port;
 	const char *source_address; /* NULL: any */
-	const char *net_device;	    /* NULL: any */
-	int window_size;	    /* 0: the system's */
-	int type_of_service;	    /* 0: the system's */
+	const char *net_device;     /* NULL: any */
+	int window_size;            /* 0: the system's */
+	int type_of_service;        /* 0: the system's */
 	unsigned timeout_seconds;   /* for each address, and for the name */
 };
 

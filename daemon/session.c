@@ -98,13 +98,15 @@ void session_apply(struct session *session, enum session_event event)
 		return;
 	}
 	trace("%s: session %s -> %s (%s)", session->target_name,
-	      session_state_to_string(session->state), session_state_to_string(row->result), row->rfc);
+	      session_state_to_string(session->state), session_state_to_string(row->result),
+	      row->rfc);
 	session->state = row->result;
 }
 
 /* Events */
 
-/* What a person who waits for the login is told: the reason alone, since the target is known to them. */
+/* What a person who waits for the login is told: the reason alone, since the target is known to
+ * them. */
 static void remember_error(struct session *session, const struct event *event)
 {
 	_cleanup_free_ char *message = NULL;
@@ -155,9 +157,9 @@ void session_fail(struct session *session, int error, unsigned event, const char
 		.status_detail = -1,
 	};
 	(void)snprintf(failure->message, sizeof(failure->message), "%s",
-		       message                         ? message :
-		       session->private->last_error[0] ? session->private->last_error :
-							 strerror(-error));
+		       message                           ? message
+		       : session->private->last_error[0] ? session->private->last_error
+							 : strerror(-error));
 }
 
 /* Watches */
@@ -213,11 +215,13 @@ void session_set_phase(struct session *session, enum session_phase phase,
 	trace("%s: %s%s%s", session->target_name, session_phase_to_string(phase),
 	      failure ? ": " : "", failure ? failure->message : "");
 	session->phase = phase;
-	/* A watcher may add or drop watches in its callback; rows are freed by session_tell() only. */
+	/* A watcher may add or drop watches in its callback; rows are freed by session_tell() only.
+	 */
 	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
 		if (!w->gone)
 			tell(session, w, failure);
-	/* Most phases pass without anything for the manager to do, and its turn of the loop is not free. */
+	/* Most phases pass without anything for the manager to do, and its turn of the loop is not
+	 * free. */
 	if (phase == SESSION_LOGGED_IN || phase == SESSION_RETRYING || phase == SESSION_CLOSED)
 		manager_tend(session);
 }
@@ -225,7 +229,8 @@ void session_set_phase(struct session *session, enum session_phase phase,
 void session_tell(struct session *session)
 {
 	const struct session_failure *failure =
-		session->phase == SESSION_RETRYING && session->failure.error ? &session->failure : NULL;
+		session->phase == SESSION_RETRYING && session->failure.error ? &session->failure
+									     : NULL;
 
 	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
 		if (!w->gone && !w->told)
@@ -285,8 +290,8 @@ int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_hand
 	p->timer = sd_event_source_disable_unref(p->timer);
 	if (!handler)
 		return 0;
-	return sd_event_add_time_relative(session->manager->event, &p->timer, CLOCK_MONOTONIC, usec, 0,
-					  handler, session);
+	return sd_event_add_time_relative(session->manager->event, &p->timer, CLOCK_MONOTONIC, usec,
+					  0, handler, session);
 }
 
 void session_cancel(struct session *session)
@@ -346,8 +351,9 @@ void session_close(struct session *session, const struct session_failure *failur
 /* Making and freeing */
 
 /*
- * The ISID is derived from what identifies the session, so that a restarted daemon reinstates its sessions
- * instead of adding new ones. RFC 7143, 10.12.5: format "random", 24 bits and a qualifier of 16.
+ * The ISID is derived from what identifies the session, so that a restarted daemon reinstates its
+ * sessions instead of adding new ones. RFC 7143, 10.12.5: format "random", 24 bits and a qualifier
+ * of 16.
  */
 static int derive_isid(const char *initiator, const struct node_key *key, uint8_t ret[6])
 {
@@ -405,7 +411,8 @@ int session_take_node(struct session *session, const struct node *node)
 	return r;
 }
 
-static int session_new_named(struct manager *manager, const struct node_key *key, struct session **ret)
+static int session_new_named(struct manager *manager, const struct node_key *key,
+			     struct session **ret)
 {
 	_cleanup_(session_freep) struct session *session = NULL;
 	int r;
@@ -459,9 +466,10 @@ int session_new_found(struct manager *manager, const struct sysfs_session *found
 	_cleanup_(session_freep) struct session *session = NULL;
 	struct node_key key = {
 		.target_name = found->target_name,
-		.address = found->persistent_address[0] ? found->persistent_address : found->address,
-		.port = (uint16_t)(found->persistent_port >= 0 ? found->persistent_port :
-								 found->port),
+		.address =
+			found->persistent_address[0] ? found->persistent_address : found->address,
+		.port = (uint16_t)(found->persistent_port >= 0 ? found->persistent_port
+							       : found->port),
 	};
 	int r;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A session with one target through one connection, from the wish to log in until nothing of it is left in the
- * kernel: login, recovery, logout. RFC 7143 chapter 8 gives the states; the phases say what is being done.
+ * A session with one target through one connection, from the wish to log in until nothing of it is
+ * left in the kernel: login, recovery, logout. RFC 7143 chapter 8 gives the states; the phases say
+ * what is being done.
  */
 #pragma once
 
@@ -42,17 +43,18 @@ const char *session_phase_to_string(enum session_phase phase);
 
 /* Why a login or logout failed. */
 struct session_failure {
-	int error;		 /* negative errno */
-	unsigned event;		 /* number of the event that reported it; 0: none */
+	int error;                       /* negative errno */
+	unsigned event;                  /* number of the event that reported it; 0: none */
 	int status_class, status_detail; /* of the Login Response; -1: none */
-	char message[256];	 /* one sentence, cut if need be */
+	char message[256];               /* one sentence, cut if need be */
 };
 
 /*
- * Somebody who follows a login or logout. Called at every change of phase, also with the phase that holds when
- * the watch is added (from the loop, not from inside). To a login @failure tells why it waits in SESSION_RETRYING
- * or has ended in SESSION_CLOSED; to a logout, in whatever phase, that it does not take place. After SESSION_CLOSED,
- * SESSION_LOGGED_IN of a login, and the failure of a logout the watch is forgotten.
+ * Somebody who follows a login or logout. Called at every change of phase, also with the phase that
+ * holds when the watch is added (from the loop, not from inside). To a login @failure tells why it
+ * waits in SESSION_RETRYING or has ended in SESSION_CLOSED; to a logout, in whatever phase, that it
+ * does not take place. After SESSION_CLOSED, SESSION_LOGGED_IN of a login, and the failure of a
+ * logout the watch is forgotten.
  */
 struct session_watch {
 	void (*changed)(void *userdata, struct session *session, enum session_phase phase,
@@ -68,7 +70,7 @@ struct session {
 	struct transport *transport;
 
 	enum session_phase phase;
-	enum session_state state;	  /* RFC 7143, 8.2: Q1..Q4, lib/iscsi/state.h */
+	enum session_state state;         /* RFC 7143, 8.2: Q1..Q4, lib/iscsi/state.h */
 	enum connection_state connection; /* RFC 7143, 8.1: S1..S8 */
 	bool managed; /* made by us, or found with the node that would have made it */
 
@@ -78,27 +80,30 @@ struct session {
 	int portal_group_tag;
 	uint8_t isid[6];
 	bool isid_known;
-	struct settings *settings; /* effective at the time of the login; NULL for foreign sessions */
+	struct settings
+		*settings; /* effective at the time of the login; NULL for foreign sessions */
 
 	/* In the kernel; sid is valid while in_kernel. */
 	bool in_kernel;
 	uint32_t sid, host;
-	struct login_result result; /* of the last login; result_known is false for sessions found */
+	struct login_result
+		result; /* of the last login; result_known is false for sessions found */
 	bool result_known;
 	char *current_address; /* after redirection; NULL: as address */
 	uint16_t current_port;
 	char local_address[64];
 	uint16_t local_port;
-	struct sysfs_session *found; /* what sysfs said of a session we did not make; NULL otherwise */
+	struct sysfs_session
+		*found; /* what sysfs said of a session we did not make; NULL otherwise */
 
 	struct sysfs_lun *luns; /* after the last scan */
 	size_t n_luns;
 
 	uint64_t created_usec, logged_in_usec; /* CLOCK_REALTIME; 0: not yet */
-	unsigned attempt;	    /* of the present login or recovery, from 1 */
+	unsigned attempt;                      /* of the present login or recovery, from 1 */
 	unsigned reconnects;
 	uint64_t next_attempt_usec; /* CLOCK_REALTIME, in SESSION_RETRYING */
-	bool recovering;	    /* was logged in and lost its connection */
+	bool recovering;            /* was logged in and lost its connection */
 	uint64_t lost_usec;
 	struct session_failure failure; /* of the last attempt; event 0 and error 0: none */
 
@@ -106,19 +111,21 @@ struct session {
 };
 
 /*
- * Ends the session in any phase: cancels a login, or logs out. @force skips the check for devices in use.
- * The watch ends with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the message names it). It may
- * be told from inside.
- * Errors: -ENOMEM, -EALREADY (a logout is under way; the watch was added to it), -EOPNOTSUPP (a session of a
- * transport that is none of ours); those of devices_list(): the watch was added then, too.
+ * Ends the session in any phase: cancels a login, or logs out. @force skips the check for devices
+ * in use. The watch ends with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the
+ * message names it). It may be told from inside. Errors: -ENOMEM, -EALREADY (a logout is under way;
+ * the watch was added to it), -EOPNOTSUPP (a session of a transport that is none of ours); those of
+ * devices_list(): the watch was added then, too.
  */
 int session_logout(struct session *session, bool force, const struct session_watch *watch);
 
 typedef void (*session_scan_t)(void *userdata, struct session *session, int error,
 			       const struct sysfs_lun *added, size_t n_added,
 			       const struct sysfs_lun *removed, size_t n_removed);
-/* Looks for new logical units. Errors: -ENOTCONN (not logged in), -EBUSY (a scan is under way), -ENOMEM. */
-int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done, void *userdata);
+/* Looks for new logical units. Errors: -ENOTCONN (not logged in), -EBUSY (a scan is under way),
+ * -ENOMEM. */
+int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done,
+		   void *userdata);
 
 /* Forgets all watches (and scans asked for) with this userdata; their client is gone. */
 void session_unwatch(struct session *session, const void *userdata);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From the wish to log in to the end of the Login Phase: connects, runs the login machine. A first login runs on our
- * own socket, which the kernel then takes; a later one goes through the kernel, because only the kernel knows the
- * session's CmdSN.
+ * From the wish to log in to the end of the Login Phase: connects, runs the login machine. A first
+ * login runs on our own socket, which the kernel then takes; a later one goes through the kernel,
+ * because only the kernel knows the session's CmdSN.
  */
 #include <stdio.h>
 #include <string.h>
@@ -43,7 +43,8 @@ static void connect_failed(void *userdata, int error, enum event_number event)
 	session->private->connect = portal_connect_free(session->private->connect);
 	portal_format(session->current_address ? session->current_address : session->address,
 		      session->current_address ? session->current_port : session->port, portal);
-	(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal, strerror(-error));
+	(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal,
+		       strerror(-error));
 	session_fail(session, error, event, message);
 	session_post(session, CONNECTION_EVENT_CONNECT_FAILED);
 }
@@ -66,7 +67,8 @@ void session_action_connect(struct session *session)
 		.net_device = settings_text(session->settings, SETTING_TCP_NET_DEVICE),
 		.window_size = (int)session_setting(session, SETTING_TCP_WINDOW_SIZE),
 		.type_of_service = (int)session_setting(session, SETTING_TCP_TYPE_OF_SERVICE),
-		.timeout_seconds = (unsigned)session_setting(session, SETTING_CONNECT_TIMEOUT_SECONDS),
+		.timeout_seconds =
+			(unsigned)session_setting(session, SETTING_CONNECT_TIMEOUT_SECONDS),
 	};
 	int r;
 
@@ -105,7 +107,8 @@ static void login_refused(struct session *session, const struct login_step *step
 	session_fail(session, step->failed.error, step->failed.event, NULL);
 	session->failure.status_class = step->failed.status_class;
 	session->failure.status_detail = step->failed.status_detail;
-	/* What will not change by itself is not tried again, but a lost session is never given up. */
+	/* What will not change by itself is not tried again, but a lost session is never given up.
+	 */
 	if (!retry && !session->recovering)
 		session->private->retry_max = 0;
 }
@@ -166,7 +169,8 @@ static const struct login_driver_callbacks driver_callbacks = {
 	.finished = driver_finished,
 };
 
-static void channel_received(void *userdata, const uint8_t header[48], const void *data, size_t length)
+static void channel_received(void *userdata, const uint8_t header[48], const void *data,
+			     size_t length)
 {
 	struct session *session = userdata;
 
@@ -195,8 +199,8 @@ static void offer_digests(const struct session *session, enum setting which, boo
 	for (size_t i = 0; i < n && ret->n < ELEMENTSOF(ret->digest); i++) {
 		if (required && values[i] == SETTING_DIGEST_NONE)
 			continue;
-		ret->digest[ret->n++] = values[i] == SETTING_DIGEST_CRC32C ? ISCSI_DIGEST_CRC32C :
-									    ISCSI_DIGEST_NONE;
+		ret->digest[ret->n++] = values[i] == SETTING_DIGEST_CRC32C ? ISCSI_DIGEST_CRC32C
+									   : ISCSI_DIGEST_NONE;
 	}
 }
 
@@ -221,10 +225,14 @@ static void fill_offer(const struct session *session, struct login_config *confi
 	offer->max_recv_data_segment_length =
 		(uint32_t)session_setting(session, SETTING_KEYS_MAX_RECV_DATA_SEGMENT_LENGTH);
 	offer->max_burst_length = (uint32_t)session_setting(session, SETTING_KEYS_MAX_BURST_LENGTH);
-	offer->first_burst_length = (uint32_t)session_setting(session, SETTING_KEYS_FIRST_BURST_LENGTH);
-	offer->default_time2wait = (uint32_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2WAIT);
-	offer->default_time2retain = (uint32_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2RETAIN);
-	offer->max_outstanding_r2t = (uint32_t)session_setting(session, SETTING_KEYS_MAX_OUTSTANDING_R2T);
+	offer->first_burst_length =
+		(uint32_t)session_setting(session, SETTING_KEYS_FIRST_BURST_LENGTH);
+	offer->default_time2wait =
+		(uint32_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2WAIT);
+	offer->default_time2retain =
+		(uint32_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2RETAIN);
+	offer->max_outstanding_r2t =
+		(uint32_t)session_setting(session, SETTING_KEYS_MAX_OUTSTANDING_R2T);
 }
 
 static void fill_authentication(const struct session *session, struct login_config *config)
@@ -314,9 +322,9 @@ static void bound_again(void *userdata, const struct kernel_result *result)
 		session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
 		return;
 	}
-	begin_login(session, channel_new_kernel(session->manager->kernel, session->transport->handle,
-						session->sid, &channel_callbacks, session,
-						&p->channel));
+	begin_login(session,
+		    channel_new_kernel(session->manager->kernel, session->transport->handle,
+				       session->sid, &channel_callbacks, session, &p->channel));
 }
 
 static void bind_again(struct session *session)
@@ -344,7 +352,8 @@ void session_action_login(struct session *session)
 		bind_again(session);
 		return;
 	}
-	r = channel_new_socket(session->manager->event, p->fd, &channel_callbacks, session, &p->channel);
+	r = channel_new_socket(session->manager->event, p->fd, &channel_callbacks, session,
+			       &p->channel);
 	if (r >= 0)
 		(void)TAKE_FD(p->fd);
 	begin_login(session, r);

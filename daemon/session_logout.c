@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The ways out of a session: logout as RFC 7143 11.14 wants it, each step with a timer, and the removal of
- * whatever the kernel holds, which always works and ends every failed step.
+ * The ways out of a session: logout as RFC 7143 11.14 wants it, each step with a timer, and the
+ * removal of whatever the kernel holds, which always works and ends every failed step.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "session_private.h"
 #include "trace.h"
 
-/* The kernel removes a session within milliseconds; this only keeps a lost event from blocking us for ever. */
+/* The kernel removes a session within milliseconds; this only keeps a lost event from blocking us
+ * for ever. */
 #define REMOVAL_TIMEOUT_USEC (60 * SECOND_USEC)
 
 static uint64_t logout_timeout(const struct session *session)
@@ -45,7 +46,8 @@ static void removed(struct session *session)
 	if (session->connection == CONNECTION_STATE_CLEANUP_WAIT)
 		session_post(session, CONNECTION_EVENT_CLEANED_UP);
 	else
-		session_close(session, session->failure.error && !p->leaving ? &session->failure : NULL);
+		session_close(session,
+			      session->failure.error && !p->leaving ? &session->failure : NULL);
 }
 
 static bool kernel_has(const struct session *session)
@@ -53,8 +55,8 @@ static bool kernel_has(const struct session *session)
 	enum sysfs_connection_state connection;
 	enum sysfs_session_state state;
 
-	return sysfs_session_read_state(&session->manager->sysfs, session->sid, &state, &connection) !=
-	       -ENOENT;
+	return sysfs_session_read_state(&session->manager->sysfs, session->sid, &state,
+					&connection) != -ENOENT;
 }
 
 /* The event was lost, or the kernel refused: what is still there is not said to be gone. */
@@ -90,7 +92,8 @@ void session_remove(struct session *session)
 	struct kernel_batch *batch;
 
 	session_cancel(session);
-	/* With the session the devices go whose use is being looked at; what is left of the wish is to leave. */
+	/* With the session the devices go whose use is being looked at; what is left of the wish is
+	 * to leave. */
 	p->leaving |= p->check != NULL;
 	p->check = devices_scan_cancel(p->check);
 	p->removing = true;
@@ -123,7 +126,8 @@ void session_kernel_destroyed(struct session *session)
 		return;
 	}
 	/* Sessions of others come and go. */
-	session_raise(session, event_new(session->managed ? EVENT_SESSION_VANISHED : EVENT_SESSION_CLOSED));
+	session_raise(session,
+		      event_new(session->managed ? EVENT_SESSION_VANISHED : EVENT_SESSION_CLOSED));
 	p->created_event = false;
 	p->leaving = true;
 	session_fail(session, -ENODEV, EVENT_SESSION_VANISHED, "somebody else removed the session");
@@ -141,7 +145,8 @@ static int logout_timed_out(sd_event_source *source, uint64_t usec, void *userda
 
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 	session_raise(session, event);
-	session_fail(session, -ETIMEDOUT, EVENT_LOGOUT_TIMEOUT, "the target did not answer the logout");
+	session_fail(session, -ETIMEDOUT, EVENT_LOGOUT_TIMEOUT,
+		     "the target did not answer the logout");
 	session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
 	return 0;
 }
@@ -150,7 +155,8 @@ static void logout_sent(void *userdata, const struct kernel_result *result)
 {
 	struct session *session = userdata;
 
-	if (session_returned(session) && result->error < 0 && session->connection == CONNECTION_STATE_IN_LOGOUT)
+	if (session_returned(session) && result->error < 0 &&
+	    session->connection == CONNECTION_STATE_IN_LOGOUT)
 		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
 }
 
@@ -212,10 +218,12 @@ static void announced_sent(void *userdata, const struct kernel_result *result)
 		end_connection(session);
 }
 
-/* T11. RFC 7143, 11.9.1: a Logout must be issued; the session stays, and gets another connection. */
+/* T11. RFC 7143, 11.9.1: a Logout must be issued; the session stays, and gets another connection.
+ */
 void session_action_announce(struct session *session)
 {
-	if (submit_logout(session, PDU_LOGOUT_CLOSE_CONNECTION, announced_sent, announced_timed_out) < 0)
+	if (submit_logout(session, PDU_LOGOUT_CLOSE_CONNECTION, announced_sent,
+			  announced_timed_out) < 0)
 		end_connection(session);
 }
 
@@ -229,12 +237,13 @@ void session_logout_pdu(struct session *session, const struct pdu *pdu)
 	    session->phase != SESSION_LOGGING_OUT)
 		return;
 	session_arm_timer(session, 0, NULL);
-	session_post(session, pdu->logout_response.response == PDU_LOGOUT_SUCCESS ?
-				      CONNECTION_EVENT_LOGOUT_SUCCEEDED :
-				      CONNECTION_EVENT_LOGOUT_FAILED);
+	session_post(session, pdu->logout_response.response == PDU_LOGOUT_SUCCESS
+				      ? CONNECTION_EVENT_LOGOUT_SUCCEEDED
+				      : CONNECTION_EVENT_LOGOUT_FAILED);
 }
 
-/* A command is stuck in the target: the removal of the connection will fail it and free the devices. */
+/* A command is stuck in the target: the removal of the connection will fail it and free the
+ * devices. */
 static int unbind_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	trace("%s: devices are not removed in time", ((struct session *)userdata)->target_name);
@@ -253,7 +262,8 @@ static void unbind_returned(void *userdata, const struct kernel_result *result)
 {
 	struct session *session = userdata;
 
-	if (session_returned(session) && result->error < 0 && session->phase == SESSION_REMOVING_DEVICES)
+	if (session_returned(session) && result->error < 0 &&
+	    session->phase == SESSION_REMOVING_DEVICES)
 		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
 }
 
@@ -291,8 +301,8 @@ static void stopped(void *userdata, const struct kernel_result *result)
 }
 
 /*
- * A connection was lost, or did not come up. What never worked or is not wanted any more leaves the kernel; a
- * session that worked stays there, blocked, and keeps its devices.
+ * A connection was lost, or did not come up. What never worked or is not wanted any more leaves the
+ * kernel; a session that worked stays there, blocked, and keeps its devices.
  */
 void session_action_stop(struct session *session)
 {
@@ -322,8 +332,8 @@ void session_leave(struct session *session)
 	if (session->connection == CONNECTION_STATE_FREE)
 		session_action_close(session);
 	else
-		session_post(session, session->in_kernel ? CONNECTION_EVENT_LOGOUT :
-							   CONNECTION_EVENT_SESSION_CLOSED);
+		session_post(session, session->in_kernel ? CONNECTION_EVENT_LOGOUT
+							 : CONNECTION_EVENT_SESSION_CLOSED);
 }
 
 /* "in use: sda sdb" */
@@ -358,7 +368,8 @@ static void use_checked(void *userdata, const struct devices_result *result)
 	} else if (result->error < 0 && result->error != -ENOENT) {
 		failure.error = result->error;
 		(void)snprintf(failure.message, sizeof(failure.message),
-			       "cannot see whether devices are in use: %s", strerror(-result->error));
+			       "cannot see whether devices are in use: %s",
+			       strerror(-result->error));
 	}
 	if (failure.error < 0) {
 		session_refuse_logout(session, &failure);

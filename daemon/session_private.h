@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the parts of a session share: session.c (machine, identity, watches), session_login.c (connect, Login
- * Phase), session_start.c (hand-over, proof, scan), session_recovery.c (attempts), session_logout.c (logout, removal).
+ * What the parts of a session share: session.c (machine, identity, watches), session_login.c
+ * (connect, Login Phase), session_start.c (hand-over, proof, scan), session_recovery.c (attempts),
+ * session_logout.c (logout, removal).
  *
- * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an event, the
- * table gives the new state and an action, and actions are the functions below. An action may post; the event is
- * handled when the action has returned.
+ * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an
+ * event, the table gives the new state and an action, and actions are the functions below. An
+ * action may post; the event is handled when the action has returned.
  */
 #pragma once
 
@@ -20,7 +21,7 @@
 #include "session.h"
 #include "manager_private.h"
 
-#define SECOND_USEC UINT64_C(1000000)
+#define SECOND_USEC        UINT64_C(1000000)
 #define SESSION_POSTED_MAX 8
 /* Redirections followed in one attempt. */
 #define SESSION_REDIRECTS_MAX 4
@@ -49,18 +50,20 @@ struct session_private {
 	struct channel *channel;
 	struct login_driver *driver;
 	struct devices_scan *scan;
-	/* For devices in use, after which the session is to be left; what else goes on does not end it. */
+	/* For devices in use, after which the session is to be left; what else goes on does not end
+	 * it. */
 	struct devices_scan *check;
-	/* Pieces of work that cannot be called back: batches and module loads; the session waits for them. */
+	/* Pieces of work that cannot be called back: batches and module loads; the session waits
+	 * for them. */
 	unsigned pending;
 	bool admitted; /* counts as a login in flight */
 
-	int fd; /* handed to the kernel, open until it has it */
-	bool started;	  /* the kernel was told to start the connection */
-	bool leaving;	  /* somebody wants it logged out */
-	bool persistent; /* an automatic node: retried until it works */
-	bool removing;	 /* on its way out of the kernel */
-	bool vanished;	 /* the kernel removed it */
+	int fd;             /* handed to the kernel, open until it has it */
+	bool started;       /* the kernel was told to start the connection */
+	bool leaving;       /* somebody wants it logged out */
+	bool persistent;    /* an automatic node: retried until it works */
+	bool removing;      /* on its way out of the kernel */
+	bool vanished;      /* the kernel removed it */
 	bool created_event; /* SESSION_ESTABLISHED was raised */
 	int retry_max;
 	char last_error[200]; /* what the last event of severity error said */
@@ -107,7 +110,8 @@ void session_tell(struct session *session);
 /* A batch for this session, and its submission: session->private->pending counts it. */
 struct kernel_batch *session_batch(struct session *session);
 int session_submit(struct session *session, struct kernel_batch *batch, kernel_done_t done);
-/* To be called first when a piece of work that session->private->pending counts comes back; false: go no further. */
+/* To be called first when a piece of work that session->private->pending counts comes back; false:
+ * go no further. */
 bool session_returned(struct session *session);
 
 /* session_login.c */
@@ -149,5 +153,6 @@ void session_logout_pdu(struct session *session, const struct pdu *pdu);
 void session_leave(struct session *session);
 void session_kernel_unbound(struct session *session);
 void session_kernel_destroyed(struct session *session);
-/* Removes everything of the session from the kernel; then CLEANED_UP in CLEANUP_WAIT, else the end. */
+/* Removes everything of the session from the kernel; then CLEANED_UP in CLEANUP_WAIT, else the end.
+ */
 void session_remove(struct session *session);

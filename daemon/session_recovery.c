@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * When a login is tried again and when it is given up, after a loss as well; and sessions found at the start.
+ * When a login is tried again and when it is given up, after a loss as well; and sessions found at
+ * the start.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -13,7 +14,8 @@
 
 /* Attempts */
 
-/* What was set for the node meanwhile is in force: a secret may have been changed, on both sides. */
+/* What was set for the node meanwhile is in force: a secret may have been changed, on both sides.
+ */
 static int refresh_node(struct session *session)
 {
 	const struct node_key key = {
@@ -160,8 +162,9 @@ void session_recover(struct session *session)
 		session_attempt_failed(session);
 		return;
 	}
-	wait = session->result_known ? session->result.parameters.default_time2wait :
-				       (uint64_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2WAIT);
+	wait = session->result_known
+		       ? session->result.parameters.default_time2wait
+		       : (uint64_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2WAIT);
 	retry_later(session, with_jitter(wait * SECOND_USEC));
 	session_set_phase(session, SESSION_RETRYING, &session->failure);
 }
@@ -177,8 +180,8 @@ static void found_devices(void *userdata, const struct devices_result *result)
 }
 
 /*
- * A session that runs is left alone. One of ours that lost its connection, or whose re-login was interrupted, is
- * repaired; one that was only half made leaves the kernel.
+ * A session that runs is left alone. One of ours that lost its connection, or whose re-login was
+ * interrupted, is repaired; one that was only half made leaves the kernel.
  */
 void session_adopt(struct session *session)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a finished Login Phase to a session that works: hands the connection and its parameters to the kernel,
- * proves that it answers, scans for logical units; and what the kernel says of the session from then on.
+ * From a finished Login Phase to a session that works: hands the connection and its parameters to
+ * the kernel, proves that it answers, scans for logical units; and what the kernel says of the
+ * session from then on.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -78,11 +79,13 @@ static void add_labels(struct session *session, struct kernel_batch *batch)
 	kernel_batch_set_string(batch, KERNEL_PARAM_INITIATOR_NAME, ours->initiator_name);
 	kernel_batch_set_number(batch, KERNEL_PARAM_SESSION_RECOVERY_TIMEOUT,
 				session_setting(session, SETTING_REPLACEMENT_TIMEOUT_SECONDS));
-	kernel_batch_set_number(batch, KERNEL_PARAM_FAST_ABORT, session_setting(session, SETTING_FAST_ABORT));
+	kernel_batch_set_number(batch, KERNEL_PARAM_FAST_ABORT,
+				session_setting(session, SETTING_FAST_ABORT));
 	kernel_batch_set_number(batch, KERNEL_PARAM_ABORT_TIMEOUT,
 				session_setting(session, SETTING_ABORT_TIMEOUT_SECONDS));
-	kernel_batch_set_number(batch, KERNEL_PARAM_LU_RESET_TIMEOUT,
-				session_setting(session, SETTING_LOGICAL_UNIT_RESET_TIMEOUT_SECONDS));
+	kernel_batch_set_number(
+		batch, KERNEL_PARAM_LU_RESET_TIMEOUT,
+		session_setting(session, SETTING_LOGICAL_UNIT_RESET_TIMEOUT_SECONDS));
 	kernel_batch_set_number(batch, KERNEL_PARAM_TARGET_RESET_TIMEOUT,
 				session_setting(session, SETTING_TARGET_RESET_TIMEOUT_SECONDS));
 	kernel_batch_set_number(batch, KERNEL_PARAM_NOOP_TIMEOUT,
@@ -92,8 +95,8 @@ static void add_labels(struct session *session, struct kernel_batch *batch)
 }
 
 /*
- * The kernel keeps room for R2Ts by powers of two, and refuses other numbers. More room than agreed on harms nobody,
- * less would make a target break the agreement.
+ * The kernel keeps room for R2Ts by powers of two, and refuses other numbers. More room than agreed
+ * on harms nobody, less would make a target break the agreement.
  */
 static unsigned r2t_room(uint32_t agreed)
 {
@@ -109,8 +112,10 @@ static void add_negotiated(struct session *session, struct kernel_batch *batch)
 	const struct login_result *result = &session->result;
 	const struct iscsi_parameters *n = &result->parameters;
 
-	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_RECV_DLENGTH, n->max_recv_data_segment_length);
-	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_XMIT_DLENGTH, n->max_xmit_data_segment_length);
+	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_RECV_DLENGTH,
+				n->max_recv_data_segment_length);
+	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_XMIT_DLENGTH,
+				n->max_xmit_data_segment_length);
 	kernel_batch_set_number(batch, KERNEL_PARAM_HEADER_DIGEST, n->header_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_DATA_DIGEST, n->data_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_INITIAL_R2T, n->initial_r2t);
@@ -119,7 +124,8 @@ static void add_negotiated(struct session *session, struct kernel_batch *batch)
 	kernel_batch_set_number(batch, KERNEL_PARAM_FIRST_BURST_LENGTH, n->first_burst_length);
 	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_BURST_LENGTH, n->max_burst_length);
 	kernel_batch_set_number(batch, KERNEL_PARAM_DATA_PDU_IN_ORDER, n->data_pdu_in_order);
-	kernel_batch_set_number(batch, KERNEL_PARAM_DATA_SEQUENCE_IN_ORDER, n->data_sequence_in_order);
+	kernel_batch_set_number(batch, KERNEL_PARAM_DATA_SEQUENCE_IN_ORDER,
+				n->data_sequence_in_order);
 	kernel_batch_set_number(batch, KERNEL_PARAM_ERROR_RECOVERY_LEVEL, n->error_recovery_level);
 	kernel_batch_set_number(batch, KERNEL_PARAM_EXP_STATSN, (uint32_t)(result->stat_sn + 1));
 	if (result->portal_group_tag >= 0)
@@ -159,8 +165,8 @@ static void proof_sent(void *userdata, const struct kernel_result *result)
 }
 
 /*
- * A ping that must come back: it makes the kernel look at what already lies in the socket, a close included,
- * which it would otherwise not notice.
+ * A ping that must come back: it makes the kernel look at what already lies in the socket, a close
+ * included, which it would otherwise not notice.
  */
 static void prove(struct session *session)
 {
@@ -179,8 +185,11 @@ static void prove(struct session *session)
 		kernel_batch_send_pdu(batch, header, NULL, 0);
 	r = session_submit(session, batch, proof_sent);
 	if (r >= 0)
-		r = session_arm_timer(session, (uint64_t)session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS) * SECOND_USEC,
-				      proof_timed_out);
+		r = session_arm_timer(
+			session,
+			(uint64_t)session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS) *
+				SECOND_USEC,
+			proof_timed_out);
 	if (r < 0) {
 		session_fail(session, r, 0, NULL);
 		start_failed(session);
@@ -242,9 +251,10 @@ static void hand_over(struct session *session)
 	}
 	batch = session_batch(session);
 	if (batch && !session->in_kernel) {
-		kernel_batch_create_session(batch, SESSION_INITIAL_CMDSN,
-					    (uint16_t)session_setting(session, SETTING_COMMANDS_MAX),
-					    (uint16_t)session_setting(session, SETTING_QUEUE_DEPTH));
+		kernel_batch_create_session(
+			batch, SESSION_INITIAL_CMDSN,
+			(uint16_t)session_setting(session, SETTING_COMMANDS_MAX),
+			(uint16_t)session_setting(session, SETTING_QUEUE_DEPTH));
 		kernel_batch_create_connection(batch);
 		kernel_batch_bind(batch, (uint64_t)p->fd);
 		kernel_batch_barrier(batch);
@@ -269,7 +279,8 @@ static void transport_ready(void *userdata, int error)
 	if (!session_batch_returned(session))
 		return;
 	if (error < 0 || !session->manager->kernel) {
-		session_fail(session, error < 0 ? error : -EPROTONOSUPPORT, EVENT_TRANSPORT_UNAVAILABLE,
+		session_fail(session, error < 0 ? error : -EPROTONOSUPPORT,
+			     EVENT_TRANSPORT_UNAVAILABLE,
 			     "the kernel's iSCSI transport is not available");
 		start_failed(session);
 		return;
@@ -351,8 +362,8 @@ static bool same_lun(const struct sysfs_lun *a, const struct sysfs_lun *b)
 }
 
 /* Those of @from that are not in @in; the caller frees *@ret. */
-static size_t lun_difference(const struct sysfs_lun *from, size_t n_from, const struct sysfs_lun *in,
-			     size_t n_in, struct sysfs_lun **ret)
+static size_t lun_difference(const struct sysfs_lun *from, size_t n_from,
+			     const struct sysfs_lun *in, size_t n_in, struct sysfs_lun **ret)
 {
 	struct sysfs_lun *difference = calloc(n_from ? n_from : 1, sizeof(*difference));
 	size_t n = 0;
@@ -381,9 +392,10 @@ static void tell_scan(struct session *session, const struct devices_result *resu
 		return;
 	p->scan_done = NULL;
 	if (error >= 0) {
-		n_added = lun_difference(result->luns, result->n_luns, session->luns, session->n_luns, &added);
-		n_removed = lun_difference(session->luns, session->n_luns, result->luns, result->n_luns,
-					   &removed);
+		n_added = lun_difference(result->luns, result->n_luns, session->luns,
+					 session->n_luns, &added);
+		n_removed = lun_difference(session->luns, session->n_luns, result->luns,
+					   result->n_luns, &removed);
 		if (!added || !removed)
 			error = -ENOMEM;
 	}
@@ -427,7 +439,8 @@ static int start_scan(struct session *session, const uint64_t *lun)
 			    DEVICES_TIMEOUT_USEC, scanned, session, &session->private->scan);
 }
 
-int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done, void *userdata)
+int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done,
+		   void *userdata)
 {
 	struct session_private *p = session->private;
 	int r;
@@ -467,11 +480,13 @@ static void proven(struct session *session)
 
 /* What the kernel has to say */
 
-/* What the kernel says is about the present connection; else it came late, and is about the one before. */
+/* What the kernel says is about the present connection; else it came late, and is about the one
+ * before. */
 static bool kernel_connected(const struct session *session)
 {
-	return session->connection & (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED |
-				      CONNECTION_STATE_IN_LOGOUT);
+	return session->connection &
+	       (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED |
+		CONNECTION_STATE_IN_LOGOUT);
 }
 
 static void async_message(struct session *session, const struct pdu *pdu)
@@ -479,7 +494,8 @@ static void async_message(struct session *session, const struct pdu *pdu)
 	struct event *event;
 
 	/* Logouts of other programs' sessions are theirs. */
-	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST || !session->managed || !kernel_connected(session))
+	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST || !session->managed ||
+	    !kernel_connected(session))
 		return;
 	event = event_new(EVENT_ASYNC_LOGOUT);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
@@ -520,7 +536,8 @@ static const char *error_text(unsigned error)
 static void report_lost(struct session *session, unsigned error)
 {
 	bool worked = session->state == SESSION_STATE_LOGGED_IN;
-	enum event_number number = worked ? EVENT_CONNECTION_LOST : EVENT_DROPPED_BEFORE_FULL_FEATURE;
+	enum event_number number =
+		worked ? EVENT_CONNECTION_LOST : EVENT_DROPPED_BEFORE_FULL_FEATURE;
 	struct event *event = event_new(number);
 
 	event_set_status(event, error, error_text(error));

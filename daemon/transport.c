@@ -56,8 +56,8 @@ void transport_refresh(struct manager *manager, struct transport *transport)
 	uint64_t handle;
 	uint32_t capabilities;
 
-	transport->loaded = sysfs_transport_read(&manager->sysfs, transport->name, &handle,
-						 &capabilities) >= 0;
+	transport->loaded =
+		sysfs_transport_read(&manager->sysfs, transport->name, &handle, &capabilities) >= 0;
 	if (!transport->loaded)
 		return;
 	transport->handle = handle;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Kernel transports, one row each. What differs between them is data; code differs only between kinds.
+ * Kernel transports, one row each. What differs between them is data; code differs only between
+ * kinds.
  */
 #pragma once
 
@@ -36,9 +37,9 @@ struct transport *transport_table(void);
 struct transport *transport_find(const char *name);
 
 /*
- * Makes a transport usable: loads its module if need be, off the loop, and reads its handle. Calls done() from
- * the loop, or returns 1 if it is ready at once (done() is then not called). On failure event
- * TRANSPORT_UNAVAILABLE was raised. Errors: -ENOMEM.
+ * Makes a transport usable: loads its module if need be, off the loop, and reads its handle. Calls
+ * done() from the loop, or returns 1 if it is ready at once (done() is then not called). On failure
+ * event TRANSPORT_UNAVAILABLE was raised. Errors: -ENOMEM.
  */
 int transport_prepare(struct manager *manager, struct transport *transport, transport_ready_t done,
 		      void *userdata);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A kernel and a target made of tables, in the place of kernel.c, devices.c and module.c: it executes batches,
- * answers PDUs, and tells its events one at a time from the loop. It can be told to hold anything back, to lose it,
- * or to refuse it.
+ * A kernel and a target made of tables, in the place of kernel.c, devices.c and module.c: it
+ * executes batches, answers PDUs, and tells its events one at a time from the loop. It can be told
+ * to hold anything back, to lose it, or to refuse it.
  */
 #pragma once
 
@@ -23,8 +23,8 @@
 #include "pdu.h"
 #include "text.h"
 
-#define FAKE_SESSIONS 64
-#define FAKE_OPERATIONS 48
+#define FAKE_SESSIONS    64
+#define FAKE_OPERATIONS  48
 #define FAKE_CONNECTIONS 64
 
 struct fake_operation {
@@ -95,7 +95,7 @@ static struct world {
 	uint32_t n_sids;
 
 	int held_operation; /* batches with this one wait; -1: none */
-	bool held_done;	    /* not to be executed, but for their done() */
+	bool held_done;     /* not to be executed, but for their done() */
 	int refused_operation, refusal;
 	bool lost_nop, lost_unbound, lost_logout, lost_destroyed;
 	bool held_scan, held_list, in_use;
@@ -109,7 +109,7 @@ static struct world {
 	uint32_t stat_sn;
 	int silent_stage; /* no answer to a login request of this stage; -1: always one */
 	unsigned status_class, status_detail;
-	bool redirects; /* once, to itself */
+	bool redirects;                    /* once, to itself */
 	struct fake_operation *unanswered; /* sent through the kernel */
 	uint32_t unanswered_sid;
 	unsigned logins, logouts[3];
@@ -157,8 +157,8 @@ static void fake_deliver(struct kernel *kernel, const struct fake_event *told)
 
 	switch (told->type) {
 	case KERNEL_EVENT_RECEIVED_PDU:
-		callbacks->pdu_received(kernel->userdata, told->sid, 0, told->header, told->data.data,
-					told->data.length);
+		callbacks->pdu_received(kernel->userdata, told->sid, 0, told->header,
+					told->data.data, told->data.length);
 		break;
 	case KERNEL_EVENT_CONNECTION_ERROR:
 		callbacks->connection_failed(kernel->userdata, told->sid, 0, told->error);
@@ -196,8 +196,8 @@ static void fake_destroy(uint32_t sid, bool tell)
 
 static void fake_offered(const struct text_pair *pair, struct buffer *text)
 {
-	static const char *const declared[] = { "InitiatorName", "InitiatorAlias", "TargetName", "SessionType",
-						"MaxRecvDataSegmentLength" };
+	static const char *const declared[] = { "InitiatorName", "InitiatorAlias", "TargetName",
+						"SessionType", "MaxRecvDataSegmentLength" };
 	char key[64], value[256], *comma;
 
 	(void)snprintf(key, sizeof(key), "%.*s", (int)pair->key_length, pair->key);
@@ -222,8 +222,8 @@ static void fake_answer_keys(const void *data, size_t length, struct buffer *tex
 		fake_offered(&pair, text);
 }
 
-static void fake_answer_login(const struct pdu *request, const void *data, size_t length, uint8_t ret[48],
-			      struct buffer *text)
+static void fake_answer_login(const struct pdu *request, const void *data, size_t length,
+			      uint8_t ret[48], struct buffer *text)
 {
 	struct pdu response = {
 		.opcode = PDU_OPCODE_LOGIN_RESPONSE,
@@ -325,8 +325,8 @@ static int fake_accept(sd_event_source *source, int fd, uint32_t events, void *u
 	assert_true(connection < world.connections + FAKE_CONNECTIONS);
 	connection->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	assert_true(connection->fd >= 0);
-	return sd_event_add_io(world.event, &connection->source, connection->fd, EPOLLIN, fake_readable,
-			       connection);
+	return sd_event_add_io(world.event, &connection->source, connection->fd, EPOLLIN,
+			       fake_readable, connection);
 }
 
 static size_t fake_n_connections(void)
@@ -347,7 +347,8 @@ static void fake_pdu(uint32_t sid, const struct pdu *pdu)
 	pdu_encode(pdu, told->header);
 }
 
-static int fake_login_pdu(uint32_t sid, const struct fake_operation *operation, const struct pdu *request)
+static int fake_login_pdu(uint32_t sid, const struct fake_operation *operation,
+			  const struct pdu *request)
 {
 	struct fake_event *told;
 
@@ -367,7 +368,8 @@ static int fake_login_pdu(uint32_t sid, const struct fake_operation *operation, 
 static int fake_send(uint32_t sid, const struct fake_operation *operation)
 {
 	const struct pdu logged_out = { .opcode = PDU_OPCODE_LOGOUT_RESPONSE };
-	const struct pdu pong = { .opcode = PDU_OPCODE_NOP_IN, .nop_in = { .ttt = PDU_TAG_RESERVED } };
+	const struct pdu pong = { .opcode = PDU_OPCODE_NOP_IN,
+				  .nop_in = { .ttt = PDU_TAG_RESERVED } };
 	struct pdu pdu;
 
 	assert_int_equal(pdu_decode(operation->header, &pdu), 0);
@@ -481,8 +483,9 @@ static void fake_run(struct kernel_batch *batch)
 		if (i > 0 && batch->sid == KERNEL_SESSION_NEW)
 			return;
 		if (!blocked || fake_is_cleanup(operation->operation))
-			r = (int)operation->operation == world.refused_operation ? world.refusal
-										 : fake_execute(batch, operation);
+			r = (int)operation->operation == world.refused_operation
+				    ? world.refusal
+				    : fake_execute(batch, operation);
 		if (r < 0 && batch->result.error == 0) {
 			batch->result.error = r;
 			batch->result.operation = operation->operation;
@@ -580,7 +583,8 @@ uint64_t kernel_n_ignored(const struct kernel *kernel)
 	return 0;
 }
 
-int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata, struct kernel **ret)
+int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata,
+	       struct kernel **ret)
 {
 	struct kernel *kernel = calloc(1, sizeof(*kernel));
 
@@ -623,7 +627,8 @@ struct kernel *kernel_free(struct kernel *kernel)
 	return NULL;
 }
 
-struct kernel_batch *kernel_batch_new(struct kernel *kernel, uint64_t transport_handle, uint32_t sid)
+struct kernel_batch *kernel_batch_new(struct kernel *kernel, uint64_t transport_handle,
+				      uint32_t sid)
 {
 	struct kernel_batch *batch = calloc(1, sizeof(*batch));
 
@@ -661,8 +666,8 @@ void kernel_batch_barrier(struct kernel_batch *batch)
 		batch->operations[batch->n - 1]->barrier = true;
 }
 
-void kernel_batch_create_session(struct kernel_batch *batch, uint32_t initial_cmdsn, uint16_t commands_max,
-				 uint16_t queue_depth)
+void kernel_batch_create_session(struct kernel_batch *batch, uint32_t initial_cmdsn,
+				 uint16_t commands_max, uint16_t queue_depth)
 {
 	assert_int_equal(batch->sid, KERNEL_SESSION_NEW);
 	fake_add(batch, KERNEL_CREATE_SESSION)->barrier = true;
@@ -678,12 +683,14 @@ void kernel_batch_bind(struct kernel_batch *batch, uint64_t handle)
 	fake_add(batch, KERNEL_BIND_CONNECTION)->argument = handle;
 }
 
-void kernel_batch_set_number(struct kernel_batch *batch, enum iscsi_kernel_param param, int64_t value)
+void kernel_batch_set_number(struct kernel_batch *batch, enum iscsi_kernel_param param,
+			     int64_t value)
 {
 	(void)fake_add(batch, KERNEL_SET_PARAMETER);
 }
 
-void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param param, const char *value)
+void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param param,
+			     const char *value)
 {
 	assert_non_null(value);
 	(void)fake_add(batch, KERNEL_SET_PARAMETER);
@@ -699,7 +706,8 @@ void kernel_batch_stop(struct kernel_batch *batch, enum iscsi_kernel_stop how)
 	fake_add(batch, KERNEL_STOP_CONNECTION)->argument = how;
 }
 
-void kernel_batch_send_pdu(struct kernel_batch *batch, const uint8_t header[48], const void *data, size_t length)
+void kernel_batch_send_pdu(struct kernel_batch *batch, const uint8_t header[48], const void *data,
+			   size_t length)
 {
 	struct fake_operation *operation = fake_add(batch, KERNEL_SEND_PDU);
 
@@ -740,7 +748,9 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 {
 	struct devices *devices = userdata;
 	static const struct sysfs_lun disk = { .lun = 1, .bound = true, .block = "sda" };
-	static const struct sysfs_lun used = { .lun = 1, .bound = true, .block = "sda", .in_use = true };
+	static const struct sysfs_lun used = {
+		.lun = 1, .bound = true, .block = "sda", .in_use = true
+	};
 
 	for (struct devices_scan **p = &devices->scans; *p; p = &(*p)->next) {
 		struct devices_scan *scan = *p;
@@ -759,7 +769,8 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads, struct devices **ret)
+int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads,
+		struct devices **ret)
 {
 	struct devices *devices = calloc(1, sizeof(*devices));
 
@@ -796,13 +807,14 @@ static int fake_scan(struct devices *devices, bool list, devices_done_t done, vo
 }
 
 int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
-		 uint64_t timeout_usec, devices_done_t done, void *userdata, struct devices_scan **ret)
+		 uint64_t timeout_usec, devices_done_t done, void *userdata,
+		 struct devices_scan **ret)
 {
 	return fake_scan(devices, false, done, userdata, ret);
 }
 
-int devices_list(struct devices *devices, uint32_t sid, uint32_t host, bool in_use, devices_done_t done,
-		 void *userdata, struct devices_scan **ret)
+int devices_list(struct devices *devices, uint32_t sid, uint32_t host, bool in_use,
+		 devices_done_t done, void *userdata, struct devices_scan **ret)
 {
 	return fake_scan(devices, true, done, userdata, ret);
 }
@@ -845,7 +857,8 @@ int module_load(const char *name)
 
 static _unused_ void fake_world_begin(sd_event *event)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(address);
 
 	memset(world.sessions, 0, sizeof(world.sessions));
@@ -861,7 +874,8 @@ static _unused_ void fake_world_begin(sd_event *event)
 	assert_int_equal(listen(world.listener, 64), 0);
 	assert_int_equal(getsockname(world.listener, (struct sockaddr *)&address, &length), 0);
 	world.port = ntohs(address.sin_port);
-	assert_true(sd_event_add_io(event, &world.accept, world.listener, EPOLLIN, fake_accept, NULL) >= 0);
+	assert_true(sd_event_add_io(event, &world.accept, world.listener, EPOLLIN, fake_accept,
+				    NULL) >= 0);
 }
 
 /* Everything that was held back happens now. */

@@ -1,9 +1,9 @@
 // layers: oisd-core
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sessions in a world of tables, fake_kernel.h: everything that can go wrong at every step of a login, a recovery
- * and a logout. Whatever happens, a session ends in one of two ways, nothing of it is left anywhere, and who
- * followed it is told once.
+ * Sessions in a world of tables, fake_kernel.h: everything that can go wrong at every step of a
+ * login, a recovery and a logout. Whatever happens, a session ends in one of two ways, nothing of
+ * it is left anywhere, and who followed it is told once.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -191,8 +191,8 @@ static bool at_rest(const struct session *session)
 {
 	return !session ||
 	       (session->phase == SESSION_LOGGED_IN && session->state == SESSION_STATE_LOGGED_IN &&
-		session->connection == CONNECTION_STATE_LOGGED_IN && session->private->pending == 0 &&
-		!session->private->check);
+		session->connection == CONNECTION_STATE_LOGGED_IN &&
+		session->private->pending == 0 && !session->private->check);
 }
 
 /* Turns the loop until it is so. What waits for a timer is not waited for if @hasty. */
@@ -299,8 +299,9 @@ static bool is_loading(const struct session *session)
 
 static bool is_unproven(const struct session *session)
 {
-	return session && session->connection == CONNECTION_STATE_LOGGED_IN && session->private->started &&
-	       session->state != SESSION_STATE_LOGGED_IN && session->private->pending == 0;
+	return session && session->connection == CONNECTION_STATE_LOGGED_IN &&
+	       session->private->started && session->state != SESSION_STATE_LOGGED_IN &&
+	       session->private->pending == 0;
 }
 
 static bool is_asked(const struct session *session)
@@ -349,35 +350,68 @@ static const struct point {
 	{ .name = "unproven", .reached = is_unproven, .nop = true },
 	{ .name = "scanning", .reached = is_SCANNING, .scan = true },
 	{ .name = "logged in", .reached = at_rest },
-	{ .name = "failed hand-over", .reached = is_held, .refused = AT(KERNEL_START_CONNECTION),
+	{ .name = "failed hand-over",
+	  .reached = is_held,
+	  .refused = AT(KERNEL_START_CONNECTION),
 	  .held = AT(KERNEL_DESTROY_SESSION) },
-	{ .name = "failed binding", .reached = is_held, .refused = AT(KERNEL_BIND_CONNECTION),
+	{ .name = "failed binding",
+	  .reached = is_held,
+	  .refused = AT(KERNEL_BIND_CONNECTION),
 	  .held = AT(KERNEL_DESTROY_SESSION) },
 	{ .name = "failed creation", .reached = is_RETRYING, .refused = AT(KERNEL_CREATE_SESSION) },
 
-	{ .name = "lost", .start = START_RECOVERY, .reached = is_held, .held = AT(KERNEL_STOP_CONNECTION) },
+	{ .name = "lost",
+	  .start = START_RECOVERY,
+	  .reached = is_held,
+	  .held = AT(KERNEL_STOP_CONNECTION) },
 	{ .name = "waiting", .start = START_RECOVERY, .reached = is_RETRYING },
 	{ .name = "queued again", .start = START_RECOVERY, .reached = is_QUEUED, .queued = true },
 	{ .name = "connecting again", .start = START_RECOVERY, .reached = is_CONNECTING },
-	{ .name = "binding again", .start = START_RECOVERY, .reached = is_held, .held = AT(KERNEL_BIND_CONNECTION) },
-	{ .name = "sending login", .start = START_RECOVERY, .reached = is_held, .held = AT(KERNEL_SEND_PDU) },
-	{ .name = "operational again", .start = START_RECOVERY, .reached = is_OPERATIONAL_NEGOTIATION,
+	{ .name = "binding again",
+	  .start = START_RECOVERY,
+	  .reached = is_held,
+	  .held = AT(KERNEL_BIND_CONNECTION) },
+	{ .name = "sending login",
+	  .start = START_RECOVERY,
+	  .reached = is_held,
+	  .held = AT(KERNEL_SEND_PDU) },
+	{ .name = "operational again",
+	  .start = START_RECOVERY,
+	  .reached = is_OPERATIONAL_NEGOTIATION,
 	  .silent_stage = AT(1) },
-	{ .name = "starting again", .start = START_RECOVERY, .reached = is_held,
+	{ .name = "starting again",
+	  .start = START_RECOVERY,
+	  .reached = is_held,
 	  .held = AT(KERNEL_START_CONNECTION) },
 	{ .name = "unproven again", .start = START_RECOVERY, .reached = is_unproven, .nop = true },
 
 	{ .name = "checking", .start = START_CHECK, .reached = is_checking, .list = true },
-	{ .name = "unbinding", .start = START_LOGOUT, .reached = is_held, .held = AT(KERNEL_UNBIND_SESSION) },
-	{ .name = "removing devices", .start = START_LOGOUT, .reached = is_REMOVING_DEVICES, .unbound = true },
-	{ .name = "sending logout", .start = START_LOGOUT, .reached = is_held, .held = AT(KERNEL_SEND_PDU) },
+	{ .name = "unbinding",
+	  .start = START_LOGOUT,
+	  .reached = is_held,
+	  .held = AT(KERNEL_UNBIND_SESSION) },
+	{ .name = "removing devices",
+	  .start = START_LOGOUT,
+	  .reached = is_REMOVING_DEVICES,
+	  .unbound = true },
+	{ .name = "sending logout",
+	  .start = START_LOGOUT,
+	  .reached = is_held,
+	  .held = AT(KERNEL_SEND_PDU) },
 	{ .name = "logging out", .start = START_LOGOUT, .reached = is_LOGGING_OUT, .logout = true },
-	{ .name = "removing", .start = START_LOGOUT, .reached = is_held, .held = AT(KERNEL_DESTROY_SESSION) },
-	{ .name = "removed silently", .start = START_LOGOUT, .reached = is_removed_silently,
+	{ .name = "removing",
+	  .start = START_LOGOUT,
+	  .reached = is_held,
+	  .held = AT(KERNEL_DESTROY_SESSION) },
+	{ .name = "removed silently",
+	  .start = START_LOGOUT,
+	  .reached = is_removed_silently,
 	  .destroyed = true },
 
 	{ .name = "asked to log out", .start = START_REQUEST, .reached = is_asked, .logout = true },
-	{ .name = "sending logout asked for", .start = START_REQUEST, .reached = is_held,
+	{ .name = "sending logout asked for",
+	  .start = START_REQUEST,
+	  .reached = is_held,
 	  .held = AT(KERNEL_SEND_PDU) },
 };
 
@@ -660,16 +694,36 @@ static void tells_of_a_session(void **state)
 	check(session_now()->n_luns == 1 && session_now()->result.tsih == 7);
 	lose(KERNEL_ERROR_NOOP_TIMEOUT);
 	check(run(is_RETRYING, false));
-	check(session_now()->failure.event == EVENT_CONNECTION_LOST && session_now()->lost_usec > 0);
+	check(session_now()->failure.event == EVENT_CONNECTION_LOST &&
+	      session_now()->lost_usec > 0);
 	check(session_now()->recovering && session_now()->next_attempt_usec > 0);
 	check(run(at_rest, true));
-	check(session_now()->reconnects == 1 && !session_now()->recovering && !session_now()->failure.error);
+	check(session_now()->reconnects == 1 && !session_now()->recovering &&
+	      !session_now()->failure.error);
 	check(world.logins == 2);
 	log_out(false);
 	check(run(gone, true));
-	check(world.logouts[PDU_LOGOUT_CLOSE_SESSION] == 1 && t.logout.ended == 1 && t.logout.failed == 0);
+	check(world.logouts[PDU_LOGOUT_CLOSE_SESSION] == 1 && t.logout.ended == 1 &&
+	      t.logout.failed == 0);
 	check(t.events[EVENT_SESSION_ESTABLISHED] == 1 && t.events[EVENT_CONNECTION_LOST] == 1 &&
 	      t.events[EVENT_RECONNECTED] == 1 && t.events[EVENT_SESSION_CLOSED] == 1);
+	finish();
+	end();
+}
+
+/* The kernel reports a loss twice as a rule; the second report is about a connection that is none
+ * any more. */
+static void hears_only_of_the_present_connection(void **state)
+{
+	begin("connecting again", "told of the loss again");
+	log_in();
+	check(run(at_rest, true));
+	lose(KERNEL_ERROR_SCSI_RESET);
+	check(run(is_CONNECTING, true));
+	lose(KERNEL_ERROR_SCSI_RESET);
+	check(run(at_rest, false));
+	check(session_now()->reconnects == 1 && world.logins == 2);
+	check(t.events[EVENT_CONNECTION_LOST] == 1 && t.events[EVENT_RECOVERY_FAILED] == 0);
 	finish();
 	end();
 }
@@ -826,8 +880,9 @@ static struct {
 	size_t n_added, n_removed;
 } rescan;
 
-static void rescanned(void *userdata, struct session *session, int error, const struct sysfs_lun *added,
-		      size_t n_added, const struct sysfs_lun *removed, size_t n_removed)
+static void rescanned(void *userdata, struct session *session, int error,
+		      const struct sysfs_lun *added, size_t n_added,
+		      const struct sysfs_lun *removed, size_t n_removed)
 {
 	rescan.told++;
 	rescan.error = error;
@@ -878,6 +933,7 @@ int main(void)
 		TEST(everywhere),
 		TEST(end_everywhere),
 		TEST(tells_of_a_session),
+		TEST(hears_only_of_the_present_connection),
 		TEST(honours_a_request),
 		TEST(retries_what_may_work_later),
 		TEST(gives_up_what_will_not),
