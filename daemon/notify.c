@@ -13,12 +13,12 @@
 struct notify {
 	struct manager *manager;
 	/*
-	 * Runs when anything happened, and starts the timer, whose own run it must not count as
-	 * something that happened.
+	 * Runs when anything happened, and starts the timer. It rests until the timer has run, so
+	 * that it costs nothing while much happens, and the timer does not count as something that
+	 * happened.
 	 */
 	sd_event_source *post;
 	sd_event_source *timer;
-	bool timer_ran;
 	char status[160];
 };
 
@@ -38,7 +38,7 @@ static int send_status(sd_event_source *source, uint64_t usec, void *userdata)
 		recovering += s->recovering;
 		logged_in += s->state == SESSION_STATE_LOGGED_IN;
 	}
-	notify->timer_ran = true;
+	(void)sd_event_source_set_enabled(notify->post, SD_EVENT_ON);
 	(void)snprintf(status, sizeof(status),
 		       "%zu sessions logged in, %zu recovering, %zu logins under way", logged_in,
 		       recovering, manager->n_logins_queued + manager->n_logins_in_flight);
@@ -52,18 +52,12 @@ static int send_status(sd_event_source *source, uint64_t usec, void *userdata)
 static int something_happened(sd_event_source *source, void *userdata)
 {
 	struct notify *notify = userdata;
-	int enabled = SD_EVENT_OFF;
+	int r;
 
-	if (notify->timer_ran) {
-		notify->timer_ran = false;
-		return 0;
-	}
-	(void)sd_event_source_get_enabled(notify->timer, &enabled);
-	if (enabled == SD_EVENT_OFF) {
-		(void)sd_event_source_set_time_relative(notify->timer, INTERVAL_USEC);
-		(void)sd_event_source_set_enabled(notify->timer, SD_EVENT_ONESHOT);
-	}
-	return 0;
+	r = sd_event_source_set_time_relative(notify->timer, INTERVAL_USEC);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(notify->timer, SD_EVENT_ONESHOT);
+	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 int notify_new(struct manager *manager, struct notify **ret)

@@ -254,76 +254,70 @@ static void test_truncated(void **state)
 
 /* Calls that are refused */
 
-static void test_refused_calls(void **state)
-{
-	static const struct {
-		const char *call, *error, *path, *value;
-	} rows[] = {
+static const struct {
+	const char *call, *error, *path, *value;
+} refused_calls[] = {
 #define SERVICE            "org.varlink.service."
 #define METHOD(name, rest) "{\"method\":\"" name "\"" rest "}"
-		{ METHOD("none", ""), SERVICE "MethodNotFound", "method", "none" },
-		{ METHOD("", ""), SERVICE "MethodNotFound", "method", "" },
-		{ METHOD(".", ""), SERVICE "MethodNotFound", "method", "." },
-		{ METHOD("org.ois.none.List", ""), SERVICE "MethodNotFound", "method",
-		  "org.ois.none.List" },
-		{ METHOD("org.ois.node.NodeInUse", ""), SERVICE "MethodNotFound", "method",
-		  "org.ois.node.NodeInUse" },
-		{ METHOD(INFO, ",\"upgrade\":true"), SERVICE "MethodNotImplemented", "method",
-		  INFO },
-		{ METHOD(INFO, ",\"parameters\":{\"x\":1}"), SERVICE "InvalidParameter",
-		  "parameter", "x" },
-		{ METHOD(DESCRIBE, ""), SERVICE "InvalidParameter", "parameter", "interface" },
-		{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":null}"),
-		  SERVICE "InvalidParameter", "parameter", "interface" },
-		{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":1}"), SERVICE "InvalidParameter",
-		  "parameter", "interface" },
-		{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":\"a.b\"}"),
-		  SERVICE "InterfaceNotFound", "interface", "a.b" },
-		{ METHOD("org.ois.node.List", ""), SERVICE "ExpectedMore", NULL, NULL },
-		{ METHOD("org.ois.node.Delete", ""), SERVICE "InvalidParameter", "parameter",
-		  "selector" },
-		{ METHOD("org.ois.node.Delete", ",\"parameters\":{\"selector\":{\"port\":\"x\"}}"),
-		  SERVICE "InvalidParameter", "parameter", "selector" },
-		{ METHOD("org.ois.node.Delete", ",\"parameters\":{\"selector\":{\"port\":65536}}"),
-		  SERVICE "InvalidParameter", "parameter", "selector" },
-		{ METHOD("org.ois.node.Delete",
-			 ",\"parameters\":{\"selector\":{\"startup\":\"x\"}}"),
-		  SERVICE "InvalidParameter", "parameter", "selector" },
-		{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":-1}"),
-		  SERVICE "InvalidParameter", "parameter", "session" },
-		{ METHOD("org.ois.session.Rescan",
-			 ",\"parameters\":{\"session\":99999999999999999999}"),
-		  SERVICE "InvalidParameter", "parameter", "session" },
-		{ METHOD("org.ois.session.Rescan",
-			 ",\"parameters\":{\"session\":1,\"lun\":\"0xg\"}"),
-		  SERVICE "InvalidParameter", "parameter", "lun" },
-		{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":1.5}"),
-		  SERVICE "InvalidParameter", "parameter", "session" },
-		/* Legal, if unusual: an int as a decimal string, an extension of the header, null.
-		 */
-		{ METHOD("org.ois.session.Rescan",
-			 ",\"parameters\":{\"session\":\"7\",\"lun\":null}"),
-		  "org.ois.session.NoSuchSession", NULL, NULL },
-		{ METHOD(INFO, ",\"org.example.extension\":[],\"parameters\":null,\"oneway\":null"),
-		  "", NULL, NULL },
+	{ METHOD("none", ""), SERVICE "MethodNotFound", "method", "none" },
+	{ METHOD("", ""), SERVICE "MethodNotFound", "method", "" },
+	{ METHOD(".", ""), SERVICE "MethodNotFound", "method", "." },
+	{ METHOD("org.ois.none.List", ""), SERVICE "MethodNotFound", "method",
+	  "org.ois.none.List" },
+	{ METHOD("org.ois.node.NodeInUse", ""), SERVICE "MethodNotFound", "method",
+	  "org.ois.node.NodeInUse" },
+	{ METHOD(INFO, ",\"upgrade\":true"), SERVICE "MethodNotImplemented", "method", INFO },
+	{ METHOD(INFO, ",\"parameters\":{\"x\":1}"), SERVICE "InvalidParameter", "parameter", "x" },
+	{ METHOD(DESCRIBE, ""), SERVICE "InvalidParameter", "parameter", "interface" },
+	{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":null}"), SERVICE "InvalidParameter",
+	  "parameter", "interface" },
+	{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":1}"), SERVICE "InvalidParameter",
+	  "parameter", "interface" },
+	{ METHOD(DESCRIBE, ",\"parameters\":{\"interface\":\"a.b\"}"), SERVICE "InterfaceNotFound",
+	  "interface", "a.b" },
+	{ METHOD("org.ois.node.List", ""), SERVICE "ExpectedMore", NULL, NULL },
+	{ METHOD("org.ois.node.Delete", ""), SERVICE "InvalidParameter", "parameter", "selector" },
+	{ METHOD("org.ois.node.Delete", ",\"parameters\":{\"selector\":{\"port\":\"x\"}}"),
+	  SERVICE "InvalidParameter", "parameter", "selector" },
+	{ METHOD("org.ois.node.Delete", ",\"parameters\":{\"selector\":{\"port\":65536}}"),
+	  SERVICE "InvalidParameter", "parameter", "selector" },
+	{ METHOD("org.ois.node.Delete", ",\"parameters\":{\"selector\":{\"startup\":\"x\"}}"),
+	  SERVICE "InvalidParameter", "parameter", "selector" },
+	{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":-1}"),
+	  SERVICE "InvalidParameter", "parameter", "session" },
+	{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":99999999999999999999}"),
+	  SERVICE "InvalidParameter", "parameter", "session" },
+	{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":1,\"lun\":\"0xg\"}"),
+	  SERVICE "InvalidParameter", "parameter", "lun" },
+	{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":1.5}"),
+	  SERVICE "InvalidParameter", "parameter", "session" },
+	/* Legal, if unusual: an int as a decimal string, an extension of the header, null.
+	 */
+	{ METHOD("org.ois.session.Rescan", ",\"parameters\":{\"session\":\"7\",\"lun\":null}"),
+	  "org.ois.session.NoSuchSession", NULL, NULL },
+	{ METHOD(INFO, ",\"org.example.extension\":[],\"parameters\":null,\"oneway\":null"), "",
+	  NULL, NULL },
 #undef METHOD
-	};
+};
+
+static void test_refused_calls(void **state)
+{
 	struct client client;
 
 	/* All on one connection: it stays usable. */
 	client_open(&client, &oisd);
-	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+	for (size_t i = 0; i < ELEMENTSOF(refused_calls); i++) {
 		char path[64];
 		json_object *reply;
 
-		client_send(&client, rows[i].call, strlen(rows[i].call) + 1);
+		client_send(&client, refused_calls[i].call, strlen(refused_calls[i].call) + 1);
 		reply = client_receive(&client);
 		if (!reply)
-			fail_msg("closed after %s", rows[i].call);
-		assert_string_equal(text_at(reply, "error"), rows[i].error);
-		(void)snprintf(path, sizeof(path), "parameters.%s", rows[i].path ?: "");
-		if (rows[i].path)
-			assert_string_equal(text_at(reply, path), rows[i].value);
+			fail_msg("closed after %s", refused_calls[i].call);
+		assert_string_equal(text_at(reply, "error"), refused_calls[i].error);
+		(void)snprintf(path, sizeof(path), "parameters.%s", refused_calls[i].path ?: "");
+		if (refused_calls[i].path)
+			assert_string_equal(text_at(reply, path), refused_calls[i].value);
 		/* Always there, for systemd prints nothing at all otherwise. */
 		assert_non_null(json_get_path(reply, "parameters"));
 		json_object_put(reply);
