@@ -276,7 +276,7 @@ static void driver_finished(void *userdata, const struct login_step *step)
 	if (final.type == LOGIN_STEP_DONE)
 		start_exchange(discovery, &result);
 	else if (final.type == LOGIN_STEP_REDIRECT)
-		fail(discovery, -EREMOTE, EVENT_LOGIN_FAILED,
+		fail(discovery, -EREMOTE, EVENT_DISCOVERY_FAILED,
 		     "the target redirects discovery sessions; ask the portal it names");
 	else
 		login_refused(discovery, &final);

@@ -44,7 +44,10 @@ struct portal_callbacks {
 	void (*failed)(void *userdata, int error, enum event_number event);
 };
 
-/* Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM. */
+/*
+ * Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM; -EINVAL
+ * (the source address is not numeric).
+ */
 int portal_connect_new(sd_event *event, struct work *resolver, const struct portal_config *config,
 		       const struct portal_callbacks *callbacks, void *userdata,
 		       struct portal_connect **ret);
