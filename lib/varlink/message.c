@@ -46,7 +46,9 @@ static void compact(struct buffer *buffer, size_t *start)
 /* Erases @length bytes at @start. Large buffers are not moved for every small message. */
 static void consume(struct buffer *buffer, size_t *start, size_t length)
 {
-	memory_erase(buffer->data + *start, length);
+	/* Without any, there may be no buffer. */
+	if (length > 0)
+		memory_erase(buffer->data + *start, length);
 	*start += length;
 	if (*start < buffer->length)
 		return;
