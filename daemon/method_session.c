@@ -406,6 +406,7 @@ int method_session_list(struct call *call)
 struct rescan {
 	struct call *call;
 	struct session *session;
+	uint32_t sid;
 };
 
 static void rescan_gone(void *userdata)
@@ -417,26 +418,52 @@ static void rescan_gone(void *userdata)
 	free(rescan);
 }
 
-static json_object *rescan_failure_to_json(const struct session *session, int error)
+/* The event that told of it; 0: none. */
+static unsigned rescan_event(int error)
 {
-	struct session_failure failure = {
+	switch (error) {
+	case -ETIMEDOUT:
+		return EVENT_DEVICE_TIMEOUT;
+	case -EBUSY:
+	case -ECANCELED:
+	case -ENOMEM:
+	case -ENOTCONN:
+		return 0;
+	default:
+		return EVENT_SCAN_FAILED;
+	}
+}
+
+/* What any of the errors may need. */
+static json_object *rescan_details(uint32_t sid, int error)
+{
+	const struct session_failure failure = {
 		.error = error,
-		.event = error == -EBUSY ? 0 : EVENT_SCAN_FAILED,
+		.event = rescan_event(error),
 		.status_class = -1,
 		.status_detail = -1,
 	};
 	_cleanup_json_ json_object *object = json_wrap("failure", failure_to_json(&failure));
+	int r;
 
-	if (!object || json_set_int(object, "session", session->sid) < 0)
+	if (!object)
 		return NULL;
-	return TAKE_PTR(object);
+	r = json_set_int(object, "session", sid);
+	if (failure.event)
+		r |= json_set_int(object, "event", failure.event);
+	if (error == -ETIMEDOUT)
+		r |= json_set_string(object, "message", "a disk did not appear in time");
+	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
-static void rescan_failed(struct call *call, const struct session *session, int error)
+static void rescan_failed(struct call *call, uint32_t sid, int error)
 {
-	json_object *details = rescan_failure_to_json(session, error);
+	json_object *details = rescan_details(sid, error);
 
-	if (error == -ENOTCONN || error == -ENOMEM || error == -ESHUTDOWN || error == -EOPNOTSUPP)
+	/* A scan is given up when its session loses the connection. */
+	if (error == -ECANCELED)
+		call_fail(call, -ENOTCONN, details);
+	else if (error == -ENOTCONN || error == -ETIMEDOUT || error == -ENOMEM)
 		call_fail(call, error, details);
 	else
 		call_fail_as(call, ERROR_SESSION_RESCAN_FAILED, error, details);
@@ -460,7 +487,7 @@ static void rescan_done(void *userdata, struct session *session, int error,
 
 	rescan->session = NULL;
 	if (error < 0)
-		rescan_failed(rescan->call, session, error);
+		rescan_failed(rescan->call, rescan->sid, error);
 	else
 		call_reply(rescan->call, rescan_to_json(added, n_added, removed, n_removed));
 }
@@ -516,11 +543,11 @@ int method_session_rescan(struct call *call)
 	rescan = calloc(1, sizeof(*rescan));
 	if (!rescan)
 		return -ENOMEM;
-	*rescan = (struct rescan){ .call = call, .session = session };
+	*rescan = (struct rescan){ .call = call, .session = session, .sid = (uint32_t)sid };
 	r = session_rescan(session, text ? &lun : NULL, rescan_done, rescan);
 	if (r < 0) {
 		free(rescan);
-		rescan_failed(call, session, r);
+		rescan_failed(call, (uint32_t)sid, r);
 		return 0;
 	}
 	call_keep(call, rescan, rescan_gone);
