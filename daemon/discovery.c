@@ -383,7 +383,7 @@ static void connect_failed(void *userdata, int error, enum event_number event)
 	struct discovery *discovery = userdata;
 
 	discovery->connect = portal_connect_free(discovery->connect);
-	fail(discovery, error, event, NULL);
+	fail(discovery, error, event, portal_failure_text(error, event));
 }
 
 static const struct portal_callbacks connect_callbacks = {

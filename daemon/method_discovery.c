@@ -247,9 +247,7 @@ static json_object *failure_details(const struct discover *discover,
 	}
 	if (failure->event)
 		r |= json_set_int(object, "event", failure->event);
-	r |= json_set_string(object, "message",
-			     failure->phase == DISCOVERY_RESOLVING ? "the name cannot be looked up"
-								   : failure->message);
+	r |= json_set_string(object, "message", failure->message);
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 

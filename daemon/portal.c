@@ -241,6 +241,12 @@ static int gai_errno(int error)
 	}
 }
 
+/* The errors of a lookup have no number of their own among those of the system. */
+const char *portal_failure_text(int error, enum event_number event)
+{
+	return event == EVENT_RESOLVE_FAILED ? "the name cannot be looked up" : strerror(-error);
+}
+
 static int resolve(struct lookup *lookup, int flags)
 {
 	struct addrinfo hints = { .ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };

@@ -51,6 +51,8 @@ struct portal_callbacks {
 int portal_connect_new(sd_event *event, struct work *resolver, const struct portal_config *config,
 		       const struct portal_callbacks *callbacks, void *userdata,
 		       struct portal_connect **ret);
+/* Of what failed() was told. */
+const char *portal_failure_text(int error, enum event_number event);
 /* Cancels what is under way. */
 struct portal_connect *portal_connect_free(struct portal_connect *connect);
 DEFINE_CLEANUP(struct portal_connect *, portal_connect_free);

@@ -44,7 +44,7 @@ static void connect_failed(void *userdata, int error, enum event_number event)
 	portal_format(session->current_address ? session->current_address : session->address,
 		      session->current_address ? session->current_port : session->port, portal);
 	(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal,
-		       strerror(-error));
+		       portal_failure_text(error, event));
 	session_fail(session, error, event, message);
 	session_post(session, CONNECTION_EVENT_CONNECT_FAILED);
 }
