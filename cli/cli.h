@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the verbs of ois-ctl share: options, exit statuses, and the tables that drive parsing, help and completion.
+ * What the verbs of ois-ctl share: options, exit statuses, and the tables that drive parsing, help
+ * and completion.
  */
 #pragma once
 
@@ -91,13 +92,13 @@ struct cli {
 	unsigned *numbers;
 	size_t n_numbers;
 	int64_t since_usec; /* -1: no limit */
-	int64_t lines;	    /* -1: no limit */
+	int64_t lines;      /* -1: no limit */
 };
 
 /* What completion offers for arguments of a verb. */
 enum complete {
 	COMPLETE_NONE,
-	COMPLETE_NODES,	   /* target names of nodes */
+	COMPLETE_NODES,    /* target names of nodes */
 	COMPLETE_SESSIONS, /* numbers and target names of sessions */
 	COMPLETE_SETTINGS, /* a target, then settings */
 	COMPLETE_EVENTS,   /* for --number: the verb has no arguments */
@@ -110,12 +111,12 @@ struct verb {
 	uint64_t options;
 	enum complete complete;
 	enum status (*run)(struct cli *cli, char **arguments); /* NULL-terminated */
-	const char *help; /* NULL: not shown */
+	const char *help;                                      /* NULL: not shown */
 };
 
 struct option_row {
 	const char *name;
-	char letter;	      /* '\0': none */
+	char letter;          /* '\0': none */
 	const char *argument; /* NULL: takes none */
 	const char *help;
 };
@@ -131,8 +132,9 @@ static inline bool option_given(const struct cli *cli, enum cli_option option)
 }
 
 /*
- * Reads options and verb into @cli; *@ret_arguments points to the verb's own arguments in @argv, NULL-terminated.
- * Returns -1 to go on, or an exit status after a message, the help or the version was printed.
+ * Reads options and verb into @cli; *@ret_arguments points to the verb's own arguments in @argv,
+ * NULL-terminated. Returns -1 to go on, or an exit status after a message, the help or the version
+ * was printed.
  */
 int options_parse(struct cli *cli, int argc, char **argv, char ***ret_arguments);
 void options_done(struct cli *cli);
@@ -141,11 +143,15 @@ void print_help(const struct output *output);
 int parse_since(const char *text, int64_t now_usec, int64_t *ret_usec);
 
 /*
- * Reports the failure of what was attempted and returns the exit status: "Failed to @attempt: why". @error may be
- * NULL. What a person can do next is said too, where it is known.
+ * Reports the failure of what was attempted and returns the exit status: "Failed to @attempt: why".
+ * @error may be NULL. What a person can do next is said too, where it is known.
  */
-enum status report(struct cli *cli, int r, const struct ois_error *error, const char *format, ...) _printf_(4, 5);
-/* Says where to read about the event that reported a failure, once for each; nothing if @event is no known number. */
+enum status report(struct cli *cli, int r, const struct ois_error *error, const char *format, ...)
+	_printf_(4, 5);
+/*
+ * Says where to read about the event that reported a failure, once for each; nothing if @event is
+ * no known number.
+ */
 void report_event(const struct cli *cli, int64_t event);
 enum status usage_error(const char *format, ...) _printf_(1, 2);
 enum status status_from_errno(int r);
@@ -188,7 +194,10 @@ static inline void error_unrefp(struct ois_error **error)
 
 /* Selector of nodes: @target (NULL: any), --portal, --startup. Prints its own message. */
 enum status select_nodes(struct cli *cli, const char *target, struct ois_selector **ret);
-/* Selector of sessions: @which is a number, a target or a pattern (NULL: any), --portal. Prints its own message. */
+/*
+ * Selector of sessions: @which is a number, a target or a pattern (NULL: any), --portal. Prints its
+ * own message.
+ */
 enum status select_sessions(struct cli *cli, const char *which, struct ois_selector **ret);
 
 /* -1 for absent. */
@@ -201,6 +210,10 @@ struct secret_buffer {
 	char *bytes;
 	size_t length;
 };
-/* Reads a secret from where @option says; a line end after it does not belong to it. Prints its own message. */
-enum status secret_read(const struct secret_option *option, const char *prompt, struct secret_buffer *ret);
+/*
+ * Reads a secret from where @option says; a line end after it does not belong to it. Prints its own
+ * message.
+ */
+enum status secret_read(const struct secret_option *option, const char *prompt,
+			struct secret_buffer *ret);
 void secret_buffer_done(struct secret_buffer *secret);

@@ -75,14 +75,18 @@ static void print_targets(const struct discovery *discovery, const struct ois_su
 	char footer[256];
 
 	if (discovery->n_targets == 0) {
-		message_notice(output, "The portal %s has no target for this host.", discovery->portal);
+		message_notice(output, "The portal %s has no target for this host.",
+			       discovery->portal);
 		return;
 	}
 	(void)snprintf(footer, sizeof(footer),
-		       "%zu %s at %zu %s; nodes: %" PRId64 " created, %" PRId64 " updated, %" PRId64 " deleted.",
-		       discovery->n_targets, plural(discovery->n_targets, "target", "targets"), n_portals,
-		       plural(n_portals, "portal", "portals"), summary_number(summary, "recordsCreated"),
-		       summary_number(summary, "recordsUpdated"), summary_number(summary, "recordsDeleted"));
+		       "%zu %s at %zu %s; nodes: %" PRId64 " created, %" PRId64 " updated, %" PRId64
+		       " deleted.",
+		       discovery->n_targets, plural(discovery->n_targets, "target", "targets"),
+		       n_portals, plural(n_portals, "portal", "portals"),
+		       summary_number(summary, "recordsCreated"),
+		       summary_number(summary, "recordsUpdated"),
+		       summary_number(summary, "recordsDeleted"));
 	pager_open(output);
 	table_print(output, discovery->table, footer);
 }

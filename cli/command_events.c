@@ -29,8 +29,8 @@ static enum style severity_style(const char *severity)
 	return STYLE_PLAIN;
 }
 
-static void print_event(const struct output *output, uint64_t usec, int64_t number, const char *symbol,
-			const char *severity, const char *message)
+static void print_event(const struct output *output, uint64_t usec, int64_t number,
+			const char *symbol, const char *severity, const char *message)
 {
 	time_t seconds = (time_t)(usec / 1000000);
 	_cleanup_free_ char *text = escape_text(message), *name = escape_text(symbol);
@@ -40,8 +40,9 @@ static void print_event(const struct output *output, uint64_t usec, int64_t numb
 	if (localtime_r(&seconds, &local))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
 	(void)printf("%s%s%s %4" PRId64 " %-26s %s%s%s\n", style_begin(output, STYLE_GREY), when,
-		     style_end(output, STYLE_GREY), number, name ?: "", style_begin(output, severity_style(severity)),
-		     text ?: "", style_end(output, severity_style(severity)));
+		     style_end(output, STYLE_GREY), number, name ?: "",
+		     style_begin(output, severity_style(severity)), text ?: "",
+		     style_end(output, severity_style(severity)));
 }
 
 /* --- From the journal --- */
@@ -97,7 +98,8 @@ static bool wanted(const struct cli *cli, struct journal *journal)
 
 	if (!cli->target)
 		return true;
-	return journal_get(journal, "OIS_TARGET", &target) >= 0 && fnmatch(cli->target, target, 0) == 0;
+	return journal_get(journal, "OIS_TARGET", &target) >= 0 &&
+	       fnmatch(cli->target, target, 0) == 0;
 }
 
 static int print_entry(const struct cli *cli, struct journal *journal)
@@ -118,8 +120,9 @@ static int print_entry(const struct cli *cli, struct journal *journal)
 		return 0;
 	if (cli->output.json != JSON_OFF)
 		return print_entry_json(&cli->output, journal, usec, type, message ?: "");
-	print_event(&cli->output, usec, ois_event_type_get_number(type), ois_event_type_get_symbol(type),
-		    ois_event_type_get_severity(type), message ?: "");
+	print_event(&cli->output, usec, ois_event_type_get_number(type),
+		    ois_event_type_get_symbol(type), ois_event_type_get_severity(type),
+		    message ?: "");
 	return 0;
 }
 
@@ -152,7 +155,8 @@ static int read_journal(struct cli *cli, struct journal *journal, size_t *ret_sh
 	size_t shown = 0;
 	int r;
 
-	r = cli->lines >= 0 ? seek_back(cli, journal) : journal_seek_since(journal, cli->since_usec);
+	r = cli->lines >= 0 ? seek_back(cli, journal)
+			    : journal_seek_since(journal, cli->since_usec);
 	while (r >= 0) {
 		r = journal_next(journal);
 		if (r > 0 && wanted(cli, journal)) {
@@ -180,7 +184,8 @@ static enum status events_from_journal(struct cli *cli)
 		cli->lines = 10;
 	r = journal_open(&journal, &why);
 	if (r < 0) {
-		message_error("Failed to open the journal: %s; --live asks the daemon", why ?: strerror(-r));
+		message_error("Failed to open the journal: %s; --live asks the daemon",
+			      why ?: strerror(-r));
 		return r == -EACCES ? STATUS_DENIED : STATUS_FAILED;
 	}
 	r = journal_match(journal, cli->numbers, cli->n_numbers);
@@ -192,8 +197,11 @@ static enum status events_from_journal(struct cli *cli)
 	if (r < 0)
 		return report(cli, r, NULL, "read the journal");
 	if (shown == 0)
-		message_notice(&cli->output, "No such events in the journal%s.",
-			       geteuid() == 0 ? "" : ", as far as you may read it: see the group systemd-journal");
+		message_notice(
+			&cli->output, "No such events in the journal%s.",
+			geteuid() == 0
+				? ""
+				: ", as far as you may read it: see the group systemd-journal");
 	return STATUS_DONE;
 }
 
@@ -228,7 +236,8 @@ static enum status events_live(struct cli *cli)
 	unsigned history = cli->lines >= 0 ? (unsigned)cli->lines : 10;
 	int r;
 
-	r = ois_subscribe_call(cli->client, cli->numbers, cli->n_numbers, cli->target, history, &call);
+	r = ois_subscribe_call(cli->client, cli->numbers, cli->n_numbers, cli->target, history,
+			       &call);
 	if (r >= 0)
 		r = ois_call_run(call, hear_event, cli, &error);
 	return r < 0 ? report(cli, r, error, "follow the events") : STATUS_DONE;
@@ -281,10 +290,12 @@ static int print_type_json(struct json_array *array, const struct ois_event_type
 	if (!stream || !subject || !cause || !advice)
 		return -ENOMEM;
 	(void)fprintf(stream,
-		      "{\"number\":%u,\"symbol\":\"%s\",\"severity\":\"%s\",\"messageId\":\"%s\",\"subject\":%s,"
+		      "{\"number\":%u,\"symbol\":\"%s\",\"severity\":\"%s\",\"messageId\":\"%s\","
+		      "\"subject\":%s,"
 		      "\"cause\":%s,\"advice\":%s,\"dumpFields\":[",
 		      ois_event_type_get_number(type), ois_event_type_get_symbol(type),
-		      ois_event_type_get_severity(type), ois_event_type_get_message_id(type), subject, cause, advice);
+		      ois_event_type_get_severity(type), ois_event_type_get_message_id(type),
+		      subject, cause, advice);
 	for (size_t i = 0; (field = ois_event_type_get_dump_field(type, i)); i++)
 		(void)fprintf(stream, "%s\"%s\"", i > 0 ? "," : "", field);
 	(void)fputs("]}", stream);
@@ -327,8 +338,8 @@ static enum status list_types(struct cli *cli)
 	}
 	if (!table)
 		return report(cli, -ENOMEM, NULL, "list the events");
-	(void)snprintf(footer, sizeof(footer), "%zu events listed. Causes and advice: ois-events(7).",
-		       table_rows(table));
+	(void)snprintf(footer, sizeof(footer),
+		       "%zu events listed. Causes and advice: ois-events(7).", table_rows(table));
 	pager_open(&cli->output);
 	table_print(&cli->output, table, footer);
 	return STATUS_DONE;
@@ -339,6 +350,7 @@ enum status verb_events(struct cli *cli, char **arguments)
 	if (option_given(cli, OPTION_LIST))
 		return cli->output.json != JSON_OFF ? list_json(cli) : list_types(cli);
 	if (option_given(cli, OPTION_LIVE) && cli->since_usec >= 0)
-		return usage_error("Option --since has no use with --live; --lines=N starts with past events");
+		return usage_error(
+			"Option --since has no use with --live; --lines=N starts with past events");
 	return option_given(cli, OPTION_LIVE) ? events_live(cli) : events_from_journal(cli);
 }

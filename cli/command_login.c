@@ -12,9 +12,9 @@
 struct batch {
 	struct cli *cli;
 	bool login;
-	size_t pending; /* calls */
+	size_t pending;               /* calls */
 	size_t done, present, failed; /* nodes or sessions */
-	enum status status; /* of failures that no summary counts */
+	enum status status;           /* of failures that no summary counts */
 };
 
 /* One call of a batch. */
@@ -39,7 +39,8 @@ static char *progress_name(const struct ois_progress *progress)
 
 	(void)ois_progress_get_port(progress, &port);
 	portal = format_portal(ois_progress_get_address(progress), (int)port);
-	if (asprintf(&name, "%s at %s", ois_progress_get_target_name(progress) ?: "?", portal ?: "?") < 0)
+	if (asprintf(&name, "%s at %s", ois_progress_get_target_name(progress) ?: "?",
+		     portal ?: "?") < 0)
 		return NULL;
 	return name;
 }
@@ -88,8 +89,10 @@ static void tell_done(struct batch *batch, const char *name, const struct ois_pr
 	else
 		batch->done++;
 	result_line(&batch->cli->output, STYLE_PLAIN, "%s: %s%s%s", name,
-		    !batch->login ? "logged out" : present ? "was logged in already" : "logged in", session,
-		    devices ?: "");
+		    !batch->login ? "logged out"
+		    : present     ? "was logged in already"
+				  : "logged in",
+		    session, devices ?: "");
 }
 
 static void tell_step(struct part *part, const char *name, const struct ois_progress *progress)
@@ -102,14 +105,16 @@ static void tell_step(struct part *part, const char *name, const struct ois_prog
 
 	(void)ois_progress_get_attempt(progress, &attempt);
 	if (failure && strcmp(phase, "retrying") == 0) {
-		message_notice(&batch->cli->output, "%s: attempt %" PRId64 " failed, trying again: %s", name, attempt,
+		message_notice(&batch->cli->output,
+			       "%s: attempt %" PRId64 " failed, trying again: %s", name, attempt,
 			       ois_failure_get_message(failure) ?: "unknown reason");
 		return;
 	}
 	(void)snprintf(words, sizeof(words), "%s", phase);
 	spaces_for_underscores(words);
-	progress_line(&batch->cli->output, "%s: %zu done, %zu failed; %s: %s", batch->login ? "Login" : "Logout",
-		      batch->done + batch->present, batch->failed, words, name);
+	progress_line(&batch->cli->output, "%s: %zu done, %zu failed; %s: %s",
+		      batch->login ? "Login" : "Logout", batch->done + batch->present,
+		      batch->failed, words, name);
 }
 
 static void hear_progress(struct part *part, const struct ois_progress *progress)
@@ -121,7 +126,7 @@ static void hear_progress(struct part *part, const struct ois_progress *progress
 
 	if (!name)
 		return;
-	/* A login may fail, and a logout end, only in "closed"; a logout that fails leaves "logged_in". */
+	/* A logout that fails leaves the session "logged_in". */
 	if (failure && (closed || (!part->batch->login && logged_in)))
 		tell_failure(part, name, failure);
 	else if (part->batch->login ? logged_in : closed)
@@ -133,8 +138,10 @@ static void hear_progress(struct part *part, const struct ois_progress *progress
 /* The one thing that was selected, if the daemon says which. The caller frees. */
 static char *error_name(const struct ois_error *error)
 {
-	const char *target = ois_error_get_text(error, "node.targetName") ?: ois_error_get_text(error, "targetName");
-	const char *address = ois_error_get_text(error, "node.address"), *port = ois_error_get_text(error, "node.port");
+	const char *target = ois_error_get_text(error, "node.targetName")
+				     ?: ois_error_get_text(error, "targetName");
+	const char *address = ois_error_get_text(error, "node.address"),
+		   *port = ois_error_get_text(error, "node.port");
 	_cleanup_free_ char *portal = NULL;
 	char *name;
 
@@ -195,7 +202,8 @@ static enum status start_part(struct batch *batch, struct part *part, const char
 	int r;
 
 	*part = (struct part){ .batch = batch, .which = which };
-	status = batch->login ? select_nodes(cli, which, &selector) : select_sessions(cli, which, &selector);
+	status = batch->login ? select_nodes(cli, which, &selector)
+			      : select_sessions(cli, which, &selector);
 	if (status != STATUS_DONE)
 		return status;
 	if (batch->login) {
@@ -228,7 +236,8 @@ static void print_summary(const struct batch *batch)
 	size_t total = batch->done + batch->present + batch->failed;
 
 	if (option_given(batch->cli, OPTION_NO_WAIT) && batch->failed == 0) {
-		result_line(output, STYLE_PLAIN, "Logins are under way; 'ois-ctl sessions' shows them");
+		result_line(output, STYLE_PLAIN,
+			    "Logins are under way; 'ois-ctl sessions' shows them");
 		return;
 	}
 	if (total == 0 && batch->status == STATUS_DONE) {
@@ -238,10 +247,12 @@ static void print_summary(const struct batch *batch)
 	if (total < 2 || !output->legend)
 		return;
 	if (batch->login)
-		result_line(output, STYLE_PLAIN, "%zu logged in, %zu were logged in already, %zu failed.",
-			    batch->done, batch->present, batch->failed);
+		result_line(output, STYLE_PLAIN,
+			    "%zu logged in, %zu were logged in already, %zu failed.", batch->done,
+			    batch->present, batch->failed);
 	else
-		result_line(output, STYLE_PLAIN, "%zu logged out, %zu failed.", batch->done, batch->failed);
+		result_line(output, STYLE_PLAIN, "%zu logged out, %zu failed.", batch->done,
+			    batch->failed);
 }
 
 /* @names: NULL-terminated; an empty array is one call that selects everything. */
@@ -281,7 +292,8 @@ enum status verb_login(struct cli *cli, char **arguments)
 	if (option_given(cli, OPTION_ALL) && *arguments)
 		return usage_error("Either targets or --all");
 	if (!*arguments && !option_given(cli, OPTION_ALL) && !cli->startup)
-		return usage_error("Name the targets to log in to, or say --all or --startup=automatic");
+		return usage_error(
+			"Name the targets to log in to, or say --all or --startup=automatic");
 	return run_batch(cli, true, arguments);
 }
 

@@ -26,17 +26,19 @@ static void show_daemon(const struct output *output, const struct ois_status *st
 
 	format_time(usec, started, sizeof(started));
 	format_age(usec, age, sizeof(age));
-	detailf(output, "Daemon", "oisd %s, process %" PRId64, ois_status_get_version(status) ?: "?",
-		status_number(status, "processId"));
-	(void)printf("%14s: %s%s%s since %s; %s\n", "State",
-		     style_begin(output, strcmp(state, "running") == 0 ? STYLE_GOOD : STYLE_WARNING), state,
-		     style_end(output, STYLE_GOOD), started, age);
+	detailf(output, "Daemon", "oisd %s, process %" PRId64,
+		ois_status_get_version(status) ?: "?", status_number(status, "processId"));
+	(void)printf(
+		"%14s: %s%s%s since %s; %s\n", "State",
+		style_begin(output, strcmp(state, "running") == 0 ? STYLE_GOOD : STYLE_WARNING),
+		state, style_end(output, STYLE_GOOD), started, age);
 }
 
 static void show_sessions(const struct output *output, const struct ois_status *status)
 {
 	int64_t recovering = status_number(status, "recovering");
-	int64_t flight = status_number(status, "loginsInFlight"), queued = status_number(status, "loginsQueued");
+	int64_t flight = status_number(status, "loginsInFlight"),
+		queued = status_number(status, "loginsQueued");
 
 	detailf(output, "Nodes", "%" PRId64, status_number(status, "nodes"));
 	if (recovering > 0)
@@ -45,7 +47,8 @@ static void show_sessions(const struct output *output, const struct ois_status *
 	else
 		detailf(output, "Sessions", "%" PRId64, status_number(status, "sessions"));
 	if (flight > 0 || queued > 0)
-		detailf(output, "Logins", "%" PRId64 " under way, %" PRId64 " waiting", flight, queued);
+		detailf(output, "Logins", "%" PRId64 " under way, %" PRId64 " waiting", flight,
+			queued);
 }
 
 static const char *transport_text(const struct ois_status *status, size_t index, const char *field)
@@ -64,8 +67,9 @@ static void show_transports(const struct output *output, const struct ois_status
 		const char *loaded = transport_text(status, i, "loaded");
 
 		module = transport_text(status, i, "module");
-		detailf(output, i == 0 ? "Transports" : "", "%s (%s%s%s), sessions: %s", name, module ?: "",
-			module ? " " : "", loaded && strcmp(loaded, "true") == 0 ? "loaded" : "not loaded",
+		detailf(output, i == 0 ? "Transports" : "", "%s (%s%s%s), sessions: %s", name,
+			module ?: "", module ? " " : "",
+			loaded && strcmp(loaded, "true") == 0 ? "loaded" : "not loaded",
 			transport_text(status, i, "sessions") ?: "0");
 	}
 }
@@ -142,7 +146,8 @@ enum status verb_reload(struct cli *cli, char **arguments)
 
 /* --- settings --- */
 
-static const char *const settings_headers[] = { "NAME", "DEFAULT", "VALUES", "TAKES EFFECT", "DESCRIPTION", NULL };
+static const char *const settings_headers[] = { "NAME",         "DEFAULT",     "VALUES",
+						"TAKES EFFECT", "DESCRIPTION", NULL };
 
 /* "yes, no", "0..3600", "none, crc32c", "text". */
 static void describe_values(const struct ois_setting *setting, char *ret, size_t size)
@@ -164,7 +169,8 @@ static void describe_values(const struct ois_setting *setting, char *ret, size_t
 /* As it is written on the command line. */
 static void describe_default(const struct ois_setting *setting, char *ret, size_t size)
 {
-	const char *kind = ois_setting_get_kind(setting) ?: "", *value = ois_setting_get_default(setting) ?: "";
+	const char *kind = ois_setting_get_kind(setting) ?: "",
+		   *value = ois_setting_get_default(setting) ?: "";
 
 	if (strcmp(kind, "boolean") == 0 && *value)
 		value = strcmp(value, "true") == 0 || strcmp(value, "yes") == 0 ? "yes" : "no";

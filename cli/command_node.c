@@ -55,7 +55,8 @@ static char *node_sessions(const struct ois_node *node)
 
 /* --- nodes --- */
 
-static const char *const nodes_headers[] = { "TARGET", "PORTAL", "STARTUP", "SESSION", "ORIGIN", NULL };
+static const char *const nodes_headers[] = { "TARGET",  "PORTAL", "STARTUP",
+					     "SESSION", "ORIGIN", NULL };
 
 static void print_nodes(const struct output *output, struct ois_node **nodes)
 {
@@ -63,7 +64,8 @@ static void print_nodes(const struct output *output, struct ois_node **nodes)
 	char footer[64];
 
 	for (struct ois_node **n = nodes; table && *n; n++) {
-		_cleanup_free_ char *portal = node_portal(*n), *sessions = node_sessions(*n), *startup = NULL;
+		_cleanup_free_ char *portal = node_portal(*n), *sessions = node_sessions(*n),
+				    *startup = NULL;
 
 		(void)ois_node_get_setting(*n, "startup", OIS_LIST_EFFECTIVE, &startup);
 		(void)table_add(table, ois_node_get_target_name(*n));
@@ -126,10 +128,12 @@ static int add_setting(const char *name, const char *value, void *userdata)
 
 	(void)table_add(list->table, name);
 	(void)table_add(list->table, value);
-	return table_add_style(list->table, configured ? STYLE_PLAIN : STYLE_GREY, configured ? "node" : "default");
+	return table_add_style(list->table, configured ? STYLE_PLAIN : STYLE_GREY,
+			       configured ? "node" : "default");
 }
 
-static void show_time(const struct output *output, const char *label, const struct ois_node *node, const char *name)
+static void show_time(const struct output *output, const char *label, const struct ois_node *node,
+		      const char *name)
 {
 	char text[64];
 	int64_t usec;
@@ -154,7 +158,8 @@ static void show_node(const struct output *output, const struct ois_node *node)
 		detailf(output, "Portal", "%s, group %" PRId64, portal ?: "-", tag);
 	else
 		detail(output, "Portal", portal);
-	detailf(output, "Origin", "%s%s%s", ois_node_get_origin(node) ?: "-", asked ? " at " : "", asked ?: "");
+	detailf(output, "Origin", "%s%s%s", ois_node_get_origin(node) ?: "-", asked ? " at " : "",
+		asked ?: "");
 	show_time(output, "Created", node, "createdTimestampUSec");
 	show_time(output, "Changed", node, "changedTimestampUSec");
 	show_time(output, "Last seen", node, "lastSeenTimestampUSec");
@@ -178,7 +183,9 @@ enum status verb_node_show(struct cli *cli, char **arguments)
 		enum status one = get_nodes(cli, *target, &nodes);
 
 		if (one == STATUS_NOTHING || (one == STATUS_DONE && !nodes[0])) {
-			message_error("Failed to show %s: no such node; 'ois-ctl nodes' lists the nodes", *target);
+			message_error(
+				"Failed to show %s: no such node; 'ois-ctl nodes' lists the nodes",
+				*target);
 			one = STATUS_NOTHING;
 		}
 		combine_status(&status, one, target == arguments);
@@ -217,18 +224,21 @@ static enum status read_secrets(const struct cli *cli, struct secret_buffer secr
 	int inputs = 0;
 
 	for (size_t role = 0; role < ELEMENTSOF(secret_names); role++)
-		if (cli->secrets[role].source == SECRET_FILE && strcmp(cli->secrets[role].path, "-") == 0)
+		if (cli->secrets[role].source == SECRET_FILE &&
+		    strcmp(cli->secrets[role].path, "-") == 0)
 			inputs++;
 	if (inputs > 1)
 		return usage_error("Only one secret can be read from standard input");
 	for (size_t role = 0; role < ELEMENTSOF(secret_names) && status == STATUS_DONE; role++)
-		if (cli->secrets[role].source == SECRET_PROMPT || cli->secrets[role].source == SECRET_FILE)
-			status = secret_read(&cli->secrets[role], secret_names[role], &secrets[role]);
+		if (cli->secrets[role].source == SECRET_PROMPT ||
+		    cli->secrets[role].source == SECRET_FILE)
+			status = secret_read(&cli->secrets[role], secret_names[role],
+					     &secrets[role]);
 	return status;
 }
 
-static enum status store_secrets(struct cli *cli, const struct ois_selector *selector, const char *target,
-				 const struct secret_buffer secrets[2])
+static enum status store_secrets(struct cli *cli, const struct ois_selector *selector,
+				 const char *target, const struct secret_buffer secrets[2])
 {
 	for (int role = 0; role < 2; role++) {
 		_cleanup_(error_unrefp) struct ois_error *error = NULL;
@@ -243,7 +253,8 @@ static enum status store_secrets(struct cli *cli, const struct ois_selector *sel
 			r = ois_call_run(call, NULL, NULL, &error);
 		if (r < 0)
 			return report(cli, r, error, "%s the %s for %s",
-				      secrets[role].length > 0 ? "store" : "remove", secret_names[role], target);
+				      secrets[role].length > 0 ? "store" : "remove",
+				      secret_names[role], target);
 		result_line(&cli->output, STYLE_PLAIN, "%s for %s %s", secret_names[role], target,
 			    secrets[role].length > 0 ? "stored" : "removed");
 	}
@@ -261,7 +272,10 @@ static enum status refuse(struct cli *cli, int r, const struct ois_error *error,
 
 /* --- node add --- */
 
-/* *@ret_portal, which the caller frees, tells the port too where the arguments left it to the default. */
+/*
+ * @ret_portal, which the caller frees, tells the port too where the arguments left it to the
+ * default.
+ */
 static enum status create_node(struct cli *cli, char **arguments, char **ret_portal)
 {
 	const struct ois_node *node;
@@ -269,8 +283,8 @@ static enum status create_node(struct cli *cli, char **arguments, char **ret_por
 	_cleanup_(call_unrefp) struct ois_call *call = NULL;
 	int r;
 
-	r = ois_node_create_call(cli->client, arguments[0], arguments[1], (const char *const *)(arguments + 2),
-				 &call, &error);
+	r = ois_node_create_call(cli->client, arguments[0], arguments[1],
+				 (const char *const *)(arguments + 2), &call, &error);
 	if (r < 0)
 		return refuse(cli, r, error, arguments[0]);
 	r = ois_call_run(call, NULL, NULL, &error);
@@ -278,11 +292,13 @@ static enum status create_node(struct cli *cli, char **arguments, char **ret_por
 		return report(cli, r, error, "add the node %s at %s", arguments[0], arguments[1]);
 	node = ois_reply_get_node(ois_call_get_reply(call));
 	if (!node)
-		return report(cli, -EPROTO, NULL, "add the node %s at %s", arguments[0], arguments[1]);
+		return report(cli, -EPROTO, NULL, "add the node %s at %s", arguments[0],
+			      arguments[1]);
 	*ret_portal = node_portal(node);
 	if (cli->output.json != JSON_OFF)
 		json_print(&cli->output, ois_node_get_json(node));
-	result_line(&cli->output, STYLE_PLAIN, "%s at %s: added", arguments[0], *ret_portal ?: arguments[1]);
+	result_line(&cli->output, STYLE_PLAIN, "%s at %s: added", arguments[0],
+		    *ret_portal ?: arguments[1]);
 	return STATUS_DONE;
 }
 
@@ -309,8 +325,8 @@ enum status verb_node_add(struct cli *cli, char **arguments)
 
 /* --- node set --- */
 
-static enum status update_nodes(struct cli *cli, const struct ois_selector *selector, const char *target,
-				const char *const *settings)
+static enum status update_nodes(struct cli *cli, const struct ois_selector *selector,
+				const char *target, const char *const *settings)
 {
 	_cleanup_(error_unrefp) struct ois_error *error = NULL;
 	_cleanup_(call_unrefp) struct ois_call *call = NULL;
@@ -377,7 +393,8 @@ static enum status remove_nodes(struct cli *cli, const char *target)
 	status = select_nodes(cli, target, &selector);
 	if (status != STATUS_DONE)
 		return status;
-	r = ois_node_delete_call(cli->client, selector, option_given(cli, OPTION_FORCE) ? OIS_FORCE : 0, &call);
+	r = ois_node_delete_call(cli->client, selector,
+				 option_given(cli, OPTION_FORCE) ? OIS_FORCE : 0, &call);
 	if (r >= 0)
 		r = ois_call_run(call, NULL, NULL, &error);
 	if (r < 0 && (r != -ESRCH || target)) /* that there is nothing is no failure of "all" */
@@ -387,8 +404,8 @@ static enum status remove_nodes(struct cli *cli, const char *target)
 		return STATUS_DONE;
 	}
 	(void)ois_reply_get_number(ois_call_get_reply(call), "deleted", &deleted);
-	result_line(&cli->output, STYLE_PLAIN, "%s: %" PRId64 " %s removed", target ?: "All", deleted,
-		    plural((size_t)deleted, "node", "nodes"));
+	result_line(&cli->output, STYLE_PLAIN, "%s: %" PRId64 " %s removed", target ?: "All",
+		    deleted, plural((size_t)deleted, "node", "nodes"));
 	return STATUS_DONE;
 }
 

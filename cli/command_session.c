@@ -60,7 +60,8 @@ static char *session_devices(const struct ois_session *session)
 /* "logged in", "recovering", "connecting": what is being done, or what came of it. */
 static enum style describe_state(const struct ois_session *session, char *ret, size_t size)
 {
-	const char *state = ois_session_get_state(session) ?: "", *phase = ois_session_get_phase(session) ?: state;
+	const char *state = ois_session_get_state(session) ?: "",
+		   *phase = ois_session_get_phase(session) ?: state;
 	bool recovering = ois_session_is_recovering(session) > 0;
 
 	(void)snprintf(ret, size, "%s%s", recovering ? "recovering: " : "", phase);
@@ -74,7 +75,8 @@ static enum style describe_state(const struct ois_session *session, char *ret, s
 
 /* --- sessions --- */
 
-static const char *const sessions_headers[] = { ">SESSION", "TARGET", "PORTAL", "STATE", "DEVICES", NULL };
+static const char *const sessions_headers[] = { ">SESSION", "TARGET",  "PORTAL",
+						"STATE",    "DEVICES", NULL };
 
 static void print_sessions(const struct output *output, struct ois_session **sessions)
 {
@@ -131,7 +133,8 @@ enum status verb_sessions(struct cli *cli, char **arguments)
 static void show_identity(const struct output *output, const struct ois_session *session)
 {
 	_cleanup_free_ char *portal = session_portal(session);
-	const char *alias = ois_session_get_target_alias(session), *name = ois_session_get_target_name(session);
+	const char *alias = ois_session_get_target_alias(session),
+		   *name = ois_session_get_target_name(session);
 	int64_t number;
 
 	if (ois_session_get_session(session, &number) >= 0)
@@ -181,7 +184,8 @@ static void show_state(const struct output *output, const struct ois_session *se
 	}
 	detail_style(output, style, "State", line);
 	if (ois_session_is_managed(session) == 0)
-		detail_style(output, STYLE_WARNING, "Managed", "no, the daemon found this session and leaves it alone");
+		detail_style(output, STYLE_WARNING, "Managed",
+			     "no, the daemon found this session and leaves it alone");
 	if (ois_session_get_number(session, "reconnects", &reconnects) >= 0 && reconnects > 0)
 		detailf(output, "Reconnects", "%" PRId64, reconnects);
 	if (style != STYLE_GOOD)
@@ -194,9 +198,9 @@ static void show_authentication(const struct output *output, const struct ois_se
 
 	if (algorithm)
 		detailf(output, "CHAP", "%s, %s", algorithm,
-			ois_session_get_boolean(session, "mutualAuthentication") > 0 ?
-				"both sides proved themselves" :
-				"this host proved itself");
+			ois_session_get_boolean(session, "mutualAuthentication") > 0
+				? "both sides proved themselves"
+				: "this host proved itself");
 }
 
 static void show_connections(const struct output *output, const struct ois_session *session)
@@ -213,16 +217,19 @@ static void show_connections(const struct output *output, const struct ois_sessi
 		(void)ois_connection_get_number(connection, "localPort", &local_port);
 		to = format_portal(ois_connection_get_address(connection), (int)port);
 		from = format_portal(local, (int)local_port);
-		(void)snprintf(state, sizeof(state), "%s", ois_connection_get_state(connection) ?: "-");
+		(void)snprintf(state, sizeof(state), "%s",
+			       ois_connection_get_state(connection) ?: "-");
 		spaces_for_underscores(state);
-		detailf(output, "Connection", "%s: %s to %s, %s", ois_connection_get_text(connection, "connection") ?: "0",
-			from ?: "-", to ?: "-", state);
+		detailf(output, "Connection", "%s: %s to %s, %s",
+			ois_connection_get_text(connection, "connection") ?: "0", from ?: "-",
+			to ?: "-", state);
 	}
 }
 
 /* What a list of fields is called, and the fields: Varlink names, in the order shown. */
-static void show_fields(const struct output *output, const char *label, const struct ois_session *session,
-			const char *prefix, const char *const *fields)
+static void show_fields(const struct output *output, const char *label,
+			const struct ois_session *session, const char *prefix,
+			const char *const *fields)
 {
 	const char *value;
 	char name[128];
@@ -244,19 +251,14 @@ static void show_parameters(const struct output *output, const struct ois_sessio
 {
 	bool negotiated = ois_session_get_text(session, "connections.0.parameters.headerDigest");
 
-	static const char *const parameters[] = { "initialR2T",
-						  "immediateData",
-						  "maxBurstLength",
-						  "firstBurstLength",
-						  "defaultTime2Wait",
-						  "defaultTime2Retain",
-						  "maxOutstandingR2T",
-						  "dataPDUInOrder",
-						  "dataSequenceInOrder",
-						  "errorRecoveryLevel",
-						  "maxConnections",
-						  NULL };
-	static const char *const connection[] = { "headerDigest", "dataDigest", "maxRecvDataSegmentLength",
+	static const char *const parameters[] = { "initialR2T",          "immediateData",
+						  "maxBurstLength",      "firstBurstLength",
+						  "defaultTime2Wait",    "defaultTime2Retain",
+						  "maxOutstandingR2T",   "dataPDUInOrder",
+						  "dataSequenceInOrder", "errorRecoveryLevel",
+						  "maxConnections",      NULL };
+	static const char *const connection[] = { "headerDigest", "dataDigest",
+						  "maxRecvDataSegmentLength",
 						  "maxXmitDataSegmentLength", NULL };
 	static const char *const timers[] = { "replacementTimeoutSeconds",
 					      "abortTimeoutSeconds",
@@ -270,8 +272,8 @@ static void show_parameters(const struct output *output, const struct ois_sessio
 	show_fields(output, "Limits", session, "", timers);
 }
 
-static const char *const units_headers[] = { ">LUN", "DEVICE", ">SIZE", "VENDOR", "MODEL", "SCSI ADDRESS", "STATE",
-					     "IN USE", "WWID", NULL };
+static const char *const units_headers[] = { ">LUN",         "DEVICE", ">SIZE",  "VENDOR", "MODEL",
+					     "SCSI ADDRESS", "STATE",  "IN USE", "WWID",   NULL };
 
 static int add_unit(struct table *table, const struct ois_logical_unit *unit)
 {
@@ -291,7 +293,8 @@ static int add_unit(struct table *table, const struct ois_logical_unit *unit)
 	(void)table_add(table, ois_logical_unit_get_vendor(unit));
 	(void)table_add(table, ois_logical_unit_get_model(unit));
 	(void)table_add(table, ois_logical_unit_get_address(unit));
-	(void)table_add_style(table, state && strcmp(state, "running") == 0 ? STYLE_GOOD : STYLE_WARNING, state);
+	(void)table_add_style(
+		table, state && strcmp(state, "running") == 0 ? STYLE_GOOD : STYLE_WARNING, state);
 	(void)table_add(table, in_use < 0 ? NULL : in_use > 0 ? "yes" : "no");
 	return table_add(table, ois_logical_unit_get_wwid(unit));
 }
@@ -321,7 +324,8 @@ static void show_session(const struct output *output, const struct ois_session *
 
 static enum status no_session(const char *attempt, const char *which)
 {
-	message_error("Failed to %s %s: no such session; 'ois-ctl sessions' lists the sessions", attempt, which);
+	message_error("Failed to %s %s: no such session; 'ois-ctl sessions' lists the sessions",
+		      attempt, which);
 	return STATUS_NOTHING;
 }
 
@@ -359,7 +363,8 @@ enum status verb_session_show(struct cli *cli, char **arguments)
 
 /* --- rescan --- */
 
-static size_t print_units(const struct output *output, const struct ois_reply *reply, const char *array, int64_t session)
+static size_t print_units(const struct output *output, const struct ois_reply *reply,
+			  const char *array, int64_t session)
 {
 	const struct ois_logical_unit *unit;
 	const char *device;
@@ -368,8 +373,8 @@ static size_t print_units(const struct output *output, const struct ois_reply *r
 	for (i = 0; (unit = ois_reply_get_logical_unit(reply, array, i)); i++) {
 		device = ois_logical_unit_get_block_device(unit);
 		result_line(output, STYLE_PLAIN, "Session %" PRId64 ": LUN %s %s%s%s%s", session,
-			    ois_logical_unit_get_lun(unit) ?: "?", array, device ? " (" : "", device ?: "",
-			    device ? ")" : "");
+			    ois_logical_unit_get_lun(unit) ?: "?", array, device ? " (" : "",
+			    device ?: "", device ? ")" : "");
 	}
 	return i;
 }
@@ -394,7 +399,8 @@ static enum status rescan(struct cli *cli, int64_t session)
 		json_print(&cli->output, ois_reply_get_json(reply));
 		return STATUS_DONE;
 	}
-	n = print_units(&cli->output, reply, "added", session) + print_units(&cli->output, reply, "removed", session);
+	n = print_units(&cli->output, reply, "added", session) +
+	    print_units(&cli->output, reply, "removed", session);
 	if (n == 0)
 		result_line(&cli->output, STYLE_PLAIN, "Session %" PRId64 ": no change", session);
 	return STATUS_DONE;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * completion: words for the shells' completion scripts, one a line. Silent and quick when the daemon is away.
- *   verbs		first words, and "node show" as two
- *   options VERB...	options of the verb, with "=" where a value follows
- *   arguments VERB...	what the verb's arguments may be: targets, session numbers, settings
+ * completion: words for the shells' completion scripts, one a line, with a description after a tab.
+ * Silent and quick when the daemon is away.
+ * - verbs: every verb, "node show" as two words
+ * - options VERB...: options of the verb, with "=" where a value follows
+ * - arguments VERB...: what the verb's arguments may be: targets, session numbers, settings
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,8 +44,8 @@ static enum status print_options(char **words)
 
 	for (int i = 0; i < _OPTION_MAX; i++)
 		if ((accepted & BIT(i)) && *option_rows[i].name)
-			(void)printf("--%s%s\t%s\n", option_rows[i].name, option_rows[i].argument ? "=" : "",
-				     option_rows[i].help);
+			(void)printf("--%s%s\t%s\n", option_rows[i].name,
+				     option_rows[i].argument ? "=" : "", option_rows[i].help);
 	return STATUS_DONE;
 }
 
@@ -69,7 +70,8 @@ static int hear_word(struct ois_call *call, const struct ois_reply *reply, void 
 	return 0;
 }
 
-static void print_words(struct ois_client *client, int (*make)(struct ois_client *client, struct ois_call **ret))
+static void print_words(struct ois_client *client,
+			int (*make)(struct ois_client *client, struct ois_call **ret))
 {
 	_cleanup_(call_unrefp) struct ois_call *call = NULL;
 
@@ -92,7 +94,8 @@ static void print_events(void)
 	const struct ois_event_type *type;
 
 	for (size_t i = 0; (type = ois_event_type_at(i)); i++)
-		(void)printf("%u\t%s\n", ois_event_type_get_number(type), ois_event_type_get_symbol(type));
+		(void)printf("%u\t%s\n", ois_event_type_get_number(type),
+			     ois_event_type_get_symbol(type));
 }
 
 static enum status print_arguments(struct cli *cli, char **words)

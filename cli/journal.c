@@ -110,8 +110,8 @@ int journal_match(struct journal *journal, const unsigned *numbers, size_t n_num
 
 int journal_seek_since(struct journal *journal, int64_t usec)
 {
-	return usec < 0 ? journal->library.seek_head(journal->journal) :
-			  journal->library.seek_realtime_usec(journal->journal, (uint64_t)usec);
+	return usec < 0 ? journal->library.seek_head(journal->journal)
+			: journal->library.seek_realtime_usec(journal->journal, (uint64_t)usec);
 }
 
 int journal_seek_tail(struct journal *journal)
@@ -159,14 +159,16 @@ int journal_get_usec(struct journal *journal, uint64_t *ret)
 }
 
 int journal_foreach(struct journal *journal, const char *prefix,
-		    int (*function)(const char *name, const char *value, void *userdata), void *userdata)
+		    int (*function)(const char *name, const char *value, void *userdata),
+		    void *userdata)
 {
 	const void *data;
 	size_t length;
 	int r;
 
 	journal->library.restart_data(journal->journal);
-	while ((r = journal->library.enumerate_available_data(journal->journal, &data, &length)) > 0) {
+	while ((r = journal->library.enumerate_available_data(journal->journal, &data, &length)) >
+	       0) {
 		_cleanup_free_ char *field = strndup(data, length);
 		char *equals = field ? strchr(field, '=') : NULL;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON output. What arrives is valid JSON on one line, written by libois; pretty mode only lays it out anew.
+ * JSON output. What arrives is valid JSON on one line, written by libois; pretty mode only lays it
+ * out anew.
  */
 #include <stdio.h>
 #include <string.h>

@@ -23,8 +23,8 @@ int main(int argc, char **argv)
 			ois_client_set_timeout(cli.client, cli.timeout_usec);
 			status = (int)cli.verb->run(&cli, arguments);
 		} else {
-			message_error("Failed to use the socket '%s': %s", cli.socket ?: OIS_SOCKET_PATH,
-				      strerror(-r));
+			message_error("Failed to use the socket '%s': %s",
+				      cli.socket ?: OIS_SOCKET_PATH, strerror(-r));
 			status = STATUS_FAILED;
 		}
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command line: the table of options, and one of verbs in main.c, drive parsing, help and completion.
+ * The command line: the table of options here and that of verbs in verbs.c drive parsing, help and
+ * completion.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,34 +16,45 @@ const struct option_row option_rows[_OPTION_MAX] = {
 	[OPTION_HELP] = { "help", 'h', NULL, "Show this help" },
 	[OPTION_VERSION] = { "version", '\0', NULL, "Show the version" },
 	[OPTION_SOCKET] = { "socket", '\0', "PATH", "Socket of the daemon (" OIS_SOCKET_PATH ")" },
-	[OPTION_TIMEOUT] = { "timeout", '\0', "SECONDS", "Time to wait for an answer of the daemon, or 'infinity'" },
+	[OPTION_TIMEOUT] = { "timeout", '\0', "SECONDS",
+			     "Time to wait for an answer of the daemon, or 'infinity'" },
 	[OPTION_JSON] = { "json", '\0', "MODE", "JSON output: short, pretty, off" },
-	[OPTION_JSON_AUTO] = { "", 'j', NULL, "JSON output: pretty on a terminal, short otherwise" },
+	[OPTION_JSON_AUTO] = { "", 'j', NULL,
+			       "JSON output: pretty on a terminal, short otherwise" },
 	[OPTION_NO_LEGEND] = { "no-legend", '\0', NULL, "No header and footer around tables" },
 	[OPTION_NO_PAGER] = { "no-pager", '\0', NULL, "No pager" },
 	[OPTION_FULL] = { "full", 'l', NULL, "Do not shorten columns" },
 	[OPTION_QUIET] = { "quiet", 'q', NULL, "Errors only, no notices" },
 	[OPTION_ALL] = { "all", '\0', NULL, "All nodes or sessions" },
-	[OPTION_FORCE] = { "force", '\0', NULL, "Also sessions whose devices are in use, nodes that have sessions" },
+	[OPTION_FORCE] = { "force", '\0', NULL,
+			   "Also sessions whose devices are in use, nodes that have sessions" },
 	[OPTION_NO_WAIT] = { "no-wait", '\0', NULL, "Return as soon as the logins are queued" },
-	[OPTION_PORTAL] = { "portal", '\0', "ADDRESS[:PORT]", "Only nodes or sessions of this portal" },
-	[OPTION_STARTUP] = { "startup", '\0', "WHEN", "Only nodes whose startup is manual or automatic" },
-	[OPTION_RECORD] = { "record", '\0', "MODE", "Nodes to record: none, add (default), update, replace" },
+	[OPTION_PORTAL] = { "portal", '\0', "ADDRESS[:PORT]",
+			    "Only nodes or sessions of this portal" },
+	[OPTION_STARTUP] = { "startup", '\0', "WHEN",
+			     "Only nodes whose startup is manual or automatic" },
+	[OPTION_RECORD] = { "record", '\0', "MODE",
+			    "Nodes to record: none, add (default), update, replace" },
 	[OPTION_RESET] = { "reset", '\0', "NAME", "Put a setting back to its default" },
 	[OPTION_SECRET] = { "secret", '\0', NULL, "Ask for the CHAP secret of this host" },
-	[OPTION_SECRET_FILE] = { "secret-file", '\0', "FILE", "Read the CHAP secret of this host; - is standard input" },
-	[OPTION_TARGET_SECRET] = { "target-secret", '\0', NULL, "Ask for the CHAP secret of the target" },
+	[OPTION_SECRET_FILE] = { "secret-file", '\0', "FILE",
+				 "Read the CHAP secret of this host; - is standard input" },
+	[OPTION_TARGET_SECRET] = { "target-secret", '\0', NULL,
+				   "Ask for the CHAP secret of the target" },
 	[OPTION_TARGET_SECRET_FILE] = { "target-secret-file", '\0', "FILE",
 					"Read the CHAP secret of the target; - is standard input" },
-	[OPTION_REMOVE_SECRET] = { "remove-secret", '\0', NULL, "Forget the CHAP secret of this host" },
-	[OPTION_REMOVE_TARGET_SECRET] = { "remove-target-secret", '\0', NULL, "Forget the CHAP secret of the target" },
+	[OPTION_REMOVE_SECRET] = { "remove-secret", '\0', NULL,
+				   "Forget the CHAP secret of this host" },
+	[OPTION_REMOVE_TARGET_SECRET] = { "remove-target-secret", '\0', NULL,
+					  "Forget the CHAP secret of the target" },
 	[OPTION_LUN] = { "lun", '\0', "LUN", "Only this logical unit" },
 	[OPTION_FOLLOW] = { "follow", 'f', NULL, "Go on with new events" },
 	[OPTION_LIVE] = { "live", '\0', NULL, "Follow the daemon itself instead of the journal" },
 	[OPTION_LIST] = { "list", '\0', NULL, "List the event numbers" },
 	[OPTION_NUMBER] = { "number", '\0', "N,...", "Only events of these numbers" },
 	[OPTION_TARGET] = { "target", '\0', "PATTERN", "Only events about these targets" },
-	[OPTION_SINCE] = { "since", '\0', "TIME", "Only events since then, such as '18:00', '2026-11-23', '-2h'" },
+	[OPTION_SINCE] = { "since", '\0', "TIME",
+			   "Only events since then, such as '18:00', '2026-11-23', '-2h'" },
 	[OPTION_LINES] = { "lines", 'n', "N", "The last N events only" },
 };
 
@@ -63,7 +75,9 @@ enum status usage_error(const char *format, ...)
 
 static int parse_json(struct output *output, const char *text)
 {
-	static const char *const modes[] = { [JSON_OFF] = "off", [JSON_SHORT] = "short", [JSON_PRETTY] = "pretty" };
+	static const char *const modes[] = {
+		[JSON_OFF] = "off", [JSON_SHORT] = "short", [JSON_PRETTY] = "pretty"
+	};
 
 	for (size_t i = 0; i < ELEMENTSOF(modes); i++) {
 		if (strcmp(modes[i], text) == 0) {
@@ -104,7 +118,8 @@ static int parse_numbers(struct cli *cli, const char *text)
 
 		if (type)
 			number = ois_event_type_get_number(type);
-		else if (parse_number(word, 9999, &number) < 0 || !ois_event_type_get((unsigned)number))
+		else if (parse_number(word, 9999, &number) < 0 ||
+			 !ois_event_type_get((unsigned)number))
 			return -EINVAL;
 		grown = reallocarray(cli->numbers, cli->n_numbers + 1, sizeof(*grown));
 		if (!grown)
@@ -152,7 +167,8 @@ static int set_word(const char **variable, const char *text, const char *const *
 	return -EINVAL;
 }
 
-static int set_secret(struct cli *cli, enum ois_secret_role role, enum secret_source source, const char *path)
+static int set_secret(struct cli *cli, enum ois_secret_role role, enum secret_source source,
+		      const char *path)
 {
 	cli->secrets[role] = (struct secret_option){ .source = source, .path = path };
 	return 0;
@@ -282,7 +298,8 @@ static void build_getopt(struct option *longs, char *letters)
 		int has_argument = row->argument ? required_argument : no_argument;
 
 		if (*row->name)
-			longs[n++] = (struct option){ row->name, has_argument, NULL, LONG_ONLY + i };
+			longs[n++] =
+				(struct option){ row->name, has_argument, NULL, LONG_ONLY + i };
 		if (row->letter) {
 			*letters++ = row->letter;
 			if (row->argument)
@@ -325,8 +342,8 @@ static int parse_getopt(struct cli *cli, int argc, char **argv)
 			return STATUS_USAGE;
 		option = option_from_getopt(c);
 		if (apply(cli, option, optarg) < 0)
-			return usage_error("Option %s: '%s' is no %s", option_text(option, name), optarg,
-					   option_rows[option].argument);
+			return usage_error("Option %s: '%s' is no %s", option_text(option, name),
+					   optarg, option_rows[option].argument);
 		cli->given |= BIT(option);
 	}
 	return -1;
@@ -357,7 +374,8 @@ static enum status unknown_verb(char **words)
 
 		if (strncmp(name, words[0], length) != 0 || name[length] != ' ')
 			continue;
-		(void)snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s'%s'", *list ? ", " : "", name);
+		(void)snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s'%s'",
+			       *list ? ", " : "", name);
 	}
 	if (*list && words[1])
 		return usage_error("Unknown verb '%s %s'; there are %s", words[0], words[1], list);
@@ -393,10 +411,11 @@ static int check_use(const struct cli *cli, char **arguments)
 		n++;
 	for (int i = 0; i < _OPTION_MAX; i++)
 		if (wrong & BIT(i))
-			return usage_error("Option %s has no use with '%s'", option_text((enum cli_option)i, name),
-					   verb->name);
+			return usage_error("Option %s has no use with '%s'",
+					   option_text((enum cli_option)i, name), verb->name);
 	if (n < verb->minimum)
-		return usage_error("Too few arguments; use: ois-ctl %s %s", verb->name, verb->arguments);
+		return usage_error("Too few arguments; use: ois-ctl %s %s", verb->name,
+				   verb->arguments);
 	if (verb->maximum >= 0 && n > verb->maximum)
 		return usage_error("Too many arguments; use: ois-ctl %s%s%s", verb->name,
 				   verb->arguments ? " " : "", verb->arguments ?: "");
@@ -452,7 +471,8 @@ static void print_option(const struct option_row *row)
 	char left[64], letter[8] = "    ";
 
 	if (row->letter)
-		(void)snprintf(letter, sizeof(letter), "-%c%s", row->letter, *row->name ? ", " : "");
+		(void)snprintf(letter, sizeof(letter), "-%c%s", row->letter,
+			       *row->name ? ", " : "");
 	(void)snprintf(left, sizeof(left), "%s%s%s%s%s", letter, *row->name ? "--" : "", row->name,
 		       row->argument ? "=" : "", row->argument ?: "");
 	print_help_line(left, row->help);
@@ -460,18 +480,22 @@ static void print_option(const struct option_row *row)
 
 void print_help(const struct output *output)
 {
-	(void)printf("ois-ctl [OPTIONS...] VERB [ARGUMENTS...]\n\nManage iSCSI targets and sessions.\n\n%sVerbs%s\n",
+	(void)printf("ois-ctl [OPTIONS...] VERB [ARGUMENTS...]\n\nManage iSCSI targets and "
+		     "sessions.\n\n%sVerbs%s\n",
 		     style_begin(output, STYLE_HEADER), style_end(output, STYLE_HEADER));
 	for (size_t i = 0; i < n_verbs; i++) {
 		char left[64];
 
 		if (!verbs[i].help)
 			continue;
-		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].arguments ?: "");
+		(void)snprintf(left, sizeof(left), "%s %s", verbs[i].name,
+			       verbs[i].arguments ?: "");
 		print_help_line(left, verbs[i].help);
 	}
-	(void)printf("\n%sOptions%s\n", style_begin(output, STYLE_HEADER), style_end(output, STYLE_HEADER));
+	(void)printf("\n%sOptions%s\n", style_begin(output, STYLE_HEADER),
+		     style_end(output, STYLE_HEADER));
 	for (int i = 0; i < _OPTION_MAX; i++)
 		print_option(&option_rows[i]);
-	(void)puts("\nTARGET is an iSCSI name or a shell pattern such as 'iqn.*:db*'. See ois-ctl(1).");
+	(void)puts("\nTARGET is an iSCSI name or a shell pattern such as 'iqn.*:db*'. See "
+		   "ois-ctl(1).");
 }

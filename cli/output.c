@@ -46,7 +46,7 @@ void output_init(struct output *output)
 const char *style_begin(const struct output *output, enum style style)
 {
 	static const char *const codes[] = {
-		[STYLE_PLAIN] = "",	     [STYLE_GOOD] = "\033[32m", [STYLE_WARNING] = "\033[33m",
+		[STYLE_PLAIN] = "",         [STYLE_GOOD] = "\033[32m", [STYLE_WARNING] = "\033[33m",
 		[STYLE_BAD] = "\033[1;31m", [STYLE_GREY] = "\033[90m", [STYLE_HEADER] = "\033[1m",
 	};
 
@@ -61,7 +61,8 @@ const char *style_end(const struct output *output, enum style style)
 /* Labels end in the same column; the longest is "Configuration". */
 #define LABEL_WIDTH 14
 
-void detail_style(const struct output *output, enum style style, const char *label, const char *value)
+void detail_style(const struct output *output, enum style style, const char *label,
+		  const char *value)
 {
 	_cleanup_free_ char *escaped = NULL;
 
@@ -69,8 +70,8 @@ void detail_style(const struct output *output, enum style style, const char *lab
 		return;
 	escaped = escape_text(value);
 	if (escaped)
-		(void)printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ", style_begin(output, style),
-			     escaped, style_end(output, style));
+		(void)printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ",
+			     style_begin(output, style), escaped, style_end(output, style));
 }
 
 void detail(const struct output *output, const char *label, const char *value)
@@ -148,7 +149,8 @@ void result_line(const struct output *output, enum style style, const char *form
 	escaped = text ? escape_text(text) : NULL;
 	clear_line();
 	if (escaped)
-		(void)printf("%s%s%s\n", style_begin(output, style), escaped, style_end(output, style));
+		(void)printf("%s%s%s\n", style_begin(output, style), escaped,
+			     style_end(output, style));
 	(void)fflush(stdout);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the command line prints: tables, details, JSON, messages. Data goes to stdout, the rest to stderr. Text from
- * outside is escaped before it reaches a terminal or a file.
+ * What the command line prints: tables, details, JSON, messages. Data goes to stdout, the rest to
+ * stderr. Text from outside is escaped before it reaches a terminal or a file.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 #define _printf_(at, first) __attribute__((format(printf, at, first)))
-#define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
+#define ELEMENTSOF(array)   (sizeof(array) / sizeof((array)[0]))
 
 static inline void freep(void *pointer)
 {
@@ -39,10 +39,10 @@ enum style {
 struct output {
 	enum json_mode json;
 	bool legend, pager, full, quiet;
-	bool colour;	    /* on stdout */
-	bool terminal;	    /* stdout is one */
+	bool colour;         /* on stdout */
+	bool terminal;       /* stdout is one */
 	bool error_terminal; /* stderr is one */
-	unsigned width;	    /* columns of stdout */
+	unsigned width;      /* columns of stdout */
 };
 
 /* Looks at the terminal and the environment; options come after this. */
@@ -51,11 +51,11 @@ void output_init(struct output *output);
 /* --- Text --- */
 
 /*
- * A copy in which everything that could steer a terminal or hide is written as \xNN or \u{NNNN}: control characters,
- * invalid UTF-8, invisible and direction-changing characters. NULL: no memory.
+ * A copy in which everything that could steer a terminal or hide is written as \xNN or \u{NNNN}:
+ * control characters, invalid UTF-8, invisible and direction-changing characters. NULL: no memory.
  */
 char *escape_text(const char *text);
-/* The same for the text of a JSON value, with JSON's own escapes, so that it stays the same value. */
+/* The same for the text of a JSON value, in JSON's own escapes: it stays the same value. */
 char *escape_json(const char *json);
 /* Columns it takes on a terminal. */
 size_t text_width(const char *text);
@@ -78,7 +78,10 @@ char *format_portal(const char *address, int port);
 
 struct table;
 
-/* @headers ends with NULL; a header that starts with ">" belongs to a column aligned to the right. NULL: no memory. */
+/*
+ * @headers ends with NULL; a header that starts with ">" belongs to a column aligned to the right.
+ * NULL: no memory.
+ */
 struct table *table_new(const char *const *headers);
 struct table *table_free(struct table *table);
 static inline void table_freep(struct table **table)
@@ -97,8 +100,10 @@ void table_print(const struct output *output, const struct table *table, const c
 
 /* Prints nothing if @value is NULL. An empty label continues the line above. */
 void detail(const struct output *output, const char *label, const char *value);
-void detail_style(const struct output *output, enum style style, const char *label, const char *value);
-void detailf(const struct output *output, const char *label, const char *format, ...) _printf_(3, 4);
+void detail_style(const struct output *output, enum style style, const char *label,
+		  const char *value);
+void detailf(const struct output *output, const char *label, const char *format, ...)
+	_printf_(3, 4);
 
 /* --- JSON --- */
 
@@ -118,7 +123,8 @@ char *json_quote(const char *text);
 /* --- Messages --- */
 
 /* One line on stdout, text escaped, for what was done; nothing with --quiet or JSON. */
-void result_line(const struct output *output, enum style style, const char *format, ...) _printf_(3, 4);
+void result_line(const struct output *output, enum style style, const char *format, ...)
+	_printf_(3, 4);
 /* One line on stderr; the text is escaped. */
 void message_error(const char *format, ...) _printf_(1, 2);
 /* The same, unless --quiet. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading secrets: from a file, standard input or the terminal without echo, never from the command line.
+ * Reading secrets: from a file, standard input or the terminal without echo, never from the command
+ * line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -104,7 +105,8 @@ static int read_prompt(const char *prompt, char *bytes)
 	return r;
 }
 
-enum status secret_read(const struct secret_option *option, const char *prompt, struct secret_buffer *ret)
+enum status secret_read(const struct secret_option *option, const char *prompt,
+			struct secret_buffer *ret)
 {
 	struct secret_buffer secret = {};
 	int r;
@@ -128,8 +130,8 @@ enum status secret_read(const struct secret_option *option, const char *prompt, 
 	if (r == 0)
 		message_error("Failed to read the %s: it is empty", prompt);
 	else if (option->source == SECRET_PROMPT)
-		message_error("Failed to ask for the %s: %s; without a terminal use --secret-file", prompt,
-			      strerror(-r));
+		message_error("Failed to ask for the %s: %s; without a terminal use --secret-file",
+			      prompt, strerror(-r));
 	else
 		message_error("Failed to read the %s from '%s': %s", prompt, option->path,
 			      r == -EMSGSIZE ? "it is too long" : strerror(-r));

@@ -12,7 +12,8 @@ static const struct {
 	const char *name;
 	int64_t seconds;
 } units[] = {
-	{ "s", 1 }, { "sec", 1 }, { "m", 60 }, { "min", 60 }, { "h", 3600 }, { "d", 86400 }, { "w", 604800 },
+	{ "s", 1 },    { "sec", 1 },   { "m", 60 },     { "min", 60 },
+	{ "h", 3600 }, { "d", 86400 }, { "w", 604800 },
 };
 
 /* "-2h", "2h" and "2h ago". */
@@ -46,8 +47,9 @@ static int parse_age(const char *text, int64_t *ret_seconds)
 /* A date, a time of today, or both. */
 static int parse_calendar(const char *text, struct tm today, time_t *ret)
 {
-	static const char *const formats[] = { "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
-					       "%Y-%m-%d", "%H:%M:%S", "%H:%M" };
+	static const char *const formats[] = { "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
+					       "%Y-%m-%d %H:%M",    "%Y-%m-%d",
+					       "%H:%M:%S",          "%H:%M" };
 
 	for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
 		struct tm tm = today;

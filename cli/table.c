@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tables: aligned columns without frames. On a terminal that is too narrow the widest column is shortened.
+ * Tables: aligned columns without frames. On a terminal that is too narrow the widest column is
+ * shortened.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -145,8 +146,8 @@ static size_t cut(const char *text, size_t width)
 	return length;
 }
 
-static void print_cell(const struct output *output, const struct table *table, size_t column, const char *text,
-		       enum style style, size_t width)
+static void print_cell(const struct output *output, const struct table *table, size_t column,
+		       const char *text, enum style style, size_t width)
 {
 	bool right = table->headers[column][0] == '>', last = column + 1 == table->n_columns;
 	size_t own = text_width(text), length = strlen(text);
@@ -159,7 +160,8 @@ static void print_cell(const struct output *output, const struct table *table, s
 	}
 	if (right)
 		print_padding(width - own);
-	(void)printf("%s%.*s%s%s", style_begin(output, style), (int)length, text, mark, style_end(output, style));
+	(void)printf("%s%.*s%s%s", style_begin(output, style), (int)length, text, mark,
+		     style_end(output, style));
 	if (!last) {
 		if (!right)
 			print_padding(width - own);
@@ -177,13 +179,15 @@ void table_print(const struct output *output, const struct table *table, const c
 	shorten(output, table, widths);
 	if (output->legend) {
 		for (size_t i = 0; i < table->n_columns; i++)
-			print_cell(output, table, i, header_text(table->headers[i]), STYLE_HEADER, widths[i]);
+			print_cell(output, table, i, header_text(table->headers[i]), STYLE_HEADER,
+				   widths[i]);
 		(void)putchar('\n');
 	}
 	for (size_t i = 0; i < table->n_cells; i++) {
 		size_t column = i % table->n_columns;
 
-		print_cell(output, table, column, table->cells[i].text, table->cells[i].style, widths[column]);
+		print_cell(output, table, column, table->cells[i].text, table->cells[i].style,
+			   widths[column]);
 		if (column + 1 == table->n_columns)
 			(void)putchar('\n');
 	}

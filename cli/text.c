@@ -12,8 +12,8 @@
 #include "output.h"
 
 /*
- * Takes the first character of @text; returns its bytes, or 0 if they are no character of the locale. A character that
- * is invisible, or changes the direction of others, is none to show.
+ * Takes the first character of @text; returns its bytes, or 0 if they are no character of the
+ * locale. A character that is invisible, or changes the direction of others, is none to show.
  */
 static size_t next_character(const char *text, mbstate_t *state, wchar_t *ret, bool *ret_shown)
 {
@@ -24,12 +24,16 @@ static size_t next_character(const char *text, mbstate_t *state, wchar_t *ret, b
 		return 0;
 	}
 	*ret_shown = iswprint((wint_t)*ret) && wcwidth(*ret) > 0 && *ret != L'\u061c' &&
-		     !(*ret >= L'\u200b' && *ret <= L'\u200f') && !(*ret >= L'\u2028' && *ret <= L'\u202e') &&
+		     !(*ret >= L'\u200b' && *ret <= L'\u200f') &&
+		     !(*ret >= L'\u2028' && *ret <= L'\u202e') &&
 		     !(*ret >= L'\u2060' && *ret <= L'\u206f') && *ret != L'\ufeff';
 	return n;
 }
 
-/* What an escape has more than what it stands for, at worst: "\xNN" for a byte, "\u{0080}" for two. DEL in JSON is 6. */
+/*
+ * What an escape has more than what it stands for, at worst: "\xNN" for a byte, "\u{0080}" for two.
+ * DEL in JSON is 6.
+ */
 #define ESCAPE_GROWTH 6
 
 char *escape_text(const char *text)
@@ -61,7 +65,8 @@ char *escape_text(const char *text)
 
 char *escape_json(const char *json)
 {
-	char *escaped = malloc(strlen(json) * ESCAPE_GROWTH + sizeof("\\uD800\\uDC00")), *end = escaped;
+	char *escaped = malloc(strlen(json) * ESCAPE_GROWTH + sizeof("\\uD800\\uDC00")),
+	     *end = escaped;
 	mbstate_t state = {};
 	bool shown;
 	wchar_t c;
@@ -74,7 +79,8 @@ char *escape_json(const char *json)
 		if (n > 0 && shown)
 			end = mempcpy(end, json, n);
 		else if (n > 0 && c >= 0x10000)
-			end += sprintf(end, "\\u%04x\\u%04x", 0xd800 + (((unsigned)c - 0x10000) >> 10),
+			end += sprintf(end, "\\u%04x\\u%04x",
+				       0xd800 + (((unsigned)c - 0x10000) >> 10),
 				       0xdc00 + ((unsigned)c & 0x3ff));
 		else if (n > 0)
 			end += sprintf(end, "\\u%04x", (unsigned)c);
@@ -117,7 +123,8 @@ void format_size(int64_t bytes, char *ret, size_t size)
 		unit++;
 	}
 	/* No decimals for whole numbers: most disks have one. */
-	(void)snprintf(ret, size, value == (double)(int64_t)value ? "%.0f %s" : "%.1f %s", value, units[unit]);
+	(void)snprintf(ret, size, value == (double)(int64_t)value ? "%.0f %s" : "%.1f %s", value,
+		       units[unit]);
 }
 
 void format_time(int64_t realtime_usec, char *ret, size_t size)
@@ -125,7 +132,8 @@ void format_time(int64_t realtime_usec, char *ret, size_t size)
 	time_t seconds = (time_t)(realtime_usec / 1000000);
 	struct tm local;
 
-	if (!localtime_r(&seconds, &local) || strftime(ret, size, "%a %Y-%m-%d %H:%M:%S %Z", &local) == 0)
+	if (!localtime_r(&seconds, &local) ||
+	    strftime(ret, size, "%a %Y-%m-%d %H:%M:%S %Z", &local) == 0)
 		(void)snprintf(ret, size, "%" PRId64, realtime_usec);
 }
 
@@ -143,7 +151,8 @@ void format_age(int64_t realtime_usec, char *ret, size_t size)
 	else if (seconds < 3600)
 		(void)snprintf(ret, size, "%dmin %ds", (int)(seconds / 60), (int)(seconds % 60));
 	else if (seconds < 86400)
-		(void)snprintf(ret, size, "%dh %dmin", (int)(seconds / 3600), (int)(seconds % 3600 / 60));
+		(void)snprintf(ret, size, "%dh %dmin", (int)(seconds / 3600),
+			       (int)(seconds % 3600 / 60));
 	else
 		(void)snprintf(ret, size, "%" PRId64 " days", seconds / 86400);
 }

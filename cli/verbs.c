@@ -10,14 +10,15 @@
 
 #include "cli.h"
 
-#define SECRETS                                                                                            \
-	(BIT(OPTION_SECRET) | BIT(OPTION_SECRET_FILE) | BIT(OPTION_TARGET_SECRET) |                        \
+#define SECRETS                                                                                    \
+	(BIT(OPTION_SECRET) | BIT(OPTION_SECRET_FILE) | BIT(OPTION_TARGET_SECRET) |                \
 	 BIT(OPTION_TARGET_SECRET_FILE))
 
 const struct verb verbs[] = {
-	{ "sessions", NULL, 0, 0, BIT(OPTION_PORTAL), COMPLETE_NONE, verb_sessions, "List sessions" },
-	{ "session show", "SESSION|TARGET...", 1, -1, BIT(OPTION_PORTAL), COMPLETE_SESSIONS, verb_session_show,
-	  "Show all about sessions" },
+	{ "sessions", NULL, 0, 0, BIT(OPTION_PORTAL), COMPLETE_NONE, verb_sessions,
+	  "List sessions" },
+	{ "session show", "SESSION|TARGET...", 1, -1, BIT(OPTION_PORTAL), COMPLETE_SESSIONS,
+	  verb_session_show, "Show all about sessions" },
 	{ "status", NULL, 0, 0, 0, COMPLETE_NONE, verb_status, "Show the status of the daemon" },
 	{ "discover", "ADDRESS[:PORT]", 1, 1, BIT(OPTION_RECORD), COMPLETE_NONE, verb_discover,
 	  "Ask a portal for its targets" },
@@ -25,27 +26,30 @@ const struct verb verbs[] = {
 	  "List nodes: targets this host may log in to" },
 	{ "node show", "TARGET...", 1, -1, BIT(OPTION_PORTAL), COMPLETE_NODES, verb_node_show,
 	  "Show nodes and their settings" },
-	{ "node add", "TARGET ADDRESS[:PORT] [NAME=VALUE...]", 2, -1, SECRETS, COMPLETE_NONE, verb_node_add,
-	  "Create a node" },
+	{ "node add", "TARGET ADDRESS[:PORT] [NAME=VALUE...]", 2, -1, SECRETS, COMPLETE_NONE,
+	  verb_node_add, "Create a node" },
 	{ "node set", "TARGET|--all [NAME=VALUE...]", 0, -1,
-	  SECRETS | BIT(OPTION_REMOVE_SECRET) | BIT(OPTION_REMOVE_TARGET_SECRET) | BIT(OPTION_RESET) |
-		  BIT(OPTION_ALL) | BIT(OPTION_PORTAL),
+	  SECRETS | BIT(OPTION_REMOVE_SECRET) | BIT(OPTION_REMOVE_TARGET_SECRET) |
+		  BIT(OPTION_RESET) | BIT(OPTION_ALL) | BIT(OPTION_PORTAL),
 	  COMPLETE_SETTINGS, verb_node_set, "Change settings and secrets of nodes" },
-	{ "node remove", "TARGET...|--all", 0, -1, BIT(OPTION_ALL) | BIT(OPTION_FORCE) | BIT(OPTION_PORTAL),
-	  COMPLETE_NODES, verb_node_remove, "Delete nodes" },
+	{ "node remove", "TARGET...|--all", 0, -1,
+	  BIT(OPTION_ALL) | BIT(OPTION_FORCE) | BIT(OPTION_PORTAL), COMPLETE_NODES,
+	  verb_node_remove, "Delete nodes" },
 	{ "login", "TARGET...|--all|--startup=WHEN", 0, -1,
-	  BIT(OPTION_ALL) | BIT(OPTION_STARTUP) | BIT(OPTION_PORTAL) | BIT(OPTION_NO_WAIT), COMPLETE_NODES,
-	  verb_login, "Log in to nodes" },
-	{ "logout", "SESSION|TARGET...|--all", 0, -1, BIT(OPTION_ALL) | BIT(OPTION_FORCE) | BIT(OPTION_PORTAL),
-	  COMPLETE_SESSIONS, verb_logout, "Log out of sessions" },
-	{ "rescan", "SESSION|TARGET...", 1, -1, BIT(OPTION_LUN) | BIT(OPTION_PORTAL), COMPLETE_SESSIONS,
-	  verb_rescan, "Look for new logical units" },
+	  BIT(OPTION_ALL) | BIT(OPTION_STARTUP) | BIT(OPTION_PORTAL) | BIT(OPTION_NO_WAIT),
+	  COMPLETE_NODES, verb_login, "Log in to nodes" },
+	{ "logout", "SESSION|TARGET...|--all", 0, -1,
+	  BIT(OPTION_ALL) | BIT(OPTION_FORCE) | BIT(OPTION_PORTAL), COMPLETE_SESSIONS, verb_logout,
+	  "Log out of sessions" },
+	{ "rescan", "SESSION|TARGET...", 1, -1, BIT(OPTION_LUN) | BIT(OPTION_PORTAL),
+	  COMPLETE_SESSIONS, verb_rescan, "Look for new logical units" },
 	{ "events", NULL, 0, 0,
-	  BIT(OPTION_FOLLOW) | BIT(OPTION_LIVE) | BIT(OPTION_LIST) | BIT(OPTION_NUMBER) | BIT(OPTION_TARGET) |
-		  BIT(OPTION_SINCE) | BIT(OPTION_LINES),
+	  BIT(OPTION_FOLLOW) | BIT(OPTION_LIVE) | BIT(OPTION_LIST) | BIT(OPTION_NUMBER) |
+		  BIT(OPTION_TARGET) | BIT(OPTION_SINCE) | BIT(OPTION_LINES),
 	  COMPLETE_EVENTS, verb_events, "Show numbered events from the journal" },
 	{ "settings", NULL, 0, 0, 0, COMPLETE_NONE, verb_settings, "List the settings of nodes" },
-	{ "reload", NULL, 0, 0, 0, COMPLETE_NONE, verb_reload, "Make the daemon read its configuration again" },
+	{ "reload", NULL, 0, 0, 0, COMPLETE_NONE, verb_reload,
+	  "Make the daemon read its configuration again" },
 	{ "completion", "WHAT [VERB...]", 1, -1, 0, COMPLETE_NONE, verb_completion, NULL },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
@@ -106,8 +110,10 @@ void report_event(const struct cli *cli, int64_t event)
 	static bool told[EVENT_MAX + 1];
 
 	if (type && !told[event])
-		message_notice(&cli->output, "Event %" PRId64 " %s; details: journalctl MESSAGE_ID=%s -x", event,
-			      ois_event_type_get_symbol(type), ois_event_type_get_message_id(type));
+		message_notice(&cli->output,
+			       "Event %" PRId64 " %s; details: journalctl MESSAGE_ID=%s -x", event,
+			       ois_event_type_get_symbol(type),
+			       ois_event_type_get_message_id(type));
 	if (type)
 		told[event] = true;
 }

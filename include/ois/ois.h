@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libois: the C interface to oisd, the iSCSI initiator daemon. libois(3) has an introduction and examples.
+ * libois: the C interface to oisd, the iSCSI initiator daemon. libois(3) has an introduction and an
+ * example.
  *
- * Conventions
- *   Errors      Functions that return int return 0 or a positive number on success and a negative errno on failure.
- *               Results go to ret_ parameters, which are not touched on failure. Every function may return -ENOMEM
- *               and, for an argument that makes no sense, -EINVAL; other errors stand beside the function.
- *   Ownership   What a function hands out through a ret_ parameter belongs to the caller, who gives it back with the
- *               _unref() or _free() of its type; both accept NULL and return NULL. Everything returned otherwise, text
- *               above all, is borrowed: it lives as long as the object it came from.
- *   Text        UTF-8, ended by NUL. Names and messages may come from a target: escape control characters before
- *               showing them on a terminal.
- *   Units       Times of day are in microseconds since 1970 (CLOCK_REALTIME), other units stand in the name.
- *   Threads     A client, and everything that came from it, belongs to one thread at a time. Different clients may be
- *               used by different threads. The library starts no thread, installs no signal handler, never prints.
- *   Growth      A later daemon may send more fields and new words where words come from a list: treat unknown words
- *               as text.
+ * - Errors: functions that return int return 0 or a positive number on success and a negative errno
+ *   on failure. Results go to ret_ parameters, which are not touched on failure. Every function may
+ *   return -ENOMEM and, for an argument that makes no sense, -EINVAL; other errors stand beside the
+ *   function.
+ * - Ownership: what a function hands out through a ret_ parameter belongs to the caller, who gives
+ *   it back with the _unref() or _free() of its type; both accept NULL and return NULL. Everything
+ *   returned otherwise, text above all, is borrowed: it lives as long as the object it came from.
+ * - Text is UTF-8, ended by NUL. Names and messages may come from a target: escape control
+ *   characters before showing them on a terminal.
+ * - Units: times of day are in microseconds since 1970 (CLOCK_REALTIME), other units stand in the
+ *   name.
+ * - Threads: a client, and everything that came from it, belongs to one thread at a time. Different
+ *   clients may be used by different threads. The library starts no thread, installs no signal
+ *   handler and prints nothing.
+ * - Growth: a later daemon may send more fields, and new words where words come from a list: treat
+ *   unknown words as text.
  */
 #ifndef OIS_OIS_H
 #define OIS_OIS_H
@@ -33,109 +36,123 @@ struct ois_reply;
 struct ois_error;
 struct ois_selector;
 
-/* --- Client: the way to the daemon -------------------------------------------------------------------------------- */
+/* --- Client: the way to the daemon --- */
 
-#define OIS_SOCKET_PATH "/run/ois/org.ois"
-#define OIS_TIMEOUT_NONE UINT64_MAX
+#define OIS_SOCKET_PATH     "/run/ois/org.ois"
+#define OIS_TIMEOUT_NONE    UINT64_MAX
 #define OIS_TIMEOUT_DEFAULT UINT64_C(45000000)
 
 /* Calls of one client that are under way at the same time; further ones wait their turn. */
 #define OIS_CALLS_MAX 8
 
 /*
- * Makes a client for the daemon behind the socket @path, OIS_SOCKET_PATH if NULL. Nothing is opened yet: the
- * connection is made with the first call, without waiting for it. Errors: -ENAMETOOLONG, and those of epoll_create1(2).
+ * Makes a client for the daemon behind the socket @path, OIS_SOCKET_PATH if NULL. Nothing
+ * is opened yet: the connection is made with the first call, without waiting for it.
+ * Errors: -ENAMETOOLONG, and those of epoll_create1(2).
  */
 int ois_client_new(const char *path, struct ois_client **ret);
 
-/* Ends all calls that are under way as ois_call_cancel() does, and closes every connection. */
+/*
+ * Ends all calls that are under way as ois_call_cancel() does, and closes every connection. Not to
+ * be called from a handler.
+ */
 struct ois_client *ois_client_free(struct ois_client *client);
 
 /*
- * How long a call may go without an answer before it fails with -ETIMEDOUT, in microseconds. It holds for calls made
- * afterwards, but not for those without a limit (see ois_call_set_timeout()). Default: OIS_TIMEOUT_DEFAULT.
+ * How long a call may go without an answer before it fails with -ETIMEDOUT, in microseconds. It
+ * holds for calls made afterwards, but not for those without a limit (see ois_call_set_timeout()).
+ * Default: OIS_TIMEOUT_DEFAULT.
  */
 void ois_client_set_timeout(struct ois_client *client, uint64_t usec);
 
 /*
- * For event loops: wait until poll(2) reports ois_client_get_events() on ois_client_get_fd(), or until CLOCK_MONOTONIC
- * reaches ois_client_get_timeout() microseconds (OIS_TIMEOUT_NONE: for ever), then call ois_client_process(). The
- * descriptor stays the same for the client's life and belongs to it; the time changes, so ask before every wait.
+ * For event loops: wait until poll(2) reports ois_client_get_events() on ois_client_get_fd(), or
+ * until CLOCK_MONOTONIC reaches ois_client_get_timeout() microseconds (OIS_TIMEOUT_NONE: for ever),
+ * then call ois_client_process(). The descriptor stays the same for the client's life and belongs
+ * to it; the time changes, so ask before every wait.
  */
 int ois_client_get_fd(const struct ois_client *client);
 int ois_client_get_events(const struct ois_client *client);
 uint64_t ois_client_get_timeout(const struct ois_client *client);
 
 /*
- * Sends and receives what can be without waiting, and runs the handlers of what came. Returns 1 if something was
- * done, 0 if not. The failure of a call is told to its handler, not here. Errors: -EBUSY when called from a handler.
+ * Sends and receives what can be without waiting, and runs the handlers of what came. Returns 1 if
+ * something was done, 0 if not. The failure of a call is told to its handler, not here. Errors:
+ * -EBUSY when called from a handler.
  */
 int ois_client_process(struct ois_client *client);
 
 /*
- * Waits until ois_client_process() has something to do, at most @timeout_usec. Returns 1 then, 0 when the time is up.
- * Errors: -EINTR (a signal handler ran).
+ * Waits until ois_client_process() has something to do, at most @timeout_usec. Returns 1 then, 0
+ * when the time is up. Errors: -EINTR (a signal handler ran).
  */
 int ois_client_wait(struct ois_client *client, uint64_t timeout_usec);
 
-/* --- Calls -------------------------------------------------------------------------------------------------------- */
+/* --- Calls --- */
 
 enum ois_call_flags {
 	/* Several replies are expected: the Varlink flag "more". */
 	OIS_CALL_MORE = 1 << 0,
 	/*
-	 * The call changes nothing, so it is made once more if the daemon went away (was restarted) before the first
-	 * reply. Calls without this flag are never repeated.
+	 * The call changes nothing, so it is made once more if the daemon went away (was
+	 * restarted) before the first reply. Calls without this flag are never repeated.
 	 */
 	OIS_CALL_READ = 1 << 1,
 };
 
 /*
- * Hears every reply to a call; ois_reply_is_last() tells the last one, and ois_reply_get_error() whether the call
- * failed. @reply is borrowed and gone after the return; objects taken from it live on with a reference of their own.
- * A handler may start and cancel calls, but not wait for them. A negative return value cancels the call.
+ * Hears every reply to a call; ois_reply_is_last() tells the last one, and ois_reply_get_error()
+ * whether the call failed. @reply is borrowed and gone after the return; objects taken from it live
+ * on with a reference of their own. A handler may start and cancel calls, but not wait for them. A
+ * negative return value cancels the call.
  */
 typedef int (*ois_handler_t)(struct ois_call *call, const struct ois_reply *reply, void *userdata);
 
 /*
- * Makes a call to any method of the daemon, with the parameters as the text of a JSON object (NULL: none). The
- * functions below that end in _call() make the calls of the interfaces known here. Errors: -EBADMSG (@parameters
- * is no JSON object).
+ * Makes a call to any method of the daemon, with the parameters as the text of a JSON object (NULL:
+ * none). The functions below that end in _call() make the calls of the interfaces known here.
+ * Errors: -EBADMSG (@parameters is no JSON object).
  */
-int ois_call_new(struct ois_client *client, const char *method, const char *parameters, unsigned flags,
-		 struct ois_call **ret);
+int ois_call_new(struct ois_client *client, const char *method, const char *parameters,
+		 unsigned flags, struct ois_call **ret);
 struct ois_call *ois_call_ref(struct ois_call *call);
 struct ois_call *ois_call_unref(struct ois_call *call);
 
 /*
- * Adds a parameter to a call not yet started, or replaces it; @json is the text of a JSON value. For parameters of a
- * method that the function which made the call has no argument for. Errors: -EBADMSG (no JSON value), -EBUSY (started).
+ * Adds a parameter to a call not yet started, or replaces it; @json is the text of a JSON value.
+ * For parameters of a method that the function which made the call has no argument for. Errors:
+ * -EBADMSG (no JSON value), -EBUSY (started).
  */
 int ois_call_set_parameter(struct ois_call *call, const char *name, const char *json);
 
 /*
- * Time without a reply after which the call fails, in microseconds. Calls whose work takes as long as it takes (login,
- * logout, discovery, rescan, subscription) start with OIS_TIMEOUT_NONE, all others with that of the client. Errors: -EBUSY.
+ * Time without a reply after which the call fails, in microseconds. Calls whose work takes as long
+ * as it takes (login, logout, discovery, rescan, subscription) start with OIS_TIMEOUT_NONE, all
+ * others with that of the client. Errors: -EBUSY.
  */
 int ois_call_set_timeout(struct ois_call *call, uint64_t usec);
 
 /*
- * Starts the call; @handler (may be NULL) runs from ois_client_process(). The client holds a reference to the call
- * until its last reply, so the caller's may be dropped. A call can be started once. Errors: -EBUSY.
+ * Starts the call; @handler (may be NULL) runs from ois_client_process(). The client holds a
+ * reference to the call until its last reply, so the caller's may be dropped. A call can be started
+ * once. Errors: -EBUSY.
  */
 int ois_call_start(struct ois_call *call, ois_handler_t handler, void *userdata);
 
 /*
- * Starts the call and waits for its last reply. @handler may be NULL. Handlers of other calls of the client run
- * meanwhile. Returns 0, the negative value of a handler, or the errno of the failure; then *@ret_error, if not NULL,
- * tells all that is known (and is NULL after a handler's own value). Errors: -EBUSY (already started, or called from
- * a handler), -ECANCELED, and every errno described at struct ois_error.
+ * Starts the call and waits for its last reply. @handler may be NULL. Handlers of other calls of
+ * the client run meanwhile. Returns 0, the negative value of a handler, or the errno of the
+ * failure; then *@ret_error, if not NULL, tells all that is known (and is NULL after a handler's
+ * own value). Errors: -EBUSY (already started, or called from a handler), -ECANCELED, and every
+ * errno described at struct ois_error.
  */
-int ois_call_run(struct ois_call *call, ois_handler_t handler, void *userdata, struct ois_error **ret_error);
+int ois_call_run(struct ois_call *call, ois_handler_t handler, void *userdata,
+		 struct ois_error **ret_error);
 
 /*
- * Ends the call; its handler is not heard again. Varlink has no message for it: the connection is closed. The daemon
- * then ends a discovery or a subscription, but carries on with logins and logouts.
+ * Ends the call; its handler is not heard again. Varlink has no message for it: the connection is
+ * closed. The daemon then ends a discovery or a subscription, but carries on with logins and
+ * logouts.
  */
 void ois_call_cancel(struct ois_call *call);
 
@@ -144,29 +161,35 @@ struct ois_client *ois_call_get_client(const struct ois_call *call);
 /* The last reply that came, NULL before the first. Borrowed until the next reply. */
 const struct ois_reply *ois_call_get_reply(const struct ois_call *call);
 
-/* --- Errors ------------------------------------------------------------------------------------------------------- */
+/* --- Errors --- */
 
 /*
- * Why a call failed. The errno is
- *   -ENOENT, -ECONNREFUSED	no daemon behind the socket
- *   -ECONNRESET		the daemon went away during the call
- *   -ETIMEDOUT			no reply in time, or the daemon had none from a target: TimedOut
- *   -EPROTO, -EMSGSIZE		the reply was no Varlink; a message was longer than allowed (call 1 MiB, reply 16 MiB)
- *   -EACCES			PermissionDenied, and for a socket that may not be opened
- *   -ENXIO, -ENOTTY		the daemon does not know the method, or cannot do it
- *   -EAGAIN			NotReady
- *   -EINVAL			InvalidParameter, InvalidSetting, ConfigurationInvalid, SecretTooShort
- *   -ESRCH			NoSuchNode, NoSuchSession, NoSuchEvent
- *   -EEXIST, -EBUSY		NodeExists; NodeInUse, SessionInUse, SubscriptionLimit
- *   -EOPNOTSUPP, -ENOTCONN	NotManaged; NotLoggedIn
- *   -EREMOTEIO			any other error: the daemon tried and failed, such as LoginFailed or Unreachable
- * Names that end so are the daemon's errors; the Varlink interfaces describe them.
+ * Why a call failed. The errno is one of these; names are the errors of the Varlink
+ * interfaces.
+ * - -ENOENT, -ECONNREFUSED: no daemon behind the socket
+ * - -ECONNRESET: the daemon went away during the call
+ * - -ETIMEDOUT: no reply in time, or the daemon had none from a target: TimedOut
+ * - -EPROTO: the reply was no Varlink
+ * - -EMSGSIZE: a call was longer than 1 MiB, or a reply longer than 16 MiB
+ * - -EACCES: PermissionDenied, and for a socket that may not be opened
+ * - -ENXIO, -ENOTTY: the daemon does not know the method, or cannot do it
+ * - -EAGAIN: NotReady
+ * - -EINVAL: InvalidParameter, InvalidSetting, ConfigurationInvalid, SecretTooShort
+ * - -ESRCH: NoSuchNode, NoSuchSession, NoSuchEvent
+ * - -EEXIST: NodeExists
+ * - -EBUSY: NodeInUse, SessionInUse, SubscriptionLimit
+ * - -EOPNOTSUPP: NotManaged
+ * - -ENOTCONN: NotLoggedIn
+ * - -EREMOTEIO: any other error; the daemon tried and failed, as in LoginFailed
  */
 struct ois_error *ois_error_ref(struct ois_error *error);
 struct ois_error *ois_error_unref(struct ois_error *error);
 /* Negative errno. */
 int ois_error_get_errno(const struct ois_error *error);
-/* Name of the Varlink error, such as "org.ois.session.LoginFailed"; NULL if the failure is not the daemon's answer. */
+/*
+ * Name of the Varlink error, such as "org.ois.session.LoginFailed"; NULL if the failure is not the
+ * daemon's answer.
+ */
 const char *ois_error_get_name(const struct ois_error *error);
 /* One sentence in English without full stop. Never NULL. */
 const char *ois_error_get_message(const struct ois_error *error);
@@ -177,44 +200,52 @@ const char *ois_error_get_json(const struct ois_error *error);
 /* A field of them, as described at OIS_OBJECT. */
 const char *ois_error_get_text(const struct ois_error *error, const char *name);
 
-/* --- Objects ------------------------------------------------------------------------------------------------------ */
+/* --- Objects --- */
 
 /*
- * What the daemon tells is handed out as objects that never change. For an object OIS_OBJECT(noun) declares
- *   ois_noun_ref(), ois_noun_unref()
- *	take and give back a reference.
- *   ois_noun_get_json()
- *	all of it, as the text of a JSON object with the names of the Varlink interface.
- *   ois_noun_get_text(object, "name")
- *	a field as text, or NULL if it is absent; "a.b" is field b of the object in field a, and "a.0" the first element of
- *	the array in field a. Numbers and booleans are given as in JSON, arrays and objects as JSON.
- *   ois_noun_get_number(object, "name", &ret)
- *	a field that is an integer. -ENODATA: absent or of another type.
- *   ois_noun_get_boolean(object, "name")
- *	a field that is a boolean: 0 or 1. -ENODATA: absent or of another type.
- * The functions that name a field do the same: text is NULL and numbers are -ENODATA where the daemon said nothing.
+ * What the daemon tells is handed out as objects that never change. OIS_OBJECT(noun) declares for
+ * an object:
+ * - ois_noun_ref(), ois_noun_unref(): take and give back a reference.
+ * - ois_noun_get_json(): all of it, as the text of a JSON object with the names of the Varlink
+ *   interface.
+ * - ois_noun_get_text(object, "name"): a field as text, or NULL if it is absent. "a.b" is field b
+ * of the object in field a, "a.0" the first element of the array in field a. Numbers and booleans
+ * are given as in JSON, arrays and objects as JSON.
+ * - ois_noun_get_number(object, "name", &ret): a field that is an integer. -ENODATA: absent, or of
+ *   another type.
+ * - ois_noun_get_boolean(object, "name"): a field that is a boolean: 0 or 1. -ENODATA: as before.
+ *
+ * The functions that name a field do the same: text is NULL and numbers are -ENODATA where the
+ * daemon said nothing.
  */
-#define OIS_OBJECT(noun)                                                                                               \
-	struct ois_##noun;                                                                                             \
-	struct ois_##noun *ois_##noun##_ref(struct ois_##noun *noun);                                                  \
-	struct ois_##noun *ois_##noun##_unref(struct ois_##noun *noun);                                                \
-	const char *ois_##noun##_get_json(const struct ois_##noun *noun);                                              \
-	const char *ois_##noun##_get_text(const struct ois_##noun *noun, const char *name);                            \
-	int ois_##noun##_get_number(const struct ois_##noun *noun, const char *name, int64_t *ret);                    \
+#define OIS_OBJECT(noun)                                                                           \
+	struct ois_##noun;                                                                         \
+	struct ois_##noun *ois_##noun##_ref(struct ois_##noun *noun);                              \
+	struct ois_##noun *ois_##noun##_unref(struct ois_##noun *noun);                            \
+	const char *ois_##noun##_get_json(const struct ois_##noun *noun);                          \
+	const char *ois_##noun##_get_text(const struct ois_##noun *noun, const char *name);        \
+	int ois_##noun##_get_number(const struct ois_##noun *noun, const char *name,               \
+				    int64_t *ret);                                                 \
 	int ois_##noun##_get_boolean(const struct ois_##noun *noun, const char *name)
 
-OIS_OBJECT(status);	/* org.ois.manager Status */
-OIS_OBJECT(setting);	/* org.ois.manager SettingDescription: what a setting of nodes means */
-OIS_OBJECT(node);	/* org.ois.node Record */
-OIS_OBJECT(target);	/* org.ois.discovery Target */
-OIS_OBJECT(portal);	/* org.ois.discovery Portal */
-OIS_OBJECT(session);	/* org.ois.session Session */
-OIS_OBJECT(connection);	/* org.ois.session Connection */
-OIS_OBJECT(logical_unit); /* org.ois.session LogicalUnit */
-OIS_OBJECT(progress);	/* org.ois.session LoginProgress and LogoutProgress */
-OIS_OBJECT(failure);	/* org.ois.session Failure: why a login or logout failed */
-OIS_OBJECT(summary);	/* LoginSummary, LogoutSummary, org.ois.discovery Summary: what came of it all, in numbers */
-OIS_OBJECT(event);	/* org.ois.event Event: a numbered event that happened */
+/* org.ois.manager: Status, SettingDescription */
+OIS_OBJECT(status);
+OIS_OBJECT(setting);
+/* org.ois.node: Record */
+OIS_OBJECT(node);
+/* org.ois.discovery: Target, Portal */
+OIS_OBJECT(target);
+OIS_OBJECT(portal);
+/* org.ois.session: Session, Connection, LogicalUnit, LoginProgress and LogoutProgress, Failure */
+OIS_OBJECT(session);
+OIS_OBJECT(connection);
+OIS_OBJECT(logical_unit);
+OIS_OBJECT(progress);
+OIS_OBJECT(failure);
+/* What came of it all, in numbers: LoginSummary, LogoutSummary, Summary of org.ois.discovery */
+OIS_OBJECT(summary);
+/* org.ois.event: Event */
+OIS_OBJECT(event);
 
 /* True for the last reply to a call. */
 int ois_reply_is_last(const struct ois_reply *reply);
@@ -227,7 +258,10 @@ const char *ois_reply_get_text(const struct ois_reply *reply, const char *name);
 int ois_reply_get_number(const struct ois_reply *reply, const char *name, int64_t *ret);
 int ois_reply_get_boolean(const struct ois_reply *reply, const char *name);
 
-/* What the reply holds, NULL if it is not of this kind. Lists send one object a reply; an empty list sends none. */
+/*
+ * What the reply holds, NULL if it is not of this kind. Lists send one object a reply; an empty
+ * list sends none.
+ */
 struct ois_status *ois_reply_get_status(const struct ois_reply *reply);
 struct ois_setting *ois_reply_get_setting(const struct ois_reply *reply);
 struct ois_node *ois_reply_get_node(const struct ois_reply *reply);
@@ -237,28 +271,35 @@ struct ois_progress *ois_reply_get_progress(const struct ois_reply *reply);
 struct ois_summary *ois_reply_get_summary(const struct ois_reply *reply);
 struct ois_event *ois_reply_get_event(const struct ois_reply *reply);
 
-/* --- Selecting nodes and sessions --------------------------------------------------------------------------------- */
+/* --- Selecting nodes and sessions --- */
 
 /*
- * A selector without conditions selects everything; every condition narrows it. For functions that only list, NULL
- * stands for such a selector; where something is changed, NULL is refused with -EINVAL, so that "everything" has to
- * be said.
+ * A selector without conditions selects everything; every condition narrows it. For
+ * functions that only list, NULL stands for such a selector; where something is changed,
+ * NULL is refused with -EINVAL, so that "everything" has to be said.
  */
 int ois_selector_new(struct ois_selector **ret);
 struct ois_selector *ois_selector_free(struct ois_selector *selector);
 /* Shell pattern, glob(7); a plain target name selects that target. */
 int ois_selector_set_target_name(struct ois_selector *selector, const char *pattern);
-/* "ADDRESS[:PORT]" of the node's portal, "[...]" around an IPv6 address before a port. Without a port: any. */
+/*
+ * "ADDRESS[:PORT]" of the node's portal, "[...]" around an IPv6 address before a port. Without a
+ * port: any.
+ */
 int ois_selector_set_portal(struct ois_selector *selector, const char *portal);
 /* For nodes: "manual" or "automatic". */
 int ois_selector_set_startup(struct ois_selector *selector, const char *startup);
 /* For sessions: number in the kernel. */
 int ois_selector_set_session(struct ois_selector *selector, int64_t session);
 
-/* --- The daemon --------------------------------------------------------------------------------------------------- */
+/* --- The daemon --- */
 
-/* Waits for the status of the daemon. Errors: those of ois_call_run(), as in every function here with a ret_error. */
-int ois_get_status(struct ois_client *client, struct ois_status **ret, struct ois_error **ret_error);
+/*
+ * Waits for the status of the daemon. Errors: those of ois_call_run(), as in every function
+ * here with a ret_error.
+ */
+int ois_get_status(struct ois_client *client, struct ois_status **ret,
+		   struct ois_error **ret_error);
 /* Reply: ois_reply_get_status(). */
 int ois_get_status_call(struct ois_client *client, struct ois_call **ret);
 
@@ -275,16 +316,18 @@ int ois_status_get_sessions(const struct ois_status *status, int64_t *ret);
 int ois_status_get_recovering(const struct ois_status *status, int64_t *ret);
 
 /*
- * Makes the daemon read its configuration files again. The reply is empty; org.ois.manager.ConfigurationInvalid tells
- * file and line, and the old configuration stays in effect.
+ * Makes the daemon read its configuration files again. The reply is empty;
+ * org.ois.manager.ConfigurationInvalid tells file and line, and the old configuration stays in
+ * effect.
  */
 int ois_reload_call(struct ois_client *client, struct ois_call **ret);
 
 /*
- * Waits for the descriptions of all settings a node may have. *@ret is an array that ends with NULL; returns how many
- * stand before it. ois_settings_free() drops the references and the array.
+ * Waits for the descriptions of all settings a node may have. *@ret is an array that ends with
+ * NULL; returns how many stand before it. ois_settings_free() drops the references and the array.
  */
-int ois_list_settings(struct ois_client *client, struct ois_setting ***ret, struct ois_error **ret_error);
+int ois_list_settings(struct ois_client *client, struct ois_setting ***ret,
+		      struct ois_error **ret_error);
 struct ois_setting **ois_settings_free(struct ois_setting **settings);
 /* Replies: ois_reply_get_setting(). */
 int ois_list_settings_call(struct ois_client *client, struct ois_call **ret);
@@ -303,17 +346,20 @@ const char *ois_setting_get_value(const struct ois_setting *setting, size_t inde
 const char *ois_setting_get_applies(const struct ois_setting *setting);
 const char *ois_setting_get_description(const struct ois_setting *setting);
 
-/* --- Discovery ---------------------------------------------------------------------------------------------------- */
+/* --- Discovery --- */
 
 /*
- * Asks the portal "ADDRESS[:PORT]" (3260 by default) which targets it has. @record says what becomes of node records:
- * "none", "add" (create missing ones), "update" (also refresh alias and portal group), "replace" (also delete those
- * found here before that are gone); NULL is "none". Settings of nodes are never changed. Replies: the present phase as
- * the text "phase" ("resolving", "connecting", "authenticating", "querying", "recording"), ois_reply_get_target() for
- * every target, last ois_reply_get_summary() with the numbers targets, portals, recordsCreated, recordsUpdated,
- * recordsDeleted, durationUSec. Cancelling the call ends the discovery.
+ * Asks the portal "ADDRESS[:PORT]" (3260 by default) which targets it has. @record says
+ * what becomes of node records: "none", "add" (create missing ones), "update" (also refresh
+ * alias and portal group), "replace" (also delete those found here before that are gone);
+ * NULL is "none". Settings of nodes are never changed. Replies: the present phase as the
+ * text "phase" ("resolving", "connecting", "authenticating", "querying", "recording"),
+ * ois_reply_get_target() for every target, last ois_reply_get_summary() with the numbers
+ * targets, portals, recordsCreated, recordsUpdated, recordsDeleted, durationUSec.
+ * Cancelling the call ends the discovery.
  */
-int ois_discover_call(struct ois_client *client, const char *portal, const char *record, struct ois_call **ret);
+int ois_discover_call(struct ois_client *client, const char *portal, const char *record,
+		      struct ois_call **ret);
 
 const char *ois_target_get_name(const struct ois_target *target);
 const char *ois_target_get_alias(const struct ois_target *target);
@@ -327,7 +373,7 @@ const char *ois_portal_get_address(const struct ois_portal *portal);
 int ois_portal_get_port(const struct ois_portal *portal, int64_t *ret);
 int ois_portal_get_portal_group_tag(const struct ois_portal *portal, int64_t *ret);
 
-/* --- Nodes: what this host may log in to -------------------------------------------------------------------------- */
+/* --- Nodes: what this host may log in to --- */
 
 enum ois_list_flags {
 	/* Nodes: also the settings in effect after defaults. */
@@ -336,13 +382,16 @@ enum ois_list_flags {
 	OIS_LIST_LOGICAL_UNITS = 1 << 1,
 };
 
-/* Waits for the nodes selected, sorted by target name, address and port; array as in ois_list_settings(). */
+/*
+ * Waits for the nodes selected, sorted by target name, address and port; array as in
+ * ois_list_settings().
+ */
 int ois_list_nodes(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
 		   struct ois_node ***ret, struct ois_error **ret_error);
 struct ois_node **ois_nodes_free(struct ois_node **nodes);
 /* Replies: ois_reply_get_node(). */
-int ois_list_nodes_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
-			struct ois_call **ret);
+int ois_list_nodes_call(struct ois_client *client, const struct ois_selector *selector,
+			unsigned flags, struct ois_call **ret);
 
 const char *ois_node_get_target_name(const struct ois_node *node);
 const char *ois_node_get_target_alias(const struct ois_node *node);
@@ -358,30 +407,39 @@ int ois_node_get_changed_usec(const struct ois_node *node, int64_t *ret);
 int ois_node_get_session(const struct ois_node *node, size_t index, int64_t *ret);
 
 /*
- * A setting by its dotted name, as text: booleans are "yes" or "no", lists are joined with commas. With
- * OIS_LIST_EFFECTIVE in @flags the value in effect (if the list was asked for with it), else what is configured for
- * the node itself. The caller frees *@ret. Errors: -ENODATA (not configured).
+ * A setting by its dotted name, as text: booleans are "yes" or "no", lists are joined with commas.
+ * With OIS_LIST_EFFECTIVE in @flags the value in effect (if the list was asked for with it), else
+ * what is configured for the node itself. The caller frees *@ret. Errors: -ENODATA (not
+ * configured).
  */
 int ois_node_get_setting(const struct ois_node *node, const char *name, unsigned flags, char **ret);
-/* Calls @function for every setting present, in the order of the daemon; a value other than 0 ends it and is returned. */
+/*
+ * Calls @function for every setting present, in the order of the daemon; a value other than 0 ends
+ * it and is returned.
+ */
 int ois_node_foreach_setting(const struct ois_node *node, unsigned flags,
-			     int (*function)(const char *name, const char *value, void *userdata), void *userdata);
+			     int (*function)(const char *name, const char *value, void *userdata),
+			     void *userdata);
 
 /*
- * Settings for the functions below are an array of "NAME=VALUE" that ends with NULL (or NULL for none), where lists
- * are joined with commas, such as "keys.headerDigest=crc32c,none". *@ret_error tells a name that does not exist
- * (-ENOENT) or a value of the wrong kind (-EINVAL); ranges are checked by the daemon: org.ois.node.InvalidSetting.
+ * Settings for the functions below are an array of "NAME=VALUE" that ends with NULL (or NULL for
+ * none), where lists are joined with commas, such as "keys.headerDigest=crc32c,none". *@ret_error
+ * tells a name that does not exist (-ENOENT) or a value of the wrong kind (-EINVAL); ranges are
+ * checked by the daemon: org.ois.node.InvalidSetting.
  */
 
 /* Creates a node. @portal is "ADDRESS[:PORT]". Reply: ois_reply_get_node(). */
 int ois_node_create_call(struct ois_client *client, const char *target_name, const char *portal,
-			 const char *const *settings, struct ois_call **ret, struct ois_error **ret_error);
+			 const char *const *settings, struct ois_call **ret,
+			 struct ois_error **ret_error);
 /*
- * Changes every node selected, or none if one cannot be changed; what @settings does not name stays. @reset (may be
- * NULL) names settings that go back to their default. The reply has the number "updated".
+ * Changes every node selected, or none if one cannot be changed; what @settings does not name
+ * stays. @reset (may be NULL) names settings that go back to their default. The reply has the
+ * number "updated".
  */
-int ois_node_update_call(struct ois_client *client, const struct ois_selector *selector, const char *const *settings,
-			 const char *const *reset, struct ois_call **ret, struct ois_error **ret_error);
+int ois_node_update_call(struct ois_client *client, const struct ois_selector *selector,
+			 const char *const *settings, const char *const *reset,
+			 struct ois_call **ret, struct ois_error **ret_error);
 
 enum ois_force_flags {
 	/* Nodes: also those with sessions. Sessions: also those whose devices are in use. */
@@ -389,8 +447,8 @@ enum ois_force_flags {
 };
 
 /* Deletes every node selected; sessions are kept. The reply has the number "deleted". */
-int ois_node_delete_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
-			 struct ois_call **ret);
+int ois_node_delete_call(struct ois_client *client, const struct ois_selector *selector,
+			 unsigned flags, struct ois_call **ret);
 
 enum ois_secret_role {
 	OIS_SECRET_INITIATOR, /* proves this host to the target */
@@ -398,22 +456,26 @@ enum ois_secret_role {
 };
 
 /*
- * Stores the CHAP secret of every node selected; with @length 0 removes it. The daemon demands at least 12 bytes. The
- * bytes are copied, and the copies zeroed once they are sent; zeroing the caller's own is the caller's part. The
- * reply has the number "updated".
+ * Stores the CHAP secret of every node selected; with @length 0 removes it. The daemon demands at
+ * least 12 bytes. The bytes are copied, and the copies zeroed once they are sent; zeroing the
+ * caller's own is the caller's part. The reply has the number "updated".
  */
 int ois_node_set_secret_call(struct ois_client *client, const struct ois_selector *selector,
-			     enum ois_secret_role role, const void *secret, size_t length, struct ois_call **ret);
+			     enum ois_secret_role role, const void *secret, size_t length,
+			     struct ois_call **ret);
 
-/* --- Sessions ----------------------------------------------------------------------------------------------------- */
+/* --- Sessions --- */
 
-/* Waits for the sessions selected, logins under way included; array as in ois_list_settings(). */
-int ois_list_sessions(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
-		      struct ois_session ***ret, struct ois_error **ret_error);
+/*
+ * Waits for the sessions selected, logins under way included; array as in
+ * ois_list_settings().
+ */
+int ois_list_sessions(struct ois_client *client, const struct ois_selector *selector,
+		      unsigned flags, struct ois_session ***ret, struct ois_error **ret_error);
 struct ois_session **ois_sessions_free(struct ois_session **sessions);
 /* Replies: ois_reply_get_session(). */
-int ois_list_sessions_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
-			   struct ois_call **ret);
+int ois_list_sessions_call(struct ois_client *client, const struct ois_selector *selector,
+			   unsigned flags, struct ois_call **ret);
 
 /* Number in the kernel; absent while the first login is under way. */
 int ois_session_get_session(const struct ois_session *session, int64_t *ret);
@@ -440,7 +502,8 @@ int ois_session_get_logged_in_usec(const struct ois_session *session, int64_t *r
 struct ois_failure *ois_session_get_failure(const struct ois_session *session);
 /* NULL after the last. Borrowed. */
 struct ois_connection *ois_session_get_connection(const struct ois_session *session, size_t index);
-struct ois_logical_unit *ois_session_get_logical_unit(const struct ois_session *session, size_t index);
+struct ois_logical_unit *ois_session_get_logical_unit(const struct ois_session *session,
+						      size_t index);
 
 /* Where the connection goes to now, after redirection. */
 const char *ois_connection_get_address(const struct ois_connection *connection);
@@ -467,17 +530,19 @@ enum ois_login_flags {
 };
 
 /*
- * Logs in to every node selected, many at the same time. Replies: ois_reply_get_progress() at each step, last
- * ois_reply_get_summary() with the numbers loggedIn, present, failed. If exactly one node was selected and its login
- * fails, the call fails with org.ois.session.LoginFailed. Cancelling the call does not cancel the logins.
+ * Logs in to every node selected, many at the same time. Replies: ois_reply_get_progress() at each
+ * step, last ois_reply_get_summary() with the numbers loggedIn, present, failed. If exactly one
+ * node was selected and its login fails, the call fails with org.ois.session.LoginFailed.
+ * Cancelling the call does not cancel the logins.
  */
 int ois_login_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
 		   struct ois_call **ret);
 
 /*
- * Logs out every session selected; a login under way is given up. Flags: OIS_FORCE. Replies: ois_reply_get_progress(),
- * last ois_reply_get_summary() with the numbers loggedOut, failed. If exactly one session was selected and its logout
- * fails, the call fails: org.ois.session.LogoutFailed, org.ois.session.SessionInUse, ...
+ * Logs out every session selected; a login under way is given up. Flags: OIS_FORCE. Replies:
+ * ois_reply_get_progress(), last ois_reply_get_summary() with the numbers loggedOut, failed. If
+ * exactly one session was selected and its logout fails, the call fails:
+ * org.ois.session.LogoutFailed, org.ois.session.SessionInUse, ...
  */
 int ois_logout_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
 		    struct ois_call **ret);
@@ -486,8 +551,8 @@ const char *ois_progress_get_target_name(const struct ois_progress *progress);
 const char *ois_progress_get_address(const struct ois_progress *progress);
 int ois_progress_get_port(const struct ois_progress *progress, int64_t *ret);
 /*
- * As ois_session_get_phase(). A login ends with "logged_in" or "closed"; a logout with "closed", or with "logged_in"
- * if it failed.
+ * As ois_session_get_phase(). A login ends with "logged_in" or "closed"; a logout with "closed", or
+ * with "logged_in" if it failed.
  */
 const char *ois_progress_get_phase(const struct ois_progress *progress);
 /* From 1; logins only. */
@@ -496,7 +561,8 @@ int ois_progress_get_attempt(const struct ois_progress *progress, int64_t *ret);
 int ois_progress_is_present(const struct ois_progress *progress);
 int ois_progress_get_session(const struct ois_progress *progress, int64_t *ret);
 /* NULL after the last. Borrowed. */
-struct ois_logical_unit *ois_progress_get_logical_unit(const struct ois_progress *progress, size_t index);
+struct ois_logical_unit *ois_progress_get_logical_unit(const struct ois_progress *progress,
+						       size_t index);
 struct ois_failure *ois_progress_get_failure(const struct ois_progress *progress);
 
 /* One sentence. */
@@ -505,23 +571,26 @@ const char *ois_failure_get_message(const struct ois_failure *failure);
 int ois_failure_get_event(const struct ois_failure *failure, int64_t *ret);
 
 /*
- * Looks for new logical units of a session, by its number in the kernel; @lun (may be NULL) for this one only. The
- * reply has the arrays "added" and "removed", see ois_reply_get_logical_unit().
+ * Looks for new logical units of a session, by its number in the kernel; @lun (may be NULL) for
+ * this one only. The reply has the arrays "added" and "removed", see ois_reply_get_logical_unit().
  */
-int ois_rescan_call(struct ois_client *client, int64_t session, const char *lun, struct ois_call **ret);
+int ois_rescan_call(struct ois_client *client, int64_t session, const char *lun,
+		    struct ois_call **ret);
 /* Element of the array "added" or "removed"; NULL after the last. Borrowed. */
-struct ois_logical_unit *ois_reply_get_logical_unit(const struct ois_reply *reply, const char *array, size_t index);
+struct ois_logical_unit *ois_reply_get_logical_unit(const struct ois_reply *reply,
+						    const char *array, size_t index);
 
-/* --- Events ------------------------------------------------------------------------------------------------------- */
+/* --- Events --- */
 
 /*
- * Subscribes to the numbered events: to @n_numbers of them, all if 0, and to those about targets that match the shell
- * pattern @target_name, any if NULL. Starts with up to @history past events. Replies: first one with the boolean
- * "ready", then ois_reply_get_event(), and the number "missed" if events were lost on the way. Ends only with the
- * connection, or when it is cancelled.
+ * Subscribes to the numbered events: to @n_numbers of them, all if 0, and to those about
+ * targets that match the shell pattern @target_name, any if NULL. Starts with up to
+ * @history past events. Replies: first one with the boolean "ready", then
+ * ois_reply_get_event(), and the number "missed" if events were lost on the way. Ends only
+ * with the connection, or when it is cancelled.
  */
-int ois_subscribe_call(struct ois_client *client, const unsigned *numbers, size_t n_numbers, const char *target_name,
-		       unsigned history, struct ois_call **ret);
+int ois_subscribe_call(struct ois_client *client, const unsigned *numbers, size_t n_numbers,
+		       const char *target_name, unsigned history, struct ois_call **ret);
 
 /* Number and symbol as in <ois/events.h> and ois-events(7). */
 int ois_event_get_event(const struct ois_event *event, int64_t *ret);
@@ -536,8 +605,8 @@ const char *ois_event_get_target_name(const struct ois_event *event);
 const char *ois_event_get_field(const struct ois_event *event, const char *field);
 
 /*
- * The table of events this library was built with: needs no daemon and no client. Rows are constant. NULL: no such
- * number, or after the last.
+ * The table of events this library was built with: needs no daemon and no client. Rows are
+ * constant. NULL: no such number, or after the last.
  */
 struct ois_event_type;
 const struct ois_event_type *ois_event_type_get(unsigned number);

@@ -32,8 +32,8 @@ struct ois_call *ois_call_unref(struct ois_call *call)
 	return call_free(call);
 }
 
-int call_new_json(struct ois_client *client, const char *method, json_object *parameters, unsigned flags,
-		  struct ois_call **ret)
+int call_new_json(struct ois_client *client, const char *method, json_object *parameters,
+		  unsigned flags, struct ois_call **ret)
 {
 	_cleanup_json_ json_object *held = parameters;
 	struct ois_call *call;
@@ -56,8 +56,8 @@ int call_new_json(struct ois_client *client, const char *method, json_object *pa
 	return 0;
 }
 
-int ois_call_new(struct ois_client *client, const char *method, const char *parameters, unsigned flags,
-		 struct ois_call **ret)
+int ois_call_new(struct ois_client *client, const char *method, const char *parameters,
+		 unsigned flags, struct ois_call **ret)
 {
 	_cleanup_json_ json_object *object = NULL;
 	int r;
@@ -109,8 +109,8 @@ static void call_arm(struct ois_call *call)
 {
 	uint64_t now = now_usec();
 
-	call->deadline_usec = call->timeout_usec < OIS_TIMEOUT_NONE - now ? now + call->timeout_usec :
-									     OIS_TIMEOUT_NONE;
+	call->deadline_usec = call->timeout_usec < OIS_TIMEOUT_NONE - now ? now + call->timeout_usec
+									  : OIS_TIMEOUT_NONE;
 }
 
 int ois_call_start(struct ois_call *call, ois_handler_t handler, void *userdata)
@@ -163,7 +163,8 @@ int call_write(const struct ois_call *call, struct varlink_stream *stream)
 	return varlink_stream_queue(stream, message);
 }
 
-static void set_reply(struct ois_call *call, json_object *parameters, struct ois_error *error, bool last)
+static void set_reply(struct ois_call *call, json_object *parameters, struct ois_error *error,
+		      bool last)
 {
 	json_object_put(call->reply.parameters);
 	ois_error_unref(call->reply.error);
@@ -171,7 +172,8 @@ static void set_reply(struct ois_call *call, json_object *parameters, struct ois
 	call->replied = true;
 }
 
-void call_deliver(struct ois_call *call, json_object *parameters, struct ois_error *error, bool last)
+void call_deliver(struct ois_call *call, json_object *parameters, struct ois_error *error,
+		  bool last)
 {
 	int r = 0;
 
@@ -215,7 +217,8 @@ void ois_call_cancel(struct ois_call *call)
 		client_forget(call, -ECANCELED);
 }
 
-int ois_call_run(struct ois_call *call, ois_handler_t handler, void *userdata, struct ois_error **ret_error)
+int ois_call_run(struct ois_call *call, ois_handler_t handler, void *userdata,
+		 struct ois_error **ret_error)
 {
 	int r;
 
@@ -232,7 +235,8 @@ int ois_call_run(struct ois_call *call, ois_handler_t handler, void *userdata, s
 	if (r < 0)
 		return r;
 	if (call->result < 0 && ret_error)
-		*ret_error = call->stopped || !call->reply.error ? NULL : ois_error_ref(call->reply.error);
+		*ret_error = call->stopped || !call->reply.error ? NULL
+								 : ois_error_ref(call->reply.error);
 	return call->result;
 }
 

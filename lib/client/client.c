@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The client: connections, the queue of calls, and the loop that serves both. Everything that may wait is left to
- * the descriptor of the epoll instance and to ois_client_get_timeout().
+ * The client: connections, the queue of calls, and the loop that serves both. Everything that may
+ * wait is left to the descriptor of the epoll instance and to ois_client_get_timeout().
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 /* connect(2) to a full queue fails with EAGAIN, and nothing tells when there is room. */
 #define CONNECT_RETRY_USEC 10000
-#define IDLE_CONNECTIONS 1
+#define IDLE_CONNECTIONS   1
 
 struct connection {
 	struct connection *next;
@@ -133,7 +133,7 @@ static void connection_fail(struct connection *connection, int error)
 {
 	_cleanup_(ois_call_unrefp) struct ois_call *call =
 		connection->call ? ois_call_ref(connection->call) : NULL;
-	/* Not a byte of it can have arrived, so even a call that changes something may be repeated. */
+	/* Not a byte of it can have arrived: even a call that changes something may be repeated. */
 	bool unsent = connection->reused && !connection->sent;
 
 	connection_kill(connection);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Inside of the client: calls wait in a queue for one of a few connections. A connection carries one call at a time,
- * as the daemon serves them; that way a stream holds up nobody, and cancelling costs one connection.
+ * Inside of the client: calls wait in a queue for one of a few connections. A connection carries
+ * one call at a time, as the daemon serves them; that way a stream holds up nobody, and cancelling
+ * costs one connection.
  */
 #pragma once
 
@@ -33,7 +34,8 @@ enum call_state {
 struct ois_call {
 	unsigned references;
 	struct ois_client *client; /* a reference */
-	struct ois_call *next;	   /* in the client's list of started calls; that list holds a reference */
+	struct ois_call
+		*next; /* in the client's list of started calls; that list holds a reference */
 
 	char *method;
 	json_object *parameters;
@@ -45,10 +47,10 @@ struct ois_call {
 
 	enum call_state state;
 	struct connection *connection; /* CALL_ACTIVE */
-	bool repeated; /* on a second connection */
+	bool repeated;                 /* on a second connection */
 	bool replied;
-	int result; /* CALL_DONE: 0 or negative errno */
-	bool stopped; /* by its handler */
+	int result;             /* CALL_DONE: 0 or negative errno */
+	bool stopped;           /* by its handler */
 	struct ois_reply reply; /* the last one, if @replied */
 	ois_handler_t handler;
 	void *userdata;
@@ -60,12 +62,13 @@ DEFINE_CLEANUP(struct ois_client *, ois_client_free);
 
 struct ois_client {
 	unsigned references; /* the owner's, and one of every call */
-	bool closed;	     /* the owner's is gone */
+	bool closed;         /* the owner's is gone */
 	bool processing;
 	char *path;
 	int epoll;
 	uint64_t timeout_usec;
-	uint64_t retry_usec; /* when to connect again to a daemon whose queue was full; 0: at once */
+	uint64_t
+		retry_usec; /* when to connect again to a daemon whose queue was full; 0: at once */
 	struct ois_call *calls;
 	struct connection *connections;
 	unsigned n_connections;
@@ -80,10 +83,11 @@ struct ois_client *client_unref(struct ois_client *client);
 /* Queues the message to send. Errors: -ENOMEM, -EMSGSIZE. */
 int call_write(const struct ois_call *call, struct varlink_stream *stream);
 /*
- * Hands a reply to the call: takes over @parameters and @error (both may be NULL). The caller holds a reference to the
- * call; the handler may have cancelled it when this returns.
+ * Hands a reply to the call: takes over @parameters and @error (both may be NULL). The caller holds
+ * a reference to the call; the handler may have cancelled it when this returns.
  */
-void call_deliver(struct ois_call *call, json_object *parameters, struct ois_error *error, bool last);
+void call_deliver(struct ois_call *call, json_object *parameters, struct ois_error *error,
+		  bool last);
 /* Ends the call with an errno that is no answer of the daemon. */
 void call_fail(struct ois_call *call, int error);
 /* No more timeout: the work takes as long as it takes. */
@@ -98,11 +102,15 @@ void client_enqueue(struct ois_call *call);
 int error_new_errno(int error, const char *socket, const char *method, struct ois_error **ret);
 /* A Varlink error; @parameters is borrowed and may be NULL. */
 int error_new_varlink(const char *name, json_object *parameters, struct ois_error **ret);
-int error_new_message(int error, struct ois_error **ret, const char *format, va_list arguments) _printf_(3, 0);
+int error_new_message(int error, struct ois_error **ret, const char *format, va_list arguments)
+	_printf_(3, 0);
 
-/* Makes a call to @method with @parameters, which it takes over, also on failure; NULL stands for no memory. */
-int call_new_json(struct ois_client *client, const char *method, json_object *parameters, unsigned flags,
-		  struct ois_call **ret);
+/*
+ * Makes a call to @method with @parameters, which it takes over, also on failure; NULL stands for
+ * no memory.
+ */
+int call_new_json(struct ois_client *client, const char *method, json_object *parameters,
+		  unsigned flags, struct ois_call **ret);
 
 /* For functions with a @ret_error that fail without one; returns @error. */
 int call_unmade(int error, struct ois_error **ret_error);
@@ -115,8 +123,8 @@ int call_misunderstood(const struct ois_call *call, struct ois_error **ret_error
 json_object *selector_to_json(const struct ois_selector *selector);
 
 /*
- * Runs @call, which it takes over, and collects what @get finds in its replies into an array that ends with NULL.
- * Returns how many.
+ * Runs @call, which it takes over, and collects what @get finds in its replies into an array that
+ * ends with NULL. Returns how many.
  */
 int call_collect(struct ois_call *call, void *(*get)(const struct ois_reply *reply), void ***ret,
 		 struct ois_error **ret_error);

@@ -19,24 +19,28 @@ DEFINE_NUMBER(portal, portal_group_tag, "portalGroupTag");
 
 DEFINE_OBJECT(summary);
 
-int ois_discover_call(struct ois_client *client, const char *portal, const char *record, struct ois_call **ret)
+int ois_discover_call(struct ois_client *client, const char *portal, const char *record,
+		      struct ois_call **ret)
 {
 	_cleanup_json_ json_object *parameters = json_object_new_object();
 	char address[PORTAL_ADDRESS_MAX];
 	uint16_t port;
 	int r;
 
-	r = portal ? portal_parse(portal, ISCSI_PORT, address, sizeof(address), &port, NULL) : -EINVAL;
+	r = portal ? portal_parse(portal, ISCSI_PORT, address, sizeof(address), &port, NULL)
+		   : -EINVAL;
 	if (r < 0)
 		return r;
 	if (!parameters)
 		return -ENOMEM;
 	r = json_set_string(parameters, "method", "send_targets") |
-	    json_set_string(parameters, "address", address) | json_set_int(parameters, "port", port) |
+	    json_set_string(parameters, "address", address) |
+	    json_set_int(parameters, "port", port) |
 	    json_set_string(parameters, "recordMode", record);
 	if (r < 0)
 		return -ENOMEM;
-	r = call_new_json(client, METHOD_DISCOVERY_DISCOVER, TAKE_PTR(parameters), OIS_CALL_MORE, ret);
+	r = call_new_json(client, METHOD_DISCOVERY_DISCOVER, TAKE_PTR(parameters), OIS_CALL_MORE,
+			  ret);
 	if (r < 0)
 		return r;
 	call_set_patient(*ret);

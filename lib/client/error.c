@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Failures of calls. The one table that turns Varlink errors into errno, and into a sentence where the error does
- * not bring its own.
+ * Failures of calls. The one table that turns Varlink errors into errno, and into a sentence where
+ * the error does not bring its own.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -26,7 +26,8 @@ struct error_row {
 
 static const struct error_row error_rows[] = {
 	{ ERROR_SERVICE_INTERFACE_NOT_FOUND, -ENXIO, "the daemon does not know this interface" },
-	{ ERROR_SERVICE_METHOD_NOT_FOUND, -ENXIO, "the daemon does not know this method; it may be older" },
+	{ ERROR_SERVICE_METHOD_NOT_FOUND, -ENXIO,
+	  "the daemon does not know this method; it may be older" },
 	{ ERROR_SERVICE_METHOD_NOT_IMPLEMENTED, -ENOTTY, "the daemon cannot do this" },
 	{ ERROR_SERVICE_INVALID_PARAMETER, -EINVAL, "the daemon does not accept this value" },
 	{ ERROR_SERVICE_PERMISSION_DENIED, -EACCES, "permission denied" },
@@ -121,8 +122,8 @@ static int special_message(const char *name, json_object *parameters, char **ret
 	if (strcmp(name, ERROR_MANAGER_CONFIGURATION_INVALID) == 0) {
 		text = object_text(parameters, "file");
 		at = object_text(parameters, "line");
-		n = asprintf(ret, "%s%s%s: %s", text ?: "the configuration", at ? ":" : "", at ?: "",
-			     object_text(parameters, "message") ?: "invalid");
+		n = asprintf(ret, "%s%s%s: %s", text ?: "the configuration", at ? ":" : "",
+			     at ?: "", object_text(parameters, "message") ?: "invalid");
 	} else if (strcmp(name, ERROR_NODE_INVALID_SETTING) == 0) {
 		n = asprintf(ret, "%s: %s", object_text(parameters, "setting") ?: "a setting",
 			     object_text(parameters, "message") ?: "invalid");
@@ -137,7 +138,8 @@ static int special_message(const char *name, json_object *parameters, char **ret
 	return n < 0 ? -ENOMEM : n > 0;
 }
 
-static int make_message(const struct error_row *row, const char *name, json_object *parameters, char **ret)
+static int make_message(const struct error_row *row, const char *name, json_object *parameters,
+			char **ret)
 {
 	const char *text;
 	int r;

@@ -32,15 +32,16 @@ static int add_numbers(json_object *parameters, const unsigned *numbers, size_t 
 	return r < 0 ? r : json_set(parameters, "numbers", TAKE_PTR(array));
 }
 
-int ois_subscribe_call(struct ois_client *client, const unsigned *numbers, size_t n_numbers, const char *target_name,
-		       unsigned history, struct ois_call **ret)
+int ois_subscribe_call(struct ois_client *client, const unsigned *numbers, size_t n_numbers,
+		       const char *target_name, unsigned history, struct ois_call **ret)
 {
 	_cleanup_json_ json_object *parameters = json_object_new_object();
 	int r;
 
 	if (!parameters)
 		return -ENOMEM;
-	r = add_numbers(parameters, numbers, n_numbers) | json_set_string(parameters, "targetName", target_name);
+	r = add_numbers(parameters, numbers, n_numbers) |
+	    json_set_string(parameters, "targetName", target_name);
 	if (history > 0)
 		r |= json_set_int(parameters, "history", history);
 	if (r < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How to use libois: prints the sessions, then logs in to the target named and follows it. A test runs this program.
- *	ois-example [SOCKET [TARGET]]
+ * How to use libois: prints the sessions, then logs in to the target named and follows it. A test
+ * runs this program: ois-example [SOCKET [TARGET]].
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,7 +69,8 @@ static int hear_progress(struct ois_call *call, const struct ois_reply *reply, v
 	(void)call;
 	(void)userdata;
 	if (progress)
-		printf("%s: %s\n", ois_progress_get_target_name(progress), ois_progress_get_phase(progress));
+		printf("%s: %s\n", ois_progress_get_target_name(progress),
+		       ois_progress_get_phase(progress));
 	return 0;
 }
 

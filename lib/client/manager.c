@@ -33,8 +33,8 @@ const char *ois_setting_get_value(const struct ois_setting *setting, size_t inde
 
 int ois_get_status_call(struct ois_client *client, struct ois_call **ret)
 {
-	return call_new_json(client, METHOD_MANAGER_GET_STATUS, json_object_new_object(), OIS_CALL_READ,
-			     ret);
+	return call_new_json(client, METHOD_MANAGER_GET_STATUS, json_object_new_object(),
+			     OIS_CALL_READ, ret);
 }
 
 int ois_get_status(struct ois_client *client, struct ois_status **ret, struct ois_error **ret_error)
@@ -72,7 +72,8 @@ static void *get_setting(const struct ois_reply *reply)
 	return ois_reply_get_setting(reply);
 }
 
-int ois_list_settings(struct ois_client *client, struct ois_setting ***ret, struct ois_error **ret_error)
+int ois_list_settings(struct ois_client *client, struct ois_setting ***ret,
+		      struct ois_error **ret_error)
 {
 	struct ois_call *call;
 	int r;

@@ -45,13 +45,14 @@ int ois_node_get_setting(const struct ois_node *node, const char *name, unsigned
 }
 
 int ois_node_foreach_setting(const struct ois_node *node, unsigned flags,
-			     int (*function)(const char *name, const char *value, void *userdata), void *userdata)
+			     int (*function)(const char *name, const char *value, void *userdata),
+			     void *userdata)
 {
 	return settings_foreach(find_settings(node, flags), NULL, function, userdata);
 }
 
-int ois_list_nodes_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
-			struct ois_call **ret)
+int ois_list_nodes_call(struct ois_client *client, const struct ois_selector *selector,
+			unsigned flags, struct ois_call **ret)
 {
 	_cleanup_json_ json_object *parameters = json_object_new_object();
 	int r;
@@ -65,8 +66,8 @@ int ois_list_nodes_call(struct ois_client *client, const struct ois_selector *se
 		r |= json_set_bool(parameters, "effective", true);
 	if (r < 0)
 		return -ENOMEM;
-	return call_new_json(client, METHOD_NODE_LIST, TAKE_PTR(parameters), OIS_CALL_MORE | OIS_CALL_READ,
-			     ret);
+	return call_new_json(client, METHOD_NODE_LIST, TAKE_PTR(parameters),
+			     OIS_CALL_MORE | OIS_CALL_READ, ret);
 }
 
 static void *get_node(const struct ois_reply *reply)
@@ -104,8 +105,8 @@ static int key_to_json(const char *target_name, const char *portal, json_object 
 	r = portal_parse(portal, ISCSI_PORT, address, sizeof(address), &port, &tag);
 	if (r < 0)
 		return r;
-	r = json_set_string(key, "targetName", target_name) | json_set_string(key, "address", address) |
-	    json_set_int(key, "port", port);
+	r = json_set_string(key, "targetName", target_name) |
+	    json_set_string(key, "address", address) | json_set_int(key, "port", port);
 	if (tag >= 0)
 		r |= json_set_int(key, "portalGroupTag", tag);
 	if (r < 0)
@@ -115,7 +116,8 @@ static int key_to_json(const char *target_name, const char *portal, json_object 
 }
 
 int ois_node_create_call(struct ois_client *client, const char *target_name, const char *portal,
-			 const char *const *settings, struct ois_call **ret, struct ois_error **ret_error)
+			 const char *const *settings, struct ois_call **ret,
+			 struct ois_error **ret_error)
 {
 	_cleanup_json_ json_object *parameters = NULL, *key = NULL, *object = NULL;
 	int r;
@@ -125,7 +127,8 @@ int ois_node_create_call(struct ois_client *client, const char *target_name, con
 		return -EINVAL;
 	r = key_to_json(target_name, portal, &key);
 	if (r == -EINVAL || r == -ERANGE)
-		return call_refused(r, ret_error, "'%s' is no portal: ADDRESS[:PORT] is expected", portal);
+		return call_refused(r, ret_error, "'%s' is no portal: ADDRESS[:PORT] is expected",
+				    portal);
 	if (r >= 0)
 		r = settings_from_text(settings, &object, ret_error);
 	if (r < 0)
@@ -133,7 +136,8 @@ int ois_node_create_call(struct ois_client *client, const char *target_name, con
 	parameters = json_object_new_object();
 	if (!parameters)
 		return -ENOMEM;
-	r = json_set(parameters, "key", TAKE_PTR(key)) | json_set(parameters, "settings", TAKE_PTR(object));
+	r = json_set(parameters, "key", TAKE_PTR(key)) |
+	    json_set(parameters, "settings", TAKE_PTR(object));
 	if (r < 0)
 		return -ENOMEM;
 	return call_new_json(client, METHOD_NODE_CREATE, TAKE_PTR(parameters), 0, ret);
@@ -155,8 +159,9 @@ static int add_reset(json_object *parameters, const char *const *reset)
 	return r < 0 ? -ENOMEM : json_set(parameters, "reset", TAKE_PTR(array));
 }
 
-int ois_node_update_call(struct ois_client *client, const struct ois_selector *selector, const char *const *settings,
-			 const char *const *reset, struct ois_call **ret, struct ois_error **ret_error)
+int ois_node_update_call(struct ois_client *client, const struct ois_selector *selector,
+			 const char *const *settings, const char *const *reset,
+			 struct ois_call **ret, struct ois_error **ret_error)
 {
 	_cleanup_json_ json_object *parameters = NULL, *object = NULL;
 	int r;
@@ -177,8 +182,8 @@ int ois_node_update_call(struct ois_client *client, const struct ois_selector *s
 	return call_new_json(client, METHOD_NODE_UPDATE, TAKE_PTR(parameters), 0, ret);
 }
 
-int ois_node_delete_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
-			 struct ois_call **ret)
+int ois_node_delete_call(struct ois_client *client, const struct ois_selector *selector,
+			 unsigned flags, struct ois_call **ret)
 {
 	_cleanup_json_ json_object *parameters = json_object_new_object();
 	int r;
@@ -196,10 +201,12 @@ int ois_node_delete_call(struct ois_client *client, const struct ois_selector *s
 }
 
 int ois_node_set_secret_call(struct ois_client *client, const struct ois_selector *selector,
-			     enum ois_secret_role role, const void *secret, size_t length, struct ois_call **ret)
+			     enum ois_secret_role role, const void *secret, size_t length,
+			     struct ois_call **ret)
 {
-	static const char *const roles[] = { [OIS_SECRET_INITIATOR] = "initiator",
-					     [OIS_SECRET_TARGET] = "target" };
+	static const char *const roles[] = {
+		[OIS_SECRET_INITIATOR] = "initiator", [OIS_SECRET_TARGET] = "target"
+	};
 	_cleanup_(secret_freep) struct secret *copy = NULL;
 	_cleanup_json_ json_object *parameters = json_object_new_object();
 	int r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The objects of ois.h. None of their structs is defined anywhere: a pointer to one is a pointer to the JSON object
- * the daemon sent, so that references, parts of objects and borrowed text cost nothing. Only this file and its .c file convert.
+ * The objects of ois.h. None of their structs is defined anywhere: a pointer to one is a pointer to
+ * the JSON object the daemon sent, so that references, parts of objects and borrowed text cost
+ * nothing. Only this file and its .c file convert.
  */
 #pragma once
 
@@ -11,7 +12,10 @@
 #include "json.h"
 #include "ois/ois.h"
 
-/* json-c does not know const; nothing below changes an object (it may fill its cache of printed text). */
+/*
+ * json-c does not know const; nothing below changes an object (it may fill its cache of printed
+ * text).
+ */
 static inline json_object *object_json(const void *object)
 {
 	return (json_object *)object;

@@ -52,7 +52,8 @@ DEFINE_REPLY(progress, "progress");
 DEFINE_REPLY(summary, "summary");
 DEFINE_REPLY(event, "event");
 
-struct ois_logical_unit *ois_reply_get_logical_unit(const struct ois_reply *reply, const char *array, size_t index)
+struct ois_logical_unit *ois_reply_get_logical_unit(const struct ois_reply *reply,
+						    const char *array, size_t index)
 {
 	return (struct ois_logical_unit *)object_find_element(reply->parameters, array, index);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Selectors: conditions on nodes and sessions, as org.ois.node.Selector and org.ois.session.Selector.
+ * Selectors: conditions on nodes and sessions, as org.ois.node.Selector and
+ * org.ois.session.Selector.
  */
 #include "client.h"
 #include "parse.h"

@@ -53,14 +53,14 @@ DEFINE_NUMBER(failure, event, "event");
 /* A login names its node, a logout its session. */
 const char *ois_progress_get_target_name(const struct ois_progress *progress)
 {
-	return object_text(object_json(progress), "node.targetName") ?:
-		       object_text(object_json(progress), "targetName");
+	return object_text(object_json(progress), "node.targetName")
+		       ?: object_text(object_json(progress), "targetName");
 }
 
 const char *ois_progress_get_address(const struct ois_progress *progress)
 {
-	return object_text(object_json(progress), "node.address") ?:
-		       object_text(object_json(progress), "address");
+	return object_text(object_json(progress), "node.address")
+		       ?: object_text(object_json(progress), "address");
 }
 
 int ois_progress_get_port(const struct ois_progress *progress, int64_t *ret)
@@ -70,8 +70,8 @@ int ois_progress_get_port(const struct ois_progress *progress, int64_t *ret)
 	return object_number(object_json(progress), "port", ret);
 }
 
-int ois_list_sessions_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
-			   struct ois_call **ret)
+int ois_list_sessions_call(struct ois_client *client, const struct ois_selector *selector,
+			   unsigned flags, struct ois_call **ret)
 {
 	_cleanup_json_ json_object *parameters = json_object_new_object();
 	int r;
@@ -94,8 +94,8 @@ static void *get_session(const struct ois_reply *reply)
 	return ois_reply_get_session(reply);
 }
 
-int ois_list_sessions(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
-		      struct ois_session ***ret, struct ois_error **ret_error)
+int ois_list_sessions(struct ois_client *client, const struct ois_selector *selector,
+		      unsigned flags, struct ois_session ***ret, struct ois_error **ret_error)
 {
 	struct ois_call *call;
 	int r;
@@ -111,9 +111,13 @@ struct ois_session **ois_sessions_free(struct ois_session **sessions)
 	return (struct ois_session **)objects_free((void **)sessions);
 }
 
-/* A change of everything selected, which takes as long as it takes. @option is sent as true, if not NULL. */
-static int change_call(struct ois_client *client, const char *method, const struct ois_selector *selector,
-		       const char *option, struct ois_call **ret)
+/*
+ * A change of everything selected, which takes as long as it takes. @option is sent as true, if not
+ * NULL.
+ */
+static int change_call(struct ois_client *client, const char *method,
+		       const struct ois_selector *selector, const char *option,
+		       struct ois_call **ret)
 {
 	_cleanup_json_ json_object *parameters = NULL;
 	int r;
@@ -149,11 +153,12 @@ int ois_logout_call(struct ois_client *client, const struct ois_selector *select
 {
 	if (flags & ~(unsigned)OIS_FORCE)
 		return -EINVAL;
-	return change_call(client, METHOD_SESSION_LOGOUT, selector, flags & OIS_FORCE ? "force" : NULL,
-			   ret);
+	return change_call(client, METHOD_SESSION_LOGOUT, selector,
+			   flags & OIS_FORCE ? "force" : NULL, ret);
 }
 
-int ois_rescan_call(struct ois_client *client, int64_t session, const char *lun, struct ois_call **ret)
+int ois_rescan_call(struct ois_client *client, int64_t session, const char *lun,
+		    struct ois_call **ret)
 {
 	_cleanup_json_ json_object *parameters = json_object_new_object();
 	int r;

@@ -13,13 +13,15 @@ static const struct idl_type *resolve(const struct idl_type *type)
 	return type->kind == IDL_NAMED ? type->target : type;
 }
 
-static const struct idl_type *find_field(const struct idl_type *type, const char *name, size_t length)
+static const struct idl_type *find_field(const struct idl_type *type, const char *name,
+					 size_t length)
 {
 	type = resolve(type);
 	if (type->kind != IDL_STRUCT)
 		return NULL;
 	for (size_t i = 0; i < type->n_fields; i++)
-		if (strlen(type->fields[i].name) == length && memcmp(type->fields[i].name, name, length) == 0)
+		if (strlen(type->fields[i].name) == length &&
+		    memcmp(type->fields[i].name, name, length) == 0)
 			return &type->fields[i].type;
 	return NULL;
 }
@@ -107,8 +109,8 @@ static int list_from_text(const struct idl_type *type, const char *text, json_ob
 
 static int value_from_text(const struct idl_type *type, const char *text, json_object **ret)
 {
-	return type->container == IDL_ARRAY ? list_from_text(type, text, ret) :
-					      scalar_from_text(type, text, ret);
+	return type->container == IDL_ARRAY ? list_from_text(type, text, ret)
+					    : scalar_from_text(type, text, ret);
 }
 
 /* "none, crc32c" */
@@ -159,8 +161,8 @@ static int set_from_text(const struct idl_type *type, const char *assignment, js
 	if (!name)
 		return -ENOMEM;
 	if (is_output_only(name))
-		return call_refused(-EINVAL, ret_error, "%s: cannot be set, it tells whether a secret is stored",
-				    name);
+		return call_refused(-EINVAL, ret_error,
+				    "%s: cannot be set, it tells whether a secret is stored", name);
 	setting = find_setting(type, name);
 	if (!setting)
 		return call_refused(-ENOENT, ret_error, "there is no setting '%s'", name);
@@ -233,7 +235,8 @@ int setting_to_text(json_object *value, char **ret)
 }
 
 static int foreach_one(const char *prefix, const char *name, json_object *value,
-		       int (*function)(const char *name, const char *value, void *userdata), void *userdata)
+		       int (*function)(const char *name, const char *value, void *userdata),
+		       void *userdata)
 {
 	_cleanup_free_ char *full = NULL, *text = NULL;
 	int r;
@@ -250,13 +253,14 @@ static int foreach_one(const char *prefix, const char *name, json_object *value,
 
 /* As deep as the daemon nests settings: JSON_DEPTH_MAX bounds it. */
 int settings_foreach(json_object *settings, const char *prefix,
-		     int (*function)(const char *name, const char *value, void *userdata), void *userdata)
+		     int (*function)(const char *name, const char *value, void *userdata),
+		     void *userdata)
 {
 	int r = 0;
 
 	if (!settings)
 		return 0;
-	json_object_object_foreach(settings, name, value) {
+	json_object_object_foreach (settings, name, value) {
 		if (value)
 			r = foreach_one(prefix, name, value, function, userdata);
 		if (r != 0)

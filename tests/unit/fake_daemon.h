@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A daemon made of canned replies: a thread that accepts connections on a socket and plays a list of scenes. A call
- * that is not the one expected is remembered, and fails the test when the daemon is stopped.
+ * A daemon made of canned replies: a thread that accepts connections on a socket and plays a list
+ * of scenes. A call that is not the one expected is remembered, and fails the test when the daemon
+ * is stopped.
  */
 #pragma once
 
@@ -25,15 +26,15 @@
 #include "message.h"
 
 struct scene {
-	const char *method; /* NULL: the end */
+	const char *method;     /* NULL: the end */
 	const char *parameters; /* expected, as JSON; NULL: any */
 	/* Sent as they are, each followed by a NUL. */
 	const char *replies[6];
-	const char *raw; /* sent last, without a NUL */
+	const char *raw;     /* sent last, without a NUL */
 	size_t raw_repeated; /* so often; 0: once */
-	bool in_bytes;	     /* every byte on its own */
-	bool hang_up;	     /* close the connection then; the next scene accepts a new one */
-	bool wait;	     /* for the client to close the connection */
+	bool in_bytes;       /* every byte on its own */
+	bool hang_up;        /* close the connection then; the next scene accepts a new one */
+	bool wait;           /* for the client to close the connection */
 };
 
 struct fake_daemon {
@@ -77,21 +78,24 @@ static inline int fake_receive(int fd, struct varlink_stream *stream, json_objec
 	return r;
 }
 
-static inline void fake_check(struct fake_daemon *fake, const struct scene *scene, json_object *message)
+static inline void fake_check(struct fake_daemon *fake, const struct scene *scene,
+			      json_object *message)
 {
 	_cleanup_json_ json_object *expected = NULL;
 	struct varlink_call call;
 
 	if (varlink_call_parse(message, &call) < 0)
-		(void)snprintf(fake->fault, sizeof(fake->fault), "scene %zu: no call", fake->played);
+		(void)snprintf(fake->fault, sizeof(fake->fault), "scene %zu: no call",
+			       fake->played);
 	else if (strcmp(call.method, scene->method) != 0)
-		(void)snprintf(fake->fault, sizeof(fake->fault), "scene %zu: %s instead of %s", fake->played, call.method,
-			       scene->method);
+		(void)snprintf(fake->fault, sizeof(fake->fault), "scene %zu: %s instead of %s",
+			       fake->played, call.method, scene->method);
 	else if (scene->parameters &&
 		 (json_parse(scene->parameters, strlen(scene->parameters), &expected) < 0 ||
 		  !json_object_equal(expected, call.parameters)))
-		(void)snprintf(fake->fault, sizeof(fake->fault), "scene %zu: parameters %s", fake->played,
-			       json_object_to_json_string_ext(call.parameters, JSON_C_TO_STRING_PLAIN));
+		(void)snprintf(
+			fake->fault, sizeof(fake->fault), "scene %zu: parameters %s", fake->played,
+			json_object_to_json_string_ext(call.parameters, JSON_C_TO_STRING_PLAIN));
 }
 
 static inline void fake_answer(int fd, const struct scene *scene)
@@ -129,7 +133,8 @@ static inline void fake_serve(struct fake_daemon *fake, int fd)
 			_cleanup_json_ json_object *more = NULL;
 
 			if (fake_receive(fd, &stream, &more) != 0)
-				(void)snprintf(fake->fault, sizeof(fake->fault), "the connection was not closed");
+				(void)snprintf(fake->fault, sizeof(fake->fault),
+					       "the connection was not closed");
 			go_on = false;
 		}
 	}

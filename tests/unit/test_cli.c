@@ -1,16 +1,17 @@
 // layers: ois-varlink ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ois-ctl as a person runs it, against a daemon of canned replies: what it asks, what it prints, how it ends.
+ * ois-ctl as a person runs it, against a daemon of canned replies: what it asks, what it prints,
+ * how it ends.
  */
 #include <fcntl.h>
 #include <sys/wait.h>
 
 #include "fake_daemon.h"
 
-#define PROGRAM PROJECT_BINARY "/cli/ois-ctl"
-#define OK(...) "{\"parameters\":" __VA_ARGS__ "}"
-#define MORE(...) "{\"continues\":true,\"parameters\":" __VA_ARGS__ "}"
+#define PROGRAM         PROJECT_BINARY "/cli/ois-ctl"
+#define OK(...)         "{\"parameters\":" __VA_ARGS__ "}"
+#define MORE(...)       "{\"continues\":true,\"parameters\":" __VA_ARGS__ "}"
 #define FAIL(name, ...) "{\"error\":\"" name "\",\"parameters\":" __VA_ARGS__ "}"
 
 struct result {
@@ -37,7 +38,8 @@ static void run(const char *arguments, const char *socket, struct result *ret)
 
 	(void)close(mkstemp(out));
 	(void)close(mkstemp(err));
-	(void)snprintf(command, sizeof(command), "%s --socket=%s %s >%s 2>%s", PROGRAM, socket, arguments, out, err);
+	(void)snprintf(command, sizeof(command), "%s --socket=%s %s >%s 2>%s", PROGRAM, socket,
+		       arguments, out, err);
 	status = system(command);
 	assert_true(WIFEXITED(status));
 	ret->status = WEXITSTATUS(status);
@@ -46,7 +48,8 @@ static void run(const char *arguments, const char *socket, struct result *ret)
 }
 
 /* Runs ois-ctl against the scenes; NULL: whatever was printed. */
-static void check(const struct scene *scenes, const char *arguments, int status, const char *output, const char *errors)
+static void check(const struct scene *scenes, const char *arguments, int status, const char *output,
+		  const char *errors)
 {
 	struct fake_daemon fake;
 	struct result result;
@@ -61,12 +64,15 @@ static void check(const struct scene *scenes, const char *arguments, int status,
 	assert_int_equal(result.status, status);
 }
 
-#define SESSION(number, phase, extra)                                                                                  \
-	"{\"session\":{\"session\":" number ",\"state\":\"logged_in\",\"phase\":\"" phase "\",\"targetName\":"          \
-	"\"iqn.2026-01.org.example:db\",\"address\":\"10.0.0.1\",\"port\":3260,\"managed\":true,\"recovering\":"       \
+#define SESSION(number, phase, extra)                                                              \
+	"{\"session\":{\"session\":" number ",\"state\":\"logged_in\",\"phase\":\"" phase          \
+	"\",\"targetName\":"                                                                       \
+	"\"iqn.2026-01.org.example:db\",\"address\":\"10.0.0.1\",\"port\":3260,\"managed\":true,"  \
+	"\"recovering\":"                                                                          \
 	"false,\"transport\":\"tcp\",\"parameters\":{},\"connections\":[]" extra "}}"
-#define UNITS                                                                                                          \
-	",\"logicalUnits\":[{\"lun\":\"0\",\"address\":\"5:0:0:0\",\"deviceType\":0,\"blockDevice\":\"sda\"},"          \
+#define UNITS                                                                                      \
+	",\"logicalUnits\":[{\"lun\":\"0\",\"address\":\"5:0:0:0\",\"deviceType\":0,"              \
+	"\"blockDevice\":\"sda\"},"                                                                \
 	"{\"lun\":\"1\",\"address\":\"5:0:0:1\",\"deviceType\":0,\"blockDevice\":\"sdb\"}]"
 
 static void test_sessions(void **state)
@@ -74,7 +80,8 @@ static void test_sessions(void **state)
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.session.List",
 		  .parameters = "{\"selector\":{},\"logicalUnits\":true}",
-		  .replies = { MORE(SESSION("3", "logged_in", UNITS)), OK(SESSION("null", "security_negotiation", "")) } },
+		  .replies = { MORE(SESSION("3", "logged_in", UNITS)),
+			       OK(SESSION("null", "security_negotiation", "")) } },
 		{},
 	};
 	static const struct scene nothing[] = {
@@ -102,7 +109,8 @@ static void test_hostile_text(void **state)
 {
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.session.List",
-		  .replies = { OK("{\"session\":{\"targetName\":\"\\u001b[2J\\nx\",\"phase\":\"\\u001b\"}}") } },
+		  .replies = { OK("{\"session\":{\"targetName\":\"\\u001b[2J\\nx\",\"phase\":"
+				  "\"\\u001b\"}}") } },
 		{},
 	};
 
@@ -116,24 +124,32 @@ static void test_failures(void **state)
 		int status;
 	} rows[] = {
 		{ FAIL("org.varlink.service.PermissionDenied", "{}"),
-		  "Failed to reload the configuration: permission denied; use sudo, or for reading be a member of the "
+		  "Failed to reload the configuration: permission denied; use sudo, or for reading "
+		  "be a member of the "
 		  "group in ois.conf\n",
 		  4 },
-		{ FAIL("org.ois.manager.ConfigurationInvalid", "{\"file\":\"/x\",\"line\":3,\"message\":\"bad\"}"),
+		{ FAIL("org.ois.manager.ConfigurationInvalid",
+		       "{\"file\":\"/x\",\"line\":3,\"message\":\"bad\"}"),
 		  "Failed to reload the configuration: /x:3: bad\n", 2 },
-		{ FAIL("org.ois.manager.SystemFailure", "{\"errnoName\":\"ENOMEM\",\"message\":\"out of memory\"}"),
+		{ FAIL("org.ois.manager.SystemFailure",
+		       "{\"errnoName\":\"ENOMEM\",\"message\":\"out of memory\"}"),
 		  "Failed to reload the configuration: out of memory\n", 1 },
-		{ "nonsense", "Failed to reload the configuration: the answer to org.ois.manager.Reload is not understood\n",
+		{ "nonsense",
+		  "Failed to reload the configuration: the answer to org.ois.manager.Reload is not "
+		  "understood\n",
 		  1 },
 		{ NULL,
-		  "Failed to reload the configuration: the daemon went away during org.ois.manager.Reload; see: systemctl "
+		  "Failed to reload the configuration: the daemon went away during "
+		  "org.ois.manager.Reload; see: systemctl "
 		  "status oisd.service\n",
 		  5 },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		const struct scene scenes[] = {
-			{ .method = "org.ois.manager.Reload", .replies = { rows[i].reply }, .hang_up = true },
+			{ .method = "org.ois.manager.Reload",
+			  .replies = { rows[i].reply },
+			  .hang_up = true },
 			{},
 		};
 
@@ -149,7 +165,8 @@ static void test_timeout(void **state)
 	};
 
 	check(scenes, "--timeout=1 reload", 6, "",
-	      "Failed to reload the configuration: the daemon does not answer org.ois.manager.Reload\n");
+	      "Failed to reload the configuration: the daemon does not answer "
+	      "org.ois.manager.Reload\n");
 }
 
 static void test_no_daemon(void **state)
@@ -159,8 +176,10 @@ static void test_no_daemon(void **state)
 	run("nodes", "/tmp/ois-test-nobody-listens-here", &result);
 	assert_int_equal(result.status, 5);
 	assert_string_equal(result.output, "");
-	assert_string_equal(result.errors, "Failed to list the nodes: no daemon answers at /tmp/ois-test-nobody-listens-here; "
-					   "is oisd running? Start it with: systemctl start oisd.socket\n");
+	assert_string_equal(
+		result.errors,
+		"Failed to list the nodes: no daemon answers at /tmp/ois-test-nobody-listens-here; "
+		"is oisd running? Start it with: systemctl start oisd.socket\n");
 	run("completion arguments login", "/tmp/ois-test-nobody-listens-here", &result);
 	assert_int_equal(result.status, 0);
 	assert_string_equal(result.output, "");
@@ -211,8 +230,10 @@ static void test_usage(void **state)
 		struct result result;
 
 		run(wrong[i], "/tmp/ois-test-nobody-listens-here", &result);
-		if (result.status != 2 || *result.output || !*result.errors || strchr(result.errors, '\n')[1])
-			fail_msg("%s: status %d, '%s', '%s'", wrong[i], result.status, result.output, result.errors);
+		if (result.status != 2 || *result.output || !*result.errors ||
+		    strchr(result.errors, '\n')[1])
+			fail_msg("%s: status %d, '%s', '%s'", wrong[i], result.status,
+				 result.output, result.errors);
 	}
 }
 
@@ -231,8 +252,11 @@ static void test_help(void **state)
 	assert_string_equal(result.output, "ois-ctl " OIS_VERSION "\n");
 }
 
-#define KEY(name) "{\"targetName\":\"iqn.2026-01.org.example:" name "\",\"address\":\"fd00::1\",\"port\":3260}"
-#define STEP(name, phase, extra) "{\"progress\":{\"node\":" KEY(name) ",\"phase\":\"" phase "\",\"attempt\":1" extra "}}"
+#define KEY(name)                                                                                  \
+	"{\"targetName\":\"iqn.2026-01.org.example:" name                                          \
+	"\",\"address\":\"fd00::1\",\"port\":3260}"
+#define STEP(name, phase, extra)                                                                   \
+	"{\"progress\":{\"node\":" KEY(name) ",\"phase\":\"" phase "\",\"attempt\":1" extra "}}"
 
 static void test_login(void **state)
 {
@@ -240,10 +264,14 @@ static void test_login(void **state)
 		{ .method = "org.ois.session.Login",
 		  .parameters = "{\"selector\":{}}",
 		  .replies = { MORE(STEP("a", "connecting", "")),
-			       MORE(STEP("a", "logged_in", ",\"session\":1,\"logicalUnits\":[{\"lun\":\"0\",\"blockDevice\":\"sda\"}]")),
+			       MORE(STEP("a", "logged_in",
+					 ",\"session\":1,\"logicalUnits\":[{\"lun\":\"0\","
+					 "\"blockDevice\":\"sda\"}]")),
 			       MORE(STEP("b", "logged_in", ",\"session\":2,\"present\":true")),
-			       MORE(STEP("c", "retrying", ",\"failure\":{\"message\":\"refused\"}")),
-			       MORE(STEP("c", "closed", ",\"failure\":{\"message\":\"no answer\",\"event\":43}")),
+			       MORE(STEP("c", "retrying",
+					 ",\"failure\":{\"message\":\"refused\"}")),
+			       MORE(STEP("c", "closed",
+					 ",\"failure\":{\"message\":\"no answer\",\"event\":43}")),
 			       OK("{\"summary\":{\"loggedIn\":1,\"present\":1,\"failed\":1}}") } },
 		{},
 	};
@@ -261,18 +289,24 @@ static void test_login_of_one(void **state)
 {
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.session.Login",
-		  .parameters = "{\"selector\":{\"targetName\":\"*:c\",\"address\":\"fd00::1\"},\"noWait\":true}",
-		  .replies = { MORE(STEP("c", "closed", ",\"failure\":{\"message\":\"no answer\"}")),
+		  .parameters = "{\"selector\":{\"targetName\":\"*:c\",\"address\":\"fd00::1\"},"
+				"\"noWait\":true}",
+		  .replies = { MORE(STEP("c", "closed",
+					 ",\"failure\":{\"message\":\"no answer\"}")),
 			       FAIL("org.ois.session.LoginFailed",
-				    "{\"node\":" KEY("c") ",\"phase\":\"connecting\",\"attempts\":1,\"failure\":{\"message\":\"no answer\"}}") } },
+				    "{\"node\":" KEY(
+					    "c") ",\"phase\":\"connecting\",\"attempts\":1,"
+						 "\"failure\":{\"message\":\"no answer\"}}") } },
 		{},
 	};
 	static const struct scene denied[] = {
-		{ .method = "org.ois.session.Login", .replies = { FAIL("org.varlink.service.PermissionDenied", "{}") } },
+		{ .method = "org.ois.session.Login",
+		  .replies = { FAIL("org.varlink.service.PermissionDenied", "{}") } },
 		{},
 	};
 	static const struct scene nobody[] = {
-		{ .method = "org.ois.session.Login", .replies = { FAIL("org.ois.session.NoSuchNode", "{\"selector\":{}}") } },
+		{ .method = "org.ois.session.Login",
+		  .replies = { FAIL("org.ois.session.NoSuchNode", "{\"selector\":{}}") } },
 		{},
 	};
 
@@ -280,7 +314,8 @@ static void test_login_of_one(void **state)
 	check(scenes, "login '*:c' --portal=fd00::1 --no-wait", 1, "",
 	      "Failed to log in to iqn.2026-01.org.example:c at [fd00::1]:3260: no answer\n");
 	check(denied, "login x -q", 4, "", NULL);
-	check(nobody, "login x", 3, "", "Failed to log in to x: no such node; 'ois-ctl nodes' lists the nodes\n");
+	check(nobody, "login x", 3, "",
+	      "Failed to log in to x: no such node; 'ois-ctl nodes' lists the nodes\n");
 	/* That there is nothing is no failure of "all". */
 	check(nobody, "login --all", 0, "", "Nothing to log in to.\n");
 	check(nobody, "login --startup=automatic", 0, "", "Nothing to log in to.\n");
@@ -291,7 +326,8 @@ static void test_logout(void **state)
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.session.Logout",
 		  .parameters = "{\"selector\":{\"session\":4}}",
-		  .replies = { MORE("{\"progress\":{\"session\":4,\"targetName\":\"iqn.x\",\"address\":\"h\",\"port\":1,\"phase\":\"closed\"}}"),
+		  .replies = { MORE("{\"progress\":{\"session\":4,\"targetName\":\"iqn.x\","
+				    "\"address\":\"h\",\"port\":1,\"phase\":\"closed\"}}"),
 			       OK("{\"summary\":{\"loggedOut\":1,\"failed\":0}}") } },
 		{},
 	};
@@ -299,23 +335,29 @@ static void test_logout(void **state)
 		{ .method = "org.ois.session.Logout",
 		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"}}",
 		  .replies = { FAIL("org.ois.session.SessionInUse",
-				    "{\"session\":4,\"targetName\":\"iqn.x\",\"message\":\"sda is mounted\"}") } },
+				    "{\"session\":4,\"targetName\":\"iqn.x\",\"message\":\"sda is "
+				    "mounted\"}") } },
 		{},
 	};
 
 	check(scenes, "logout 4", 0, "iqn.x at h:1: logged out, session 4\n", "");
-	check(in_use, "logout iqn.x", 1, "", "Failed to log out of iqn.x: sda is mounted; --force does it anyway\n");
+	check(in_use, "logout iqn.x", 1, "",
+	      "Failed to log out of iqn.x: sda is mounted; --force does it anyway\n");
 }
 
 static void test_discover(void **state)
 {
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.discovery.Discover",
-		  .parameters = "{\"method\":\"send_targets\",\"address\":\"h\",\"port\":3260,\"recordMode\":\"update\"}",
+		  .parameters = "{\"method\":\"send_targets\",\"address\":\"h\",\"port\":3260,"
+				"\"recordMode\":\"update\"}",
 		  .replies = { MORE("{\"phase\":\"connecting\"}"),
-			       MORE("{\"target\":{\"name\":\"iqn.x\",\"portals\":[{\"address\":\"10.0.0.1\",\"port\":3260,"
-				    "\"portalGroupTag\":1},{\"address\":\"fd00::1\",\"port\":3260}],\"recorded\":2}}"),
-			       OK("{\"summary\":{\"targets\":1,\"portals\":2,\"recordsCreated\":2,\"recordsUpdated\":0,"
+			       MORE("{\"target\":{\"name\":\"iqn.x\",\"portals\":[{\"address\":"
+				    "\"10.0.0.1\",\"port\":3260,"
+				    "\"portalGroupTag\":1},{\"address\":\"fd00::1\",\"port\":3260}]"
+				    ",\"recorded\":2}}"),
+			       OK("{\"summary\":{\"targets\":1,\"portals\":2,\"recordsCreated\":2,"
+				  "\"recordsUpdated\":0,"
 				  "\"recordsDeleted\":0,\"durationUSec\":5}}") } },
 		{},
 	};
@@ -344,10 +386,12 @@ static void test_node_set(void **state)
 {
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.node.Update",
-		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"settings\":{\"commandsMax\":64},\"reset\":[\"keys\"]}",
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"settings\":{"
+				"\"commandsMax\":64},\"reset\":[\"keys\"]}",
 		  .replies = { OK("{\"updated\":2}") } },
 		{ .method = "org.ois.node.SetSecret",
-		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"role\":\"initiator\",\"secretBase64\":\"c2VjcmV0IA==\"}",
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"role\":\"initiator\","
+				"\"secretBase64\":\"c2VjcmV0IA==\"}",
 		  .replies = { OK("{\"updated\":2}") } },
 		{ .method = "org.ois.node.SetSecret",
 		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"role\":\"target\"}",
@@ -359,24 +403,36 @@ static void test_node_set(void **state)
 	struct result result;
 
 	write_secret("secret \n");
-	check(scenes, "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=- <$OIS_TEST_SECRET",
-	      0, "2 nodes changed\nCHAP secret of this host for iqn.x stored\nCHAP secret of the target for iqn.x removed\n", "");
-	check(scenes, "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=$OIS_TEST_SECRET", 0,
-	      NULL, "");
+	check(scenes,
+	      "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret --secret-file=- "
+	      "<$OIS_TEST_SECRET",
+	      0,
+	      "2 nodes changed\nCHAP secret of this host for iqn.x stored\nCHAP secret of the "
+	      "target for iqn.x removed\n",
+	      "");
+	check(scenes,
+	      "node set iqn.x commandsMax=64 --reset=keys --remove-target-secret "
+	      "--secret-file=$OIS_TEST_SECRET",
+	      0, NULL, "");
 	(void)unlink(secret_path);
 	/* A secret that cannot be read changes nothing. */
 	fake_start(&fake, none);
 	run("node set iqn.x commandsMax=64 --secret-file=/dev/null", fake.path, &result);
 	fake_stop(&fake);
 	assert_int_equal(result.status, 1);
-	assert_string_equal(result.errors, "Failed to read the CHAP secret of this host: it is empty\n");
+	assert_string_equal(result.errors,
+			    "Failed to read the CHAP secret of this host: it is empty\n");
 }
 
-#define RECORD                                                                                                         \
-	"{\"record\":{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\",\"port\":3260,\"portalGroupTag\":2},"   \
-	"\"settings\":{\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"effective\":{\"startup\":\"automatic\","     \
-	"\"scan\":true,\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"origin\":{\"kind\":\"send_targets\","         \
-	"\"address\":\"h\",\"port\":3260},\"createdTimestampUSec\":0,\"changedTimestampUSec\":0,\"sessions\":[3,4]}}"
+#define RECORD                                                                                     \
+	"{\"record\":{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\",\"port\":3260,"    \
+	"\"portalGroupTag\":2},"                                                                   \
+	"\"settings\":{\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"effective\":{"         \
+	"\"startup\":\"automatic\","                                                               \
+	"\"scan\":true,\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"origin\":{\"kind\":"   \
+	"\"send_targets\","                                                                        \
+	"\"address\":\"h\",\"port\":3260},\"createdTimestampUSec\":0,\"changedTimestampUSec\":0,"  \
+	"\"sessions\":[3,4]}}"
 
 static void test_nodes(void **state)
 {
@@ -397,11 +453,13 @@ static void test_nodes(void **state)
 	};
 	static const struct scene add[] = {
 		{ .method = "org.ois.node.Create",
-		  .parameters = "{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\",\"port\":3260},\"settings\":{}}",
+		  .parameters = "{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\","
+				"\"port\":3260},\"settings\":{}}",
 		  .replies = { OK(RECORD) } },
 		/* The secret is for this portal, not for others of the address. */
 		{ .method = "org.ois.node.SetSecret",
-		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\",\"port\":3260},\"role\":"
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\",\"address\":\"fd00::1\","
+				"\"port\":3260},\"role\":"
 				"\"target\",\"secretBase64\":\"dGVuIGJ5dGVzISE=\"}",
 		  .replies = { OK("{\"updated\":1}") } },
 		{},
@@ -437,19 +495,28 @@ static void test_session_show(void **state)
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.session.List",
 		  .parameters = "{\"selector\":{\"session\":3},\"logicalUnits\":true}",
-		  .replies = { OK("{\"session\":{\"session\":3,\"state\":\"failed\",\"phase\":\"retrying\",\"recovering\":true,"
-				  "\"targetName\":\"iqn.x\",\"address\":\"h\",\"port\":3260,\"managed\":true,\"transport\":\"tcp\","
-				  "\"hostNumber\":5,\"attempt\":2,\"failure\":{\"message\":\"no answer\"},\"reconnects\":1,"
-				  "\"chapAlgorithm\":\"sha256\",\"mutualAuthentication\":false,\"commandsMax\":64,"
-				  "\"parameters\":{\"initialR2T\":false,\"maxBurstLength\":512},"
-				  "\"connections\":[{\"connection\":0,\"state\":\"in_login\",\"address\":\"10.0.0.2\",\"port\":860,"
-				  "\"parameters\":{\"dataDigest\":\"none\",\"headerDigest\":\"crc32c\"}}],"
-				  "\"logicalUnits\":[{\"lun\":\"0\",\"address\":\"5:0:0:0\",\"deviceType\":0,\"blockDevice\":\"sda\","
-				  "\"sizeBytes\":1610612736,\"state\":\"running\",\"inUse\":true,\"vendor\":\"V\"}]}}") } },
+		  .replies = { OK(
+			  "{\"session\":{\"session\":3,\"state\":\"failed\",\"phase\":\"retrying\","
+			  "\"recovering\":true,"
+			  "\"targetName\":\"iqn.x\",\"address\":\"h\",\"port\":3260,\"managed\":"
+			  "true,\"transport\":\"tcp\","
+			  "\"hostNumber\":5,\"attempt\":2,\"failure\":{\"message\":\"no "
+			  "answer\"},\"reconnects\":1,"
+			  "\"chapAlgorithm\":\"sha256\",\"mutualAuthentication\":false,"
+			  "\"commandsMax\":64,"
+			  "\"parameters\":{\"initialR2T\":false,\"maxBurstLength\":512},"
+			  "\"connections\":[{\"connection\":0,\"state\":\"in_login\",\"address\":"
+			  "\"10.0.0.2\",\"port\":860,"
+			  "\"parameters\":{\"dataDigest\":\"none\",\"headerDigest\":\"crc32c\"}}],"
+			  "\"logicalUnits\":[{\"lun\":\"0\",\"address\":\"5:0:0:0\",\"deviceType\":"
+			  "0,\"blockDevice\":\"sda\","
+			  "\"sizeBytes\":1610612736,\"state\":\"running\",\"inUse\":true,"
+			  "\"vendor\":\"V\"}]}}") } },
 		{},
 	};
 	static const struct scene nothing[] = {
-		{ .method = "org.ois.session.List", .replies = { FAIL("org.ois.session.NoSuchSession", "{\"selector\":{}}") } },
+		{ .method = "org.ois.session.List",
+		  .replies = { FAIL("org.ois.session.NoSuchSession", "{\"selector\":{}}") } },
 		{},
 	};
 
@@ -480,11 +547,16 @@ static void test_session_show(void **state)
 static void test_rescan(void **state)
 {
 	static const struct scene scenes[] = {
-		{ .method = "org.ois.session.List", .parameters = "{\"selector\":{\"targetName\":\"*\"},\"logicalUnits\":true}",
-		  .replies = { MORE(SESSION("3", "logged_in", "")), OK(SESSION("4", "logged_in", "")) } },
-		{ .method = "org.ois.session.Rescan", .parameters = "{\"session\":3,\"lun\":\"7\"}",
-		  .replies = { OK("{\"added\":[{\"lun\":\"7\",\"address\":\"5:0:0:7\",\"blockDevice\":\"sdx\"}],\"removed\":[]}") } },
-		{ .method = "org.ois.session.Rescan", .parameters = "{\"session\":4,\"lun\":\"7\"}",
+		{ .method = "org.ois.session.List",
+		  .parameters = "{\"selector\":{\"targetName\":\"*\"},\"logicalUnits\":true}",
+		  .replies = { MORE(SESSION("3", "logged_in", "")),
+			       OK(SESSION("4", "logged_in", "")) } },
+		{ .method = "org.ois.session.Rescan",
+		  .parameters = "{\"session\":3,\"lun\":\"7\"}",
+		  .replies = { OK("{\"added\":[{\"lun\":\"7\",\"address\":\"5:0:0:7\","
+				  "\"blockDevice\":\"sdx\"}],\"removed\":[]}") } },
+		{ .method = "org.ois.session.Rescan",
+		  .parameters = "{\"session\":4,\"lun\":\"7\"}",
 		  .replies = { FAIL("org.ois.session.NotLoggedIn", "{\"session\":4}") } },
 		{},
 	};
@@ -497,21 +569,29 @@ static void test_settings_and_status(void **state)
 {
 	static const struct scene settings[] = {
 		{ .method = "org.ois.manager.ListSettings",
-		  .replies = { MORE("{\"setting\":{\"name\":\"scan\",\"kind\":\"boolean\",\"defaultValue\":\"true\",\"applies\":"
+		  .replies = { MORE("{\"setting\":{\"name\":\"scan\",\"kind\":\"boolean\","
+				    "\"defaultValue\":\"true\",\"applies\":"
 				    "\"next_login\",\"description\":\"Look\"}}"),
-			       MORE("{\"setting\":{\"name\":\"n\",\"kind\":\"integer\",\"minimum\":-1,\"maximum\":9,\"applies\":"
+			       MORE("{\"setting\":{\"name\":\"n\",\"kind\":\"integer\",\"minimum\":"
+				    "-1,\"maximum\":9,\"applies\":"
 				    "\"immediately\",\"description\":\"Count\"}}"),
-			       OK("{\"setting\":{\"name\":\"d\",\"kind\":\"list\",\"defaultValue\":\"a b\",\"values\":[\"a\",\"b\"],"
+			       OK("{\"setting\":{\"name\":\"d\",\"kind\":\"list\",\"defaultValue\":"
+				  "\"a b\",\"values\":[\"a\",\"b\"],"
 				  "\"applies\":\"next_login\",\"description\":\"List\"}}") } },
 		{},
 	};
 	static const struct scene status[] = {
 		{ .method = "org.ois.manager.GetStatus",
-		  .replies = { OK("{\"status\":{\"version\":\"9\",\"state\":\"running\",\"processId\":5,"
-				  "\"startedTimestampUSec\":9000000000000000,\"initiator\":{\"name\":\"iqn.h\",\"origin\":\"file\"},"
-				  "\"transports\":[{\"name\":\"tcp\",\"module\":\"iscsi_tcp\",\"loaded\":true,\"sessions\":1}],"
-				  "\"nodes\":2,\"sessions\":1,\"recovering\":1,\"loginsInFlight\":3,\"loginsQueued\":4,"
-				  "\"journalDropped\":0,\"configurationFiles\":[\"/etc/ois/ois.conf\"],\"recordsDirectory\":\"/r\"}}") } },
+		  .replies = { OK(
+			  "{\"status\":{\"version\":\"9\",\"state\":\"running\",\"processId\":5,"
+			  "\"startedTimestampUSec\":9000000000000000,\"initiator\":{\"name\":\"iqn."
+			  "h\",\"origin\":\"file\"},"
+			  "\"transports\":[{\"name\":\"tcp\",\"module\":\"iscsi_tcp\",\"loaded\":"
+			  "true,\"sessions\":1}],"
+			  "\"nodes\":2,\"sessions\":1,\"recovering\":1,\"loginsInFlight\":3,"
+			  "\"loginsQueued\":4,"
+			  "\"journalDropped\":0,\"configurationFiles\":[\"/etc/ois/"
+			  "ois.conf\"],\"recordsDirectory\":\"/r\"}}") } },
 		{},
 	};
 
@@ -577,7 +657,8 @@ static void test_bash_completion(void **state)
 		FILE *pipe;
 
 		(void)snprintf(command, sizeof(command),
-			       "bash -c 'source %s/cli/completion/ois-ctl.bash; compopt() { :; }; COMP_WORDS=(%s \"$@\"); "
+			       "bash -c 'source %s/cli/completion/ois-ctl.bash; compopt() { :; }; "
+			       "COMP_WORDS=(%s \"$@\"); "
 			       "COMP_CWORD=$#; _ois_ctl; echo \"${COMPREPLY[*]}\"' bash %s",
 			       PROJECT_SOURCE, PROGRAM, rows[i].words);
 		pipe = popen(command, "re");
@@ -598,8 +679,10 @@ static void test_event_list(void **state)
 	assert_ptr_equal(strstr(result.output, " 1 CONNECT_FAILED  error "), result.output);
 	assert_non_null(strstr(result.output, "\n20 CONNECTION_LOST error "));
 	run("events --list --number=20 -j", "/none", &result);
-	assert_ptr_equal(strstr(result.output, "[{\"number\":20,\"symbol\":\"CONNECTION_LOST\",\"severity\":\"error\","),
-			 result.output);
+	assert_ptr_equal(
+		strstr(result.output,
+		       "[{\"number\":20,\"symbol\":\"CONNECTION_LOST\",\"severity\":\"error\","),
+		result.output);
 }
 
 static void test_live_events(void **state)
@@ -608,8 +691,10 @@ static void test_live_events(void **state)
 		{ .method = "org.ois.event.Subscribe",
 		  .parameters = "{\"numbers\":[20],\"targetName\":\"iqn.*\",\"history\":3}",
 		  .replies = { MORE("{\"ready\":true}"),
-			       MORE("{\"event\":{\"number\":20,\"symbol\":\"CONNECTION_LOST\",\"severity\":\"error\","
-				    "\"realtimeTimestampUSec\":0,\"message\":\"lost\\u0007\",\"fields\":{}},\"missed\":2}") },
+			       MORE("{\"event\":{\"number\":20,\"symbol\":\"CONNECTION_LOST\","
+				    "\"severity\":\"error\","
+				    "\"realtimeTimestampUSec\":0,\"message\":\"lost\\u0007\","
+				    "\"fields\":{}},\"missed\":2}") },
 		  .hang_up = true },
 		{},
 	};
@@ -621,26 +706,16 @@ static void test_live_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sessions),
-		cmocka_unit_test(test_hostile_text),
-		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_no_daemon),
-		cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_help),
-		cmocka_unit_test(test_login),
-		cmocka_unit_test(test_login_of_one),
-		cmocka_unit_test(test_logout),
-		cmocka_unit_test(test_discover),
-		cmocka_unit_test(test_node_set),
-		cmocka_unit_test(test_nodes),
-		cmocka_unit_test(test_session_show),
-		cmocka_unit_test(test_rescan),
-		cmocka_unit_test(test_settings_and_status),
-		cmocka_unit_test(test_completion),
-		cmocka_unit_test(test_bash_completion),
-		cmocka_unit_test(test_event_list),
-		cmocka_unit_test(test_live_events),
+		cmocka_unit_test(test_sessions),     cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_failures),     cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_no_daemon),    cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_help),         cmocka_unit_test(test_login),
+		cmocka_unit_test(test_login_of_one), cmocka_unit_test(test_logout),
+		cmocka_unit_test(test_discover),     cmocka_unit_test(test_node_set),
+		cmocka_unit_test(test_nodes),        cmocka_unit_test(test_session_show),
+		cmocka_unit_test(test_rescan),       cmocka_unit_test(test_settings_and_status),
+		cmocka_unit_test(test_completion),   cmocka_unit_test(test_bash_completion),
+		cmocka_unit_test(test_event_list),   cmocka_unit_test(test_live_events),
 	};
 
 	(void)setenv("TZ", "UTC", 1);

@@ -1,8 +1,8 @@
 // layers: ois ois-varlink ois-base
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libois against a daemon of canned replies: calls that wait and calls that do not, streams, errors, timeouts, lost
- * connections, nonsense; and the symbol map against the header.
+ * libois against a daemon of canned replies: calls that wait and calls that do not, streams,
+ * errors, timeouts, lost connections, nonsense; and the symbol map against the header.
  */
 #include <dlfcn.h>
 #include <poll.h>
@@ -13,14 +13,17 @@
 #include "ois/events.h"
 #include "ois/ois.h"
 
-#define OK(...) "{\"parameters\":" __VA_ARGS__ "}"
-#define MORE(...) "{\"continues\":true,\"parameters\":" __VA_ARGS__ "}"
+#define OK(...)         "{\"parameters\":" __VA_ARGS__ "}"
+#define MORE(...)       "{\"continues\":true,\"parameters\":" __VA_ARGS__ "}"
 #define FAIL(name, ...) "{\"error\":\"" name "\",\"parameters\":" __VA_ARGS__ "}"
 
-#define STATUS                                                                                                         \
-	"{\"status\":{\"version\":\"1.2\",\"state\":\"running\",\"processId\":42,\"startedTimestampUSec\":5,"          \
-	"\"initiator\":{\"name\":\"iqn.2026-01.org.example:host\",\"origin\":\"file\"},\"transports\":"                \
-	"[{\"name\":\"tcp\",\"loaded\":true,\"kind\":\"socket\",\"sessions\":2}],\"nodes\":3,\"sessions\":2,"          \
+#define STATUS                                                                                     \
+	"{\"status\":{\"version\":\"1.2\",\"state\":\"running\",\"processId\":42,"                 \
+	"\"startedTimestampUSec\":5,"                                                              \
+	"\"initiator\":{\"name\":\"iqn.2026-01.org.example:host\",\"origin\":\"file\"},"           \
+	"\"transports\":"                                                                          \
+	"[{\"name\":\"tcp\",\"loaded\":true,\"kind\":\"socket\",\"sessions\":2}],\"nodes\":3,"     \
+	"\"sessions\":2,"                                                                          \
 	"\"recovering\":1}}"
 
 static struct ois_client *new_client(const struct fake_daemon *fake)
@@ -36,8 +39,12 @@ static struct ois_client *new_client(const struct fake_daemon *fake)
 static void test_status(void **state)
 {
 	static const struct scene scenes[] = {
-		{ .method = METHOD_MANAGER_GET_STATUS, .parameters = "{}", .replies = { OK(STATUS) } },
-		{ .method = METHOD_MANAGER_GET_STATUS, .replies = { OK(STATUS) }, .in_bytes = true },
+		{ .method = METHOD_MANAGER_GET_STATUS,
+		  .parameters = "{}",
+		  .replies = { OK(STATUS) } },
+		{ .method = METHOD_MANAGER_GET_STATUS,
+		  .replies = { OK(STATUS) },
+		  .in_bytes = true },
 		{},
 	};
 	struct ois_status *status = NULL, *second = NULL;
@@ -104,12 +111,17 @@ static void test_status_missing(void **state)
 	fake_stop(&fake);
 }
 
-#define SESSION(number, target)                                                                                        \
-	"{\"session\":{\"session\":" #number ",\"state\":\"logged_in\",\"phase\":\"logged_in\",\"targetName\":\"" target \
-	"\",\"address\":\"fd00::1\",\"port\":3260,\"managed\":true,\"recovering\":false,\"transport\":\"tcp\","       \
-	"\"parameters\":{\"maxBurstLength\":262144},\"connections\":[{\"connection\":0,\"state\":\"logged_in\","      \
-	"\"address\":\"fd00::2\",\"port\":3261,\"parameters\":{}}],\"logicalUnits\":[{\"lun\":\"0\",\"address\":"     \
-	"\"5:0:0:0\",\"deviceType\":0,\"blockDevice\":\"sda\",\"sizeBytes\":1048576,\"inUse\":true}]}}"
+#define SESSION(number, target)                                                                    \
+	"{\"session\":{\"session\":" #number                                                       \
+	",\"state\":\"logged_in\",\"phase\":\"logged_in\",\"targetName\":\"" target                \
+	"\",\"address\":\"fd00::1\",\"port\":3260,\"managed\":true,\"recovering\":false,"          \
+	"\"transport\":\"tcp\","                                                                   \
+	"\"parameters\":{\"maxBurstLength\":262144},\"connections\":[{\"connection\":0,\"state\":" \
+	"\"logged_in\","                                                                           \
+	"\"address\":\"fd00::2\",\"port\":3261,\"parameters\":{}}],\"logicalUnits\":[{\"lun\":"    \
+	"\"0\",\"address\":"                                                                       \
+	"\"5:0:0:0\",\"deviceType\":0,\"blockDevice\":\"sda\",\"sizeBytes\":1048576,\"inUse\":"    \
+	"true}]}}"
 
 static void check_session(const struct ois_session *session, int64_t expected)
 {
@@ -140,12 +152,18 @@ static void test_list(void **state)
 {
 	static const struct scene scenes[] = {
 		{ .method = METHOD_SESSION_LIST,
-		  .parameters = "{\"selector\":{\"targetName\":\"iqn.*\",\"address\":\"::1\",\"port\":860},"
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.*\",\"address\":\"::1\","
+				"\"port\":860},"
 				"\"logicalUnits\":true}",
-		  .replies = { MORE(SESSION(1, "iqn.2026-01.org.example:a")), MORE(SESSION(2, "iqn.2026-01.org.example:a")),
+		  .replies = { MORE(SESSION(1, "iqn.2026-01.org.example:a")),
+			       MORE(SESSION(2, "iqn.2026-01.org.example:a")),
 			       OK(SESSION(3, "iqn.2026-01.org.example:a")) } },
-		{ .method = METHOD_SESSION_LIST, .parameters = "{\"selector\":{}}", .replies = { OK("{}") } },
-		{ .method = METHOD_NODE_LIST, .parameters = "{\"selector\":{\"startup\":\"automatic\"}}", .replies = { "{}" } },
+		{ .method = METHOD_SESSION_LIST,
+		  .parameters = "{\"selector\":{}}",
+		  .replies = { OK("{}") } },
+		{ .method = METHOD_NODE_LIST,
+		  .parameters = "{\"selector\":{\"startup\":\"automatic\"}}",
+		  .replies = { "{}" } },
 		{},
 	};
 	struct ois_selector *selector = NULL, *nodes_selector = NULL;
@@ -160,7 +178,8 @@ static void test_list(void **state)
 	assert_int_equal(ois_selector_set_target_name(selector, "iqn.*"), 0);
 	assert_int_equal(ois_selector_set_portal(selector, "[::1]:860"), 0);
 	assert_true(ois_selector_set_portal(selector, "[::1") < 0);
-	assert_int_equal(ois_list_sessions(client, selector, OIS_LIST_LOGICAL_UNITS, &sessions, NULL), 3);
+	assert_int_equal(
+		ois_list_sessions(client, selector, OIS_LIST_LOGICAL_UNITS, &sessions, NULL), 3);
 	for (int i = 0; i < 3; i++)
 		check_session(sessions[i], i + 1);
 	assert_null(sessions[3]);
@@ -176,7 +195,8 @@ static void test_list(void **state)
 	assert_null(nodes[0]);
 	ois_nodes_free(nodes);
 	ois_selector_free(nodes_selector);
-	assert_int_equal(ois_list_nodes(client, NULL, OIS_LIST_LOGICAL_UNITS, &nodes, NULL), -EINVAL);
+	assert_int_equal(ois_list_nodes(client, NULL, OIS_LIST_LOGICAL_UNITS, &nodes, NULL),
+			 -EINVAL);
 	ois_client_free(client);
 	fake_stop(&fake);
 }
@@ -189,26 +209,33 @@ static const struct {
 	const char *name, *message;
 	unsigned event;
 } error_rows[] = {
-	{ FAIL("org.ois.session.LoginFailed", "{\"failure\":{\"message\":\"no answer\",\"event\":43}}"), -EREMOTEIO,
-	  "org.ois.session.LoginFailed", "no answer", 43 },
-	{ FAIL("org.ois.discovery.Unreachable", "{\"message\":\"refused\",\"event\":1}"), -EREMOTEIO,
-	  "org.ois.discovery.Unreachable", "refused", 1 },
-	{ FAIL("org.ois.discovery.TimedOut", "{\"message\":\"slow\"}"), -ETIMEDOUT, "org.ois.discovery.TimedOut", "slow",
-	  0 },
-	{ FAIL("org.varlink.service.PermissionDenied", "{}"), -EACCES, "org.varlink.service.PermissionDenied",
-	  "permission denied", 0 },
+	{ FAIL("org.ois.session.LoginFailed",
+	       "{\"failure\":{\"message\":\"no answer\",\"event\":43}}"),
+	  -EREMOTEIO, "org.ois.session.LoginFailed", "no answer", 43 },
+	{ FAIL("org.ois.discovery.Unreachable", "{\"message\":\"refused\",\"event\":1}"),
+	  -EREMOTEIO, "org.ois.discovery.Unreachable", "refused", 1 },
+	{ FAIL("org.ois.discovery.TimedOut", "{\"message\":\"slow\"}"), -ETIMEDOUT,
+	  "org.ois.discovery.TimedOut", "slow", 0 },
+	{ FAIL("org.varlink.service.PermissionDenied", "{}"), -EACCES,
+	  "org.varlink.service.PermissionDenied", "permission denied", 0 },
 	{ FAIL("org.varlink.service.InvalidParameter", "{\"parameter\":\"port\"}"), -EINVAL,
-	  "org.varlink.service.InvalidParameter", "the daemon does not accept this value of 'port'", 0 },
-	{ FAIL("org.ois.node.NoSuchNode", "{\"selector\":{}}"), -ESRCH, "org.ois.node.NoSuchNode", "no such node", 0 },
-	{ FAIL("org.ois.node.InvalidSetting", "{\"setting\":\"keys.maxBurstLength\",\"message\":\"must be 1 to 2\"}"),
+	  "org.varlink.service.InvalidParameter", "the daemon does not accept this value of 'port'",
+	  0 },
+	{ FAIL("org.ois.node.NoSuchNode", "{\"selector\":{}}"), -ESRCH, "org.ois.node.NoSuchNode",
+	  "no such node", 0 },
+	{ FAIL("org.ois.node.InvalidSetting",
+	       "{\"setting\":\"keys.maxBurstLength\",\"message\":\"must be 1 to 2\"}"),
 	  -EINVAL, "org.ois.node.InvalidSetting", "keys.maxBurstLength: must be 1 to 2", 0 },
 	{ FAIL("org.ois.node.SecretTooShort", "{\"role\":\"target\",\"minimumBytes\":12}"), -EINVAL,
-	  "org.ois.node.SecretTooShort", "the secret is too short, it must have at least 12 bytes", 0 },
-	{ FAIL("org.ois.manager.ConfigurationInvalid", "{\"file\":\"/etc/ois/ois.conf\",\"line\":7,\"message\":\"bad\"}"),
+	  "org.ois.node.SecretTooShort", "the secret is too short, it must have at least 12 bytes",
+	  0 },
+	{ FAIL("org.ois.manager.ConfigurationInvalid",
+	       "{\"file\":\"/etc/ois/ois.conf\",\"line\":7,\"message\":\"bad\"}"),
 	  -EINVAL, "org.ois.manager.ConfigurationInvalid", "/etc/ois/ois.conf:7: bad", 0 },
-	{ FAIL("org.example.other.Strange", "{\"event\":-3}"), -EREMOTEIO, "org.example.other.Strange",
-	  "org.example.other.Strange", 0 },
-	{ "{\"error\":\"org.ois.session.NoSuchSession\"}", -ESRCH, "org.ois.session.NoSuchSession", "no such session", 0 },
+	{ FAIL("org.example.other.Strange", "{\"event\":-3}"), -EREMOTEIO,
+	  "org.example.other.Strange", "org.example.other.Strange", 0 },
+	{ "{\"error\":\"org.ois.session.NoSuchSession\"}", -ESRCH, "org.ois.session.NoSuchSession",
+	  "no such session", 0 },
 };
 
 static void test_errors(void **state)
@@ -300,7 +327,9 @@ static void test_read_call_is_repeated(void **state)
 static void test_list_is_not_repeated_after_a_reply(void **state)
 {
 	static const struct scene scenes[] = {
-		{ .method = METHOD_SESSION_LIST, .replies = { MORE(SESSION(1, "iqn.2026-01.org.example:a")) }, .hang_up = true },
+		{ .method = METHOD_SESSION_LIST,
+		  .replies = { MORE(SESSION(1, "iqn.2026-01.org.example:a")) },
+		  .hang_up = true },
 		{},
 	};
 	struct ois_session **sessions = NULL;
@@ -320,7 +349,8 @@ static void test_changing_call_is_not_repeated(void **state)
 	static const struct scene scenes[] = {
 		{ .method = METHOD_MANAGER_RELOAD, .hang_up = true },
 		{ .method = METHOD_MANAGER_GET_STATUS, .replies = { OK(STATUS) }, .hang_up = true },
-		/* The connection that was kept is gone, and nothing was sent on it: this is its first time. */
+		/* The connection that was kept is gone, and nothing was sent on it: this is its
+		   first time. */
 		{ .method = METHOD_MANAGER_RELOAD, .replies = { "{}" } },
 		{},
 	};
@@ -399,7 +429,9 @@ static void test_nonsense(void **state)
 {
 	for (size_t i = 0; i < ELEMENTSOF(nonsense); i++) {
 		const struct scene scenes[] = {
-			{ .method = METHOD_MANAGER_RELOAD, .replies = { nonsense[i].raw }, .wait = true },
+			{ .method = METHOD_MANAGER_RELOAD,
+			  .replies = { nonsense[i].raw },
+			  .wait = true },
 			{ .method = METHOD_MANAGER_RELOAD, .replies = { "{}" } },
 			{},
 		};
@@ -427,7 +459,9 @@ static void test_nonsense(void **state)
 static void test_unasked_reply(void **state)
 {
 	static const struct scene scenes[] = {
-		{ .method = METHOD_MANAGER_RELOAD, .replies = { "{}", "{\"parameters\":{\"late\":1}}" }, .wait = true },
+		{ .method = METHOD_MANAGER_RELOAD,
+		  .replies = { "{}", "{\"parameters\":{\"late\":1}}" },
+		  .wait = true },
 		{ .method = METHOD_MANAGER_GET_STATUS, .replies = { OK(STATUS) } },
 		{},
 	};
@@ -484,7 +518,8 @@ static int count_replies(struct ois_call *call, const struct ois_reply *reply, v
 /* As an event loop does it. */
 static void turn(struct ois_client *client)
 {
-	struct pollfd pollfd = { .fd = ois_client_get_fd(client), .events = (short)ois_client_get_events(client) };
+	struct pollfd pollfd = { .fd = ois_client_get_fd(client),
+				 .events = (short)ois_client_get_events(client) };
 
 	(void)poll(&pollfd, 1, ois_client_get_timeout(client) == OIS_TIMEOUT_NONE ? 1000 : 0);
 	assert_true(ois_client_process(client) >= 0);
@@ -508,7 +543,8 @@ static void accept_and_answer(int listener, const char *reply)
 
 	assert_true(fd >= 0);
 	assert_true(recv(fd, text, sizeof(text), 0) > 0);
-	assert_int_equal(send(fd, reply, strlen(reply) + 1, MSG_NOSIGNAL), (ssize_t)strlen(reply) + 1);
+	assert_int_equal(send(fd, reply, strlen(reply) + 1, MSG_NOSIGNAL),
+			 (ssize_t)strlen(reply) + 1);
 	(void)close(fd);
 }
 
@@ -539,7 +575,10 @@ static void test_many_at_once(void **state)
 	while (count < OIS_CALLS_MAX + 4)
 		turn(client);
 	assert_int_equal(count, OIS_CALLS_MAX + 4);
-	/* The connection that was kept, and closed by the daemon, is noticed; then there is nothing to do. */
+	/*
+	 * The connection that was kept, and closed by the daemon, is noticed; then there is nothing
+	 * to do.
+	 */
 	while (ois_client_wait(client, 0) > 0)
 		turn(client);
 	assert_true(ois_client_get_timeout(client) == OIS_TIMEOUT_NONE);
@@ -576,8 +615,12 @@ static void test_handler(void **state)
 		  .parameters = "{\"numbers\":[1,20],\"targetName\":\"iqn.*\",\"history\":5}",
 		  .replies = { MORE("{\"ready\":true}"), MORE("{}") },
 		  .wait = true },
-		{ .method = METHOD_MANAGER_GET_STATUS, .hang_up = true }, /* started by the handler */
-		{ .method = METHOD_EVENT_SUBSCRIBE, .parameters = "{}", .replies = { MORE("{}"), MORE("{}") }, .wait = true },
+		{ .method = METHOD_MANAGER_GET_STATUS,
+		  .hang_up = true }, /* started by the handler */
+		{ .method = METHOD_EVENT_SUBSCRIBE,
+		  .parameters = "{}",
+		  .replies = { MORE("{}"), MORE("{}") },
+		  .wait = true },
 		{},
 	};
 	static const unsigned numbers[] = { 1, 20 };
@@ -638,7 +681,8 @@ static void test_events(void **state)
 	static const struct scene scenes[] = {
 		{ .method = METHOD_EVENT_SUBSCRIBE,
 		  .replies = { MORE("{\"ready\":true}"),
-			       MORE("{\"event\":{\"number\":20,\"message\":\"lost\",\"fields\":{\"OIS_TARGET\":\"iqn.x\"}}}"),
+			       MORE("{\"event\":{\"number\":20,\"message\":\"lost\",\"fields\":{"
+				    "\"OIS_TARGET\":\"iqn.x\"}}}"),
 			       MORE("{\"missed\":3}") },
 		  .hang_up = true },
 		{},
@@ -689,7 +733,8 @@ static void test_call_outlives_client(void **state)
 static void test_any_call(void **state)
 {
 	static const struct scene scenes[] = {
-		{ .method = "org.example.any.Method", .parameters = "{\"a\":[1,2],\"b\":\"c\"}",
+		{ .method = "org.example.any.Method",
+		  .parameters = "{\"a\":[1,2],\"b\":\"c\"}",
 		  .replies = { OK("{\"x\":{\"y\":[true]}}") } },
 		{},
 	};
@@ -703,7 +748,9 @@ static void test_any_call(void **state)
 	assert_int_equal(ois_call_new(client, "a.B", "{", 0, &call), -EBADMSG);
 	assert_int_equal(ois_call_new(client, "a.B", NULL, 1 << 9, &call), -EINVAL);
 	assert_null(call);
-	assert_int_equal(ois_call_new(client, "org.example.any.Method", "{\"a\":1,\"z\":1}", OIS_CALL_READ, &call), 0);
+	assert_int_equal(ois_call_new(client, "org.example.any.Method", "{\"a\":1,\"z\":1}",
+				      OIS_CALL_READ, &call),
+			 0);
 	assert_int_equal(ois_call_set_parameter(call, "a", "[1,2]"), 0);
 	assert_int_equal(ois_call_set_parameter(call, "b", "\"c\""), 0);
 	assert_int_equal(ois_call_set_parameter(call, "z", "null"), 0);
@@ -728,11 +775,13 @@ static const struct {
 	{ "startup=automatic", 0, "{\"startup\":\"automatic\"}" },
 	{ "scan=no", 0, "{\"scan\":false}" },
 	{ "replacementTimeoutSeconds=-1", 0, "{\"replacementTimeoutSeconds\":-1}" },
-	{ "keys.headerDigest=crc32c,none", 0, "{\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}}" },
+	{ "keys.headerDigest=crc32c,none", 0,
+	  "{\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}}" },
 	{ "keys.headerDigest=", 0, "{\"keys\":{\"headerDigest\":[]}}" },
 	{ "keys.initialR2T=yes", 0, "{\"keys\":{\"initialR2T\":true}}" },
 	{ "authentication.userName=a=b", 0, "{\"authentication\":{\"userName\":\"a=b\"}}" },
-	{ "authentication.algorithms=sha3_256", 0, "{\"authentication\":{\"algorithms\":[\"sha3_256\"]}}" },
+	{ "authentication.algorithms=sha3_256", 0,
+	  "{\"authentication\":{\"algorithms\":[\"sha3_256\"]}}" },
 	{ "tcp.sourceAddress=", 0, "{\"tcp\":{\"sourceAddress\":\"\"}}" },
 	{ "startup", -EINVAL, NULL },
 	{ "startup=never", -EINVAL, NULL },
@@ -754,7 +803,9 @@ static void check_setting_sent(const char *const *settings, const char *json)
 {
 	char parameters[512];
 	const struct scene scenes[] = {
-		{ .method = METHOD_NODE_UPDATE, .parameters = parameters, .replies = { OK("{\"updated\":1}") } },
+		{ .method = METHOD_NODE_UPDATE,
+		  .parameters = parameters,
+		  .replies = { OK("{\"updated\":1}") } },
 		{},
 	};
 	struct ois_selector *selector = NULL;
@@ -763,11 +814,13 @@ static void check_setting_sent(const char *const *settings, const char *json)
 	struct fake_daemon fake;
 	int64_t updated = 0;
 
-	(void)snprintf(parameters, sizeof(parameters), "{\"selector\":{},\"settings\":%s,\"reset\":[\"tcp\"]}", json);
+	(void)snprintf(parameters, sizeof(parameters),
+		       "{\"selector\":{},\"settings\":%s,\"reset\":[\"tcp\"]}", json);
 	fake_start(&fake, scenes);
 	client = new_client(&fake);
 	assert_int_equal(ois_selector_new(&selector), 0);
-	assert_int_equal(ois_node_update_call(client, selector, settings, (const char *const[]){ "tcp", NULL }, &call, NULL),
+	assert_int_equal(ois_node_update_call(client, selector, settings,
+					      (const char *const[]){ "tcp", NULL }, &call, NULL),
 			 0);
 	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
 	assert_int_equal(ois_reply_get_number(ois_call_get_reply(call), "updated", &updated), 0);
@@ -794,13 +847,15 @@ static void test_settings(void **state)
 			check_setting_sent(settings, settings_rows[i].json);
 			continue;
 		}
-		assert_int_equal(ois_node_update_call(client, selector, settings, NULL, &call, &error),
-				 settings_rows[i].error);
+		assert_int_equal(
+			ois_node_update_call(client, selector, settings, NULL, &call, &error),
+			settings_rows[i].error);
 		assert_null(call);
 		assert_int_equal(ois_error_get_errno(error), settings_rows[i].error);
 		ois_error_unref(error);
-		assert_int_equal(ois_node_update_call(client, selector, settings, NULL, &call, NULL),
-				 settings_rows[i].error);
+		assert_int_equal(
+			ois_node_update_call(client, selector, settings, NULL, &call, NULL),
+			settings_rows[i].error);
 	}
 	ois_selector_free(selector);
 	ois_client_free(client);
@@ -816,7 +871,8 @@ static void test_everything_must_be_said(void **state)
 	assert_int_equal(ois_logout_call(client, NULL, 0, &call), -EINVAL);
 	assert_int_equal(ois_node_delete_call(client, NULL, 0, &call), -EINVAL);
 	assert_int_equal(ois_node_update_call(client, NULL, NULL, NULL, &call, NULL), -EINVAL);
-	assert_int_equal(ois_node_set_secret_call(client, NULL, OIS_SECRET_TARGET, "x", 1, &call), -EINVAL);
+	assert_int_equal(ois_node_set_secret_call(client, NULL, OIS_SECRET_TARGET, "x", 1, &call),
+			 -EINVAL);
 	assert_null(call);
 	ois_client_free(client);
 }
@@ -843,11 +899,14 @@ static void test_secret(void **state)
 	client = new_client(&fake);
 	assert_int_equal(ois_selector_new(&selector), 0);
 	assert_int_equal(ois_selector_set_target_name(selector, "iqn.x"), 0);
-	assert_int_equal(ois_node_set_secret_call(client, selector, OIS_SECRET_TARGET, secret, sizeof(secret) - 1, &call),
+	assert_int_equal(ois_node_set_secret_call(client, selector, OIS_SECRET_TARGET, secret,
+						  sizeof(secret) - 1, &call),
 			 0);
 	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
 	ois_call_unref(call);
-	assert_int_equal(ois_node_set_secret_call(client, selector, OIS_SECRET_INITIATOR, NULL, 0, &call), 0);
+	assert_int_equal(
+		ois_node_set_secret_call(client, selector, OIS_SECRET_INITIATOR, NULL, 0, &call),
+		0);
 	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
 	ois_call_unref(call);
 	ois_selector_free(selector);
@@ -855,9 +914,11 @@ static void test_secret(void **state)
 	fake_stop(&fake);
 }
 
-#define NODE                                                                                                           \
-	"{\"record\":{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"host\",\"port\":3260,\"portalGroupTag\":1},"     \
-	"\"settings\":{\"scan\":false,\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"effective\":{\"startup\":" \
+#define NODE                                                                                       \
+	"{\"record\":{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"host\",\"port\":3260,"       \
+	"\"portalGroupTag\":1},"                                                                   \
+	"\"settings\":{\"scan\":false,\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},"         \
+	"\"effective\":{\"startup\":"                                                              \
 	"\"manual\",\"scan\":false},\"origin\":{\"kind\":\"static\"},\"sessions\":[4,5]}}"
 
 static int join(const char *name, const char *value, void *userdata)
@@ -872,7 +933,8 @@ static void test_node(void **state)
 {
 	static const struct scene scenes[] = {
 		{ .method = METHOD_NODE_CREATE,
-		  .parameters = "{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"host\",\"port\":3260},\"settings\":"
+		  .parameters = "{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"host\",\"port\":"
+				"3260},\"settings\":"
 				"{\"scan\":false}}",
 		  .replies = { OK(NODE) } },
 		{},
@@ -887,9 +949,11 @@ static void test_node(void **state)
 
 	fake_start(&fake, scenes);
 	client = new_client(&fake);
-	assert_int_equal(ois_node_create_call(client, "iqn.x", "host:99999", NULL, &call, &error), -ERANGE);
+	assert_int_equal(ois_node_create_call(client, "iqn.x", "host:99999", NULL, &call, &error),
+			 -ERANGE);
 	ois_error_unref(error);
-	assert_int_equal(ois_node_create_call(client, "iqn.x", "host", (const char *const[]){ "scan=off", NULL }, &call,
+	assert_int_equal(ois_node_create_call(client, "iqn.x", "host",
+					      (const char *const[]){ "scan=off", NULL }, &call,
 					      &error),
 			 0);
 	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
@@ -931,9 +995,12 @@ static int hear_login(struct ois_call *call, const struct ois_reply *reply, void
 	assert_string_equal(ois_progress_get_address(progress), "10.0.0.1");
 	assert_int_equal(ois_progress_get_port(progress, &number), 0);
 	if (strcmp(ois_progress_get_phase(progress), "closed") == 0)
-		assert_string_equal(ois_failure_get_message(ois_progress_get_failure(progress)), "why");
+		assert_string_equal(ois_failure_get_message(ois_progress_get_failure(progress)),
+				    "why");
 	else
-		assert_string_equal(ois_logical_unit_get_block_device(ois_progress_get_logical_unit(progress, 0)), "sdb");
+		assert_string_equal(ois_logical_unit_get_block_device(
+					    ois_progress_get_logical_unit(progress, 0)),
+				    "sdb");
 	return 0;
 }
 
@@ -944,12 +1011,15 @@ static void test_login(void **state)
 	static const struct scene scenes[] = {
 		{ .method = METHOD_SESSION_LOGIN,
 		  .parameters = "{\"selector\":{},\"noWait\":true}",
-		  .replies = { MORE("{\"progress\":{\"node\":" NODE_KEY ",\"phase\":\"logged_in\",\"attempt\":1,\"session\":7,"
+		  .replies = { MORE("{\"progress\":{\"node\":" NODE_KEY
+				    ",\"phase\":\"logged_in\",\"attempt\":1,\"session\":7,"
 				    "\"logicalUnits\":[{\"lun\":\"0\",\"blockDevice\":\"sdb\"}]}}"),
-			       MORE("{\"progress\":{\"node\":" NODE_KEY ",\"phase\":\"closed\",\"attempt\":3,\"failure\":"
+			       MORE("{\"progress\":{\"node\":" NODE_KEY
+				    ",\"phase\":\"closed\",\"attempt\":3,\"failure\":"
 				    "{\"message\":\"why\"}}}"),
 			       OK("{\"summary\":{\"loggedIn\":1,\"present\":0,\"failed\":1}}") } },
-		{ .method = METHOD_SESSION_LOGOUT, .parameters = "{\"selector\":{\"session\":7},\"force\":true}",
+		{ .method = METHOD_SESSION_LOGOUT,
+		  .parameters = "{\"selector\":{\"session\":7},\"force\":true}",
 		  .replies = { OK("{\"summary\":{\"loggedOut\":1,\"failed\":0}}") } },
 		{},
 	};
@@ -966,7 +1036,9 @@ static void test_login(void **state)
 	assert_int_equal(ois_login_call(client, selector, OIS_LOGIN_NO_WAIT, &call), 0);
 	assert_int_equal(ois_call_run(call, hear_login, &seen, NULL), 0);
 	assert_int_equal(seen, 2);
-	assert_int_equal(ois_summary_get_number(ois_reply_get_summary(ois_call_get_reply(call)), "failed", &number), 0);
+	assert_int_equal(ois_summary_get_number(ois_reply_get_summary(ois_call_get_reply(call)),
+						"failed", &number),
+			 0);
 	assert_int_equal(number, 1);
 	ois_call_unref(call);
 	assert_int_equal(ois_selector_set_session(selector, 7), 0);
@@ -1000,7 +1072,8 @@ static void test_event_types(void **state)
 		assert_true(*ois_event_type_get_subject(type) && *ois_event_type_get_cause(type) &&
 			    *ois_event_type_get_advice(type));
 		for (size_t j = 0; ois_event_type_get_dump_field(type, j); j++)
-			assert_int_equal(strncmp(ois_event_type_get_dump_field(type, j), "OIS_", 4), 0);
+			assert_int_equal(strncmp(ois_event_type_get_dump_field(type, j), "OIS_", 4),
+					 0);
 	}
 	assert_true(last >= 1000);
 }
@@ -1045,7 +1118,8 @@ static size_t check_symbol(const char *map, const char *name, size_t length)
 
 static size_t check_object(const char *map, const char *noun, size_t length)
 {
-	static const char *const suffixes[] = { "ref", "unref", "get_json", "get_text", "get_number", "get_boolean" };
+	static const char *const suffixes[] = { "ref",      "unref",      "get_json",
+						"get_text", "get_number", "get_boolean" };
 	char name[128];
 
 	for (size_t i = 0; i < ELEMENTSOF(suffixes); i++) {
@@ -1089,11 +1163,14 @@ static void test_example(void **state)
 {
 	static const struct scene scenes[] = {
 		{ .method = METHOD_MANAGER_GET_STATUS, .replies = { OK(STATUS) } },
-		{ .method = METHOD_SESSION_LIST, .replies = { OK(SESSION(3, "iqn.2026-01.org.example:a")) } },
+		{ .method = METHOD_SESSION_LIST,
+		  .replies = { OK(SESSION(3, "iqn.2026-01.org.example:a")) } },
 		{ .method = METHOD_SESSION_LOGIN,
 		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"}}",
-		  .replies = { MORE("{\"progress\":{\"node\":" NODE_KEY ",\"phase\":\"connecting\",\"attempt\":1}}"),
-			       FAIL("org.ois.session.LoginFailed", "{\"failure\":{\"message\":\"no answer\",\"event\":43}}") } },
+		  .replies = { MORE("{\"progress\":{\"node\":" NODE_KEY
+				    ",\"phase\":\"connecting\",\"attempt\":1}}"),
+			       FAIL("org.ois.session.LoginFailed",
+				    "{\"failure\":{\"message\":\"no answer\",\"event\":43}}") } },
 		{},
 	};
 	struct fake_daemon fake;
@@ -1102,7 +1179,8 @@ static void test_example(void **state)
 	int status;
 
 	fake_start(&fake, scenes);
-	(void)snprintf(command, sizeof(command), "%s/lib/client/ois-example %s iqn.x", PROJECT_BINARY, fake.path);
+	(void)snprintf(command, sizeof(command), "%s/lib/client/ois-example %s iqn.x",
+		       PROJECT_BINARY, fake.path);
 	pipe = popen(command, "re");
 	assert_non_null(pipe);
 	assert_true(fread(output, 1, sizeof(output) - 1, pipe) > 0);

@@ -1,7 +1,8 @@
 // layers: ois-cli
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the command line prints: escaping, widths, tables, JSON, sizes, times; and the values of its options.
+ * What the command line prints: escaping, widths, tables, JSON, sizes, times; and the values of its
+ * options.
  */
 #include <errno.h>
 #include <locale.h>
@@ -54,7 +55,9 @@ static const struct {
 	{ "h\xc3\xb6", "h\xc3\xb6", 2 },
 	{ "\xe6\xbc\xa2", "\xe6\xbc\xa2", 2 },
 	{ "c1\xc2\x9b", "c1\\u{009B}", 10 },
-	{ "\xe2\x80\xae" "evil", "\\u{202E}evil", 12 },
+	{ "\xe2\x80\xae"
+	  "evil",
+	  "\\u{202E}evil", 12 },
 	{ "zero\xe2\x80\x8bwidth", "zero\\u{200B}width", 17 },
 	{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", 2 },
 	{ "bad\xff\xfe", "bad\\xff\\xfe", 11 },
@@ -155,7 +158,9 @@ static void test_table_cuts_whole_characters(void **state)
 	struct table *table = table_new(headers);
 
 	(void)table_add(table, "1");
-	(void)table_add(table, "\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6");
+	(void)table_add(
+		table,
+		"\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6");
 	(void)table_add(table, "x");
 	capture_begin();
 	table_print(&output, table, NULL);
@@ -165,7 +170,8 @@ static void test_table_cuts_whole_characters(void **state)
 
 static void test_json(void **state)
 {
-	static const char text[] = "{\"a\":[1,{\"b\":\"x,y:{}\\\"\"}],\"c\":{},\"d\":[],\"e\":true}";
+	static const char text[] =
+		"{\"a\":[1,{\"b\":\"x,y:{}\\\"\"}],\"c\":{},\"d\":[],\"e\":true}";
 	struct output output = { .json = JSON_PRETTY };
 	struct json_array array;
 
@@ -320,16 +326,11 @@ static void test_combine_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_escape),
-		cmocka_unit_test(test_escape_json),
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_table_cuts_whole_characters),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_quote),
-		cmocka_unit_test(test_formats),
-		cmocka_unit_test(test_since),
-		cmocka_unit_test(test_verbs),
-		cmocka_unit_test(test_combine_status),
+		cmocka_unit_test(test_escape),  cmocka_unit_test(test_escape_json),
+		cmocka_unit_test(test_table),   cmocka_unit_test(test_table_cuts_whole_characters),
+		cmocka_unit_test(test_json),    cmocka_unit_test(test_quote),
+		cmocka_unit_test(test_formats), cmocka_unit_test(test_since),
+		cmocka_unit_test(test_verbs),   cmocka_unit_test(test_combine_status),
 	};
 
 	(void)setenv("TZ", "UTC", 1);
