@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -124,8 +125,9 @@ static int accept_one(struct service *service)
 		return 0;
 	if (!has_room(service, peer.uid)) {
 		service->refused++;
-		trace("connection of user %u refused, %zu are open", peer.uid,
-		      service->n_connections);
+		trace("connection of user %u refused, %zu are open, %" PRIu64
+		      " were refused so far",
+		      peer.uid, service->n_connections, service->refused);
 		return 0;
 	}
 	r = connection_new(service, fd, peer.uid, &connection);
