@@ -28,7 +28,7 @@
 
 struct library {
 	void *handle;
-#define MEMBER(name) __typeof__(&sd_journal_##name) name;
+#define MEMBER(name) __typeof__ (&sd_journal_##name)(name);
 	FUNCTIONS(MEMBER)
 #undef MEMBER
 };

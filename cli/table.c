@@ -85,7 +85,7 @@ int table_add_number(struct table *table, bool known, int64_t number)
 
 size_t table_rows(const struct table *table)
 {
-	return table->n_cells / table->n_columns;
+	return table->n_columns > 0 ? table->n_cells / table->n_columns : 0;
 }
 
 static const char *header_text(const char *header)
@@ -171,9 +171,9 @@ static void print_cell(const struct output *output, const struct table *table, s
 
 void table_print(const struct output *output, const struct table *table, const char *footer)
 {
-	size_t widths[16];
+	size_t widths[16] = {};
 
-	if (table->n_columns > ELEMENTSOF(widths))
+	if (table->n_columns == 0 || table->n_columns > ELEMENTSOF(widths))
 		return;
 	measure(output, table, widths);
 	shorten(output, table, widths);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bash completion for ois-ctl(1). All words come from the program itself, which is silent and quick when the
 # daemon is away.
+# shellcheck shell=bash disable=SC2207
 
 _ois_ctl_words()
 {
@@ -56,7 +57,7 @@ _ois_ctl()
 		return
 		;;
 	--reset)
-		COMPREPLY=($(compgen -W "$(_ois_ctl_words arguments node set | grep = | tr -d =)" -- "$cur"))
+		COMPREPLY=($(compgen -W "$(_ois_ctl_words arguments node set | grep '=' | tr -d '=')" -- "$cur"))
 		return
 		;;
 	--number)
