@@ -276,6 +276,7 @@ static void resolve_failed(struct portal_connect *c, int error, const char *text
 {
 	struct event *event = event_new(EVENT_RESOLVE_FAILED);
 
+	event_set_string(event, FIELD_ADDRESS, c->address);
 	c->timer = sd_event_source_disable_unref(c->timer);
 	event_set_status(event, (uint64_t)-error, text);
 	event_set_outcome(event, EVENT_OUTCOME_FAILED);
