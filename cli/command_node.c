@@ -340,6 +340,8 @@ static enum status update_nodes(struct cli *cli, const struct ois_selector *sele
 	if (r < 0)
 		return report(cli, r, error, "change %s", target);
 	(void)ois_reply_get_number(ois_call_get_reply(call), "updated", &updated);
+	if (cli->output.json != JSON_OFF)
+		json_print(&cli->output, ois_reply_get_json(ois_call_get_reply(call)));
 	result_line(&cli->output, STYLE_PLAIN, "%" PRId64 " %s changed", updated,
 		    plural((size_t)updated, "node", "nodes"));
 	return STATUS_DONE;
@@ -404,6 +406,8 @@ static enum status remove_nodes(struct cli *cli, const char *target)
 		return STATUS_DONE;
 	}
 	(void)ois_reply_get_number(ois_call_get_reply(call), "deleted", &deleted);
+	if (cli->output.json != JSON_OFF)
+		json_print(&cli->output, ois_reply_get_json(ois_call_get_reply(call)));
 	result_line(&cli->output, STYLE_PLAIN, "%s: %" PRId64 " %s removed", target ?: "All",
 		    deleted, plural((size_t)deleted, "node", "nodes"));
 	return STATUS_DONE;

@@ -398,6 +398,12 @@ static void test_node_set(void **state)
 		  .replies = { OK("{\"updated\":2}") } },
 		{},
 	};
+	static const struct scene remove[] = {
+		{ .method = "org.ois.node.Delete",
+		  .parameters = "{\"selector\":{\"targetName\":\"iqn.x\"},\"force\":true}",
+		  .replies = { OK("{\"deleted\":1}") } },
+		{},
+	};
 	static const struct scene none[] = { {} };
 	struct fake_daemon fake;
 	struct result result;
@@ -415,6 +421,8 @@ static void test_node_set(void **state)
 	      "--secret-file=$OIS_TEST_SECRET",
 	      0, NULL, "");
 	(void)unlink(secret_path);
+	check(remove, "node remove iqn.x --force", 0, "iqn.x: 1 node removed\n", "");
+	check(remove, "node remove iqn.x --force -j", 0, "{\"deleted\":1}\n", "");
 	/* A secret that cannot be read changes nothing. */
 	fake_start(&fake, none);
 	run("node set iqn.x commandsMax=64 --secret-file=/dev/null", fake.path, &result);
