@@ -496,6 +496,9 @@ static int generate_name(struct config *config, const char *directory, const cha
 		r = replace(&config->initiator_name, name);
 	if (r < 0)
 		return r;
+	r = replace(&config->generated_file, path);
+	if (r < 0)
+		return r;
 	r = file_replace(directory, INITIATOR_FILE, 0644, &content);
 	if (r < 0)
 		return fail_errno(fault, path, r,
@@ -568,6 +571,7 @@ struct config *config_free(struct config *config)
 	free(config->files);
 	free(config->access_group);
 	free(config->initiator_name);
+	free(config->generated_file);
 	free(config->initiator_alias);
 	(void)settings_free(config->node_defaults);
 	free(config);

@@ -450,13 +450,26 @@ static int take_over_sessions(struct manager *manager)
 
 /* Configuration */
 
-static void report_configuration(struct manager *manager, int error,
+static void report_loaded(struct manager *manager, const struct config *config)
+{
+	struct event *event;
+
+	eventlog_raise(manager->log, event_new(EVENT_CONFIGURATION_LOADED));
+	if (!config->generated_file)
+		return;
+	event = event_new(EVENT_INITIATOR_NAME_GENERATED);
+	event_set_string(event, FIELD_INITIATOR, config->initiator_name);
+	event_set_string(event, FIELD_FILE, config->generated_file);
+	eventlog_raise(manager->log, event);
+}
+
+static void report_configuration(struct manager *manager, int error, const struct config *config,
 				 const struct config_fault *fault)
 {
 	struct event *event;
 
 	if (error >= 0) {
-		eventlog_raise(manager->log, event_new(EVENT_CONFIGURATION_LOADED));
+		report_loaded(manager, config);
 		return;
 	}
 	event = event_new(EVENT_CONFIGURATION_INVALID);
@@ -519,7 +532,7 @@ static void reload_done(void *argument, int result)
 		result = -ECANCELED;
 	}
 	if (result != -ECANCELED)
-		report_configuration(manager, result, &reload->fault);
+		report_configuration(manager, result, reload->config, &reload->fault);
 	if (result >= 0)
 		take_configuration(manager, reload->config);
 	reload->done(reload->userdata, result, &reload->fault);
@@ -558,7 +571,7 @@ static int load_configuration(struct manager *manager)
 			 manager->config ? manager->config->event_history : 1, &manager->log);
 	if (r < 0)
 		return r;
-	report_configuration(manager, error, &fault);
+	report_configuration(manager, error, manager->config, &fault);
 	if (error < 0 && fault.line)
 		fprintf(stderr, "%s:%u: %s: %s\n", fault.file, fault.line, fault.setting,
 			fault.message);

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Plays a script: the real daemon, with files and sockets of its own, against the scripted target of target.c.
- * One line, one step:
- *   config LINE            a line for ois.conf; "config [Node]" and settings below it
- *   secret TEXT, target-secret TEXT
- *   refuse-secret ROLE TEXT   the daemon must refuse it
- *   refuse nodelay         the daemon runs under a filter that refuses TCP_NODELAY
- *   no-target              nobody listens on the target's port
- *   login, discover        asks the daemon, and goes on
- *   accept, close, reset, expect-close, > PDU, < PDU      see target.h
- *   stop, continue         stops the daemon's process, lets it run again
- *   event N FIELD=VALUE... waits for the journal entry; VALUE* compares the beginning
- *   absent N               this event has not come so far
- *   reply TEXT             the answer to login or discover has ended, and TEXT stands in it
- * Usage: play OISD SCRIPT
+ * Plays a script: the real daemon, with files and sockets of its own, against the scripted target
+ * of target.c. One line, one step: config LINE            a line for ois.conf; "config [Node]" and
+ * settings below it secret TEXT, target-secret TEXT refuse-secret ROLE TEXT   the daemon must
+ * refuse it refuse nodelay         the daemon runs under a filter that refuses TCP_NODELAY address
+ * ADDRESS        the node's address, instead of the target's no-target              nobody listens
+ * on the target's port no-initiator-name      the host has no initiator name yet start starts the
+ * daemon; login and discover do it, too login, discover        asks the daemon, and goes on accept,
+ * close, reset, expect-close, > PDU, < PDU      see target.h stop, continue         stops the
+ * daemon's process, lets it run again event N FIELD=VALUE... waits for the journal entry; VALUE*
+ * compares the beginning absent N               this event has not come so far reply TEXT the
+ * answer to login or discover has ended, and TEXT stands in it Usage: play OISD SCRIPT
  */
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -36,7 +33,7 @@
 #include "buffer.h"
 #include "target.h"
 
-#define TARGET_NAME "iqn.2026-11.example:script"
+#define TARGET_NAME    "iqn.2026-11.example:script"
 #define INITIATOR_NAME "iqn.2026-11.example:initiator"
 /* Nothing here takes longer unless it is broken. */
 #define PATIENCE_MS 20000
@@ -49,8 +46,9 @@ struct play {
 	struct target *target;
 	pid_t daemon;
 	int journal, call;
-	bool refuse_nodelay;
+	bool refuse_nodelay, nameless;
 	struct buffer config, reply;
+	char address[128];
 	char secret[512], target_secret[512];
 	char *events[EVENTS_MAX];
 	size_t n_events;
@@ -153,7 +151,8 @@ static _Noreturn void run_daemon(const struct play *play, int notify)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (play->refuse_nodelay)
 		refuse_nodelay();
-	execl(play->oisd, play->oisd, options[0], options[1], options[2], options[3], options[4], NULL);
+	execl(play->oisd, play->oisd, options[0], options[1], options[2], options[3], options[4],
+	      NULL);
 	fprintf(stderr, "%s: %s\n", play->oisd, strerror(errno));
 	_exit(127);
 }
@@ -184,7 +183,8 @@ static void start_daemon(struct play *play)
 		return;
 	write_file(play, "ois.conf", play->config.length ? (char *)play->config.data : "",
 		   play->config.length);
-	write_file(play, "initiatorname.iscsi", name, strlen(name));
+	if (!play->nameless)
+		write_file(play, "initiatorname.iscsi", name, strlen(name));
 	play->journal = unix_socket(play, "journal", SOCK_DGRAM, true);
 	notify = unix_socket(play, "notify", SOCK_DGRAM, true);
 	play->daemon = fork();
@@ -251,7 +251,8 @@ static void call_and_check(struct play *play)
 static void send_secret(struct play *play, const char *role, const char *secret)
 {
 	send_call(play->call,
-		  "{\"method\":\"org.ois.node.SetSecret\",\"parameters\":{\"selector\":{\"targetName\":"
+		  "{\"method\":\"org.ois.node.SetSecret\",\"parameters\":{\"selector\":{"
+		  "\"targetName\":"
 		  "\"" TARGET_NAME "\"},\"role\":\"%s\",\"secret\":\"%s\"}}",
 		  role, secret);
 }
@@ -269,9 +270,9 @@ static void create_node(struct play *play)
 	start_daemon(play);
 	play->call = unix_socket(play, "socket", SOCK_STREAM, false);
 	send_call(play->call,
-		  "{\"method\":\"org.ois.node.Create\",\"parameters\":{\"key\":{\"targetName\":\"" TARGET_NAME
-		  "\",\"address\":\"127.0.0.1\",\"port\":%u}}}",
-		  target_port(play->target));
+		  "{\"method\":\"org.ois.node.Create\",\"parameters\":{\"key\":{\"targetName\":"
+		  "\"" TARGET_NAME "\",\"address\":\"%s\",\"port\":%u}}}",
+		  play->address, target_port(play->target));
 	call_and_check(play);
 }
 
@@ -289,8 +290,8 @@ static void do_login(struct play *play)
 	create_node(play);
 	store_secret(play, "initiator", play->secret);
 	store_secret(play, "target", play->target_secret);
-	send_call(play->call,
-		  "{\"method\":\"org.ois.session.Login\",\"parameters\":{\"selector\":{}},\"more\":true}");
+	send_call(play->call, "{\"method\":\"org.ois.session.Login\",\"parameters\":{\"selector\":{"
+			      "}},\"more\":true}");
 }
 
 static void do_discover(struct play *play)
@@ -298,7 +299,8 @@ static void do_discover(struct play *play)
 	start_daemon(play);
 	play->call = unix_socket(play, "socket", SOCK_STREAM, false);
 	send_call(play->call,
-		  "{\"method\":\"org.ois.discovery.Discover\",\"parameters\":{\"method\":\"send_targets\","
+		  "{\"method\":\"org.ois.discovery.Discover\",\"parameters\":{\"method\":\"send_"
+		  "targets\","
 		  "\"address\":\"127.0.0.1\",\"port\":%u},\"more\":true}",
 		  target_port(play->target));
 }
@@ -328,13 +330,14 @@ static bool field_matches(const char *entry, const char *word)
 
 	if (!equals)
 		fail("not FIELD=VALUE: %s", word);
-	for (const char *line = entry; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+	for (const char *line = entry; line;
+	     line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
 		size_t n = strcspn(line, "\n");
 
 		if (strncmp(line, word, name + 1) != 0)
 			continue;
-		if (prefix ? strncmp(line, word, length - 1) == 0 :
-			     n == length && strncmp(line, word, n) == 0)
+		if (prefix ? strncmp(line, word, length - 1) == 0
+			   : n == length && strncmp(line, word, n) == 0)
 			return true;
 	}
 	return false;
@@ -415,7 +418,8 @@ static void finish(struct play *play)
 
 	if (play->daemon > 0) {
 		(void)kill(play->daemon, SIGTERM);
-		if (waitpid(play->daemon, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		if (waitpid(play->daemon, &status, 0) < 0 || !WIFEXITED(status) ||
+		    WEXITSTATUS(status) != 0)
 			fail("the daemon ended with status 0x%x", status);
 	}
 	play->target = target_free(play->target);
@@ -444,6 +448,12 @@ static void step(struct play *play, char **words, size_t n, const char *rest)
 		refuse_secret(play, words[1], words[2]);
 	else if (strcmp(verb, "refuse") == 0)
 		play->refuse_nodelay = true;
+	else if (strcmp(verb, "address") == 0)
+		(void)snprintf(play->address, sizeof(play->address), "%s", rest);
+	else if (strcmp(verb, "no-initiator-name") == 0)
+		play->nameless = true;
+	else if (strcmp(verb, "start") == 0)
+		start_daemon(play);
 	else if (strcmp(verb, "no-target") == 0)
 		target_deafen(play->target);
 	else if (strcmp(verb, "login") == 0)
@@ -497,7 +507,10 @@ static void play_line(struct play *play, char *line)
 
 int main(int argc, char **argv)
 {
-	struct play play = { .directory = "/tmp/ois-play-XXXXXX", .journal = -EBADF, .call = -EBADF };
+	struct play play = { .address = "127.0.0.1",
+			     .directory = "/tmp/ois-play-XXXXXX",
+			     .journal = -EBADF,
+			     .call = -EBADF };
 	char line[4096];
 	FILE *file;
 
