@@ -50,7 +50,7 @@ start_journal()
 {
 	mkdir -p /run/log/journal /run/systemd/journal
 	start_service journald -- /lib/systemd/systemd-journald
-	journalctl --update-catalog
+	SYSTEMD_LOG_LEVEL=warning journalctl --update-catalog
 }
 
 start_udev()
@@ -62,8 +62,8 @@ start_udev()
 install_ois()
 {
 	cp -a "$BUILD/stage/." /
-	systemd-sysusers ois.conf
-	systemd-tmpfiles --create ois.conf
+	SYSTEMD_LOG_LEVEL=warning systemd-sysusers ois.conf
+	SYSTEMD_LOG_LEVEL=warning systemd-tmpfiles --create ois.conf
 }
 
 # The daemon, under its real socket.
@@ -106,6 +106,16 @@ portal_groups()
 	for group in /sys/kernel/config/target/iscsi/iqn*/tpgt_1; do
 		echo "$1" >"$group/enable"
 	done
+}
+
+# start_tgt PORT TARGET: another target, tgt, in user space, with a disk of 1 MiB as unit 1.
+start_tgt()
+{
+	start_service tgtd -- tgtd --foreground --iscsi portal="127.0.0.1:$1"
+	truncate -s 1M "$work/disk"
+	tgtadm --lld iscsi --op new --mode target --tid 1 --targetname "$2"
+	tgtadm --lld iscsi --op new --mode logicalunit --tid 1 --lun 1 --backing-store "$work/disk"
+	tgtadm --lld iscsi --op bind --mode target --tid 1 --initiator-address ALL
 }
 
 # The disks of all sessions.

@@ -1,69 +1,104 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# "ois-ctl events" against a real journal: numbers, targets, times, the last few, following; and the same events from
-# the daemon when there is no journal.
+# Numbered events in a journal: found by number, explained by our catalogue, shown by ois-ctl; a journal that does not
+# read holds up nothing. A kernel that refuses sessions is reported, and nothing is left of them.
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
-name=iqn.2026-11.org.example
+target=iqn.2026-11.org.example:disk1
+refused=iqn.2026-11.org.example:refused
 
-# Numbers of the events shown, in their order.
-numbers()
+# later NAME COMMAND...: a process that becomes COMMAND when a line is written to its pipe; nothing has to be started then.
+later()
 {
-	ois-ctl events --json=short "$@" | jq -r .number | xargs
-}
-
-# follow NAME OPTION...: follows events into a pipe, and returns when the first one is there.
-follow()
-{
-	local pipe=$work/$1
+	local name=$1
 	shift
-	mkfifo "$pipe"
-	ois-ctl events --follow --json=short "$@" >"$pipe" &
-	follower=$!
-	exec 8<"$pipe"
-	read -r -u 8 first
-}
-
-unfollow()
-{
-	exec 8<&-
-	kill "$follower"
-	wait "$follower" 2>/dev/null || true
+	mkfifo "$work/$name"
+	(
+		read -r <"$work/$name"
+		exec "$@" >"$work/$name.out" 2>&1
+	) &
+	later=$!
 }
 
 start_system
-ois-ctl node add $name:a 127.0.0.1 >/dev/null
-ois-ctl node add $name:b 127.0.0.1 >/dev/null
-ois-ctl node set $name:a commandsMax=64 >/dev/null
-ois-ctl node remove $name:b >/dev/null
-await_events 1 1006 >/dev/null
+lio setup
+ois-ctl discover 127.0.0.1 >/dev/null
+ois-ctl node add "$refused" 127.0.0.1 loginRetryMax=0 >/dev/null
+ois-ctl login "$target" >/dev/null
+check_fails "login to a target that does not exist" 1 ois-ctl login "$refused"
 
-check_equal "all of some numbers" "1004 1004 1005 1006" "$(numbers --number=1004,1005,NODE_REMOVED)"
-check_equal "the last ones" "1005 1006" "$(numbers --lines=2)"
-check_equal "more than there are" "1004 1004" "$(numbers --number=1004 --lines=9)"
-check_equal "none" "" "$(numbers --lines=0 --quiet)"
-check_equal "about a target" "1004 1006" "$(numbers --target="*:b")"
-check_equal "the last one about a target" "1005" "$(numbers --target="*:a" -n 1)"
-check_equal "since an hour ago" "1005" "$(numbers --number=1005 --since=-1h)"
-check_equal "since the year 2100" "" "$(numbers --since=2100-01-01 --quiet)"
-check_equal "the fields of the journal" "$name:a 127.0.0.1:3260" \
-	"$(ois-ctl events --number=1005 -j | jq -r '.fields | "\(.OIS_TARGET) \(.OIS_PORTAL)"')"
-check_equal "as text" "1006 NODE_REMOVED Node $name:b at 127.0.0.1:3260 removed" \
-	"$(ois-ctl events -n 1 | sed 's/^[^ ]* [^ ]* *//; s/   */ /')"
+# By number, and explained.
+check_event 10 OIS_TARGET="$refused" OIS_SYMBOL=LOGIN_FAILED PRIORITY=3 OIS_PORTAL=127.0.0.1:3260 OIS_TRANSPORT=tcp \
+	OIS_STATUS=769 SYSLOG_IDENTIFIER=oisd _COMM=oisd
+journalctl -x MESSAGE_ID=08d9494dbfb34ec49b18eadcb2750010 >"$work/explained"
+check "the catalogue names it" grep -q 'Subject: Login to target failed' "$work/explained"
+check "says what it means" grep -q 'Event 10, LOGIN_FAILED, error' "$work/explained"
+check "and where to read on" grep -q 'Documentation: man:ois-events(7)' "$work/explained"
+check "and what to do" grep -q 'see the log of the target' <(tr -d '\n' <"$work/explained" | sed 's/░░ / /g')
 
-follow journal --lines=1 --number=1006,1004
-check_equal "following starts with the last event" 1006 "$(jq .number <<<"$first")"
-ois-ctl node add $name:c 127.0.0.1 >/dev/null
-read -r -u 8 -t 10 next
-check_equal "and goes on with the next" "1004 $name:c" "$(jq -r '"\(.number) \(.fields.OIS_TARGET)"' <<<"$next")"
-unfollow
+# By ois-ctl.
+check_equal "by number" "10 LOGIN_FAILED" "$(ois-ctl events --number=10 --json=short | jq -r '"\(.number) \(.symbol)"')"
+check_equal "by symbol" "10 LOGIN_FAILED" "$(ois-ctl events --number=LOGIN_FAILED --json=short | jq -r '"\(.number) \(.symbol)"')"
+check_equal "with its dump data" "23 3 1" \
+	"$(ois-ctl events --number=10 --json=short | jq -r '.fields | "\(.OIS_DUMP_PDU[:2]) \(.OIS_PDU_STATUS_CLASS) \(.OIS_PDU_STATUS_DETAIL)"')"
+check_equal "by target" "$refused" \
+	"$(ois-ctl events --target='*:refused' --json=short | jq -r .fields.OIS_TARGET | sort -u)"
+check_equal "the last one" 1 "$(ois-ctl events --lines=1 --json=short | wc -l)"
+check_equal "none of a number that did not come" "" "$(ois-ctl events --number=3000 --json=short 2>/dev/null || true)"
+check_fails "an unknown number" 2 ois-ctl events --number=3000
+check "all numbers of the table are listed" test "$(ois-ctl events --list --json=short | jq '[.[] | select(.number <= 72)] | length')" = 72
 
-stop_service journald
-follow live --live --lines=1 --number=1004
-check_equal "without a journal the daemon is asked" "$name:c" "$(jq -r .targetName <<<"$first")"
-ois-ctl node add $name:d 127.0.0.1 >/dev/null
-read -r -u 8 -t 10 next
-check_equal "and tells what is new" "$name:d" "$(jq -r .targetName <<<"$next")"
-unfollow
+# As they come. The first line is of the past, and says that the daemon listens.
+mkfifo "$work/live"
+ois-ctl events --live --number=1000,1001 --lines=1 --json=short >"$work/live" &
+follower=$!
+exec 6<"$work/live"
+read -r -t 10 line <&6 || line={}
+check_equal "a past event is told" "1000 $target" "$(jq -r '"\(.number) \(.fields.OIS_TARGET)"' <<<"$line")"
+check "logout" ois-ctl logout "$target"
+read -r -t 10 line <&6 || line={}
+check_equal "a new one as it comes" "1001 $target" "$(jq -r '"\(.number) \(.fields.OIS_TARGET)"' <<<"$line")"
+kill "$follower"
+exec 6<&-
+
+# The journal does not read. What it missed is told when it does.
+lio setup --name iqn.2026-11.org.example:many --targets 250 --pages 1
+kill -STOP "${services[journald]}"
+for round in 1 2 3; do
+	check "discovery while the journal hangs, $round" ois-ctl discover 127.0.0.1
+	check "removal of nodes, $round" ois-ctl node remove --all
+done
+ois-ctl discover 127.0.0.1 >/dev/null
+check "login while the journal hangs" ois-ctl login "$target"
+check "logout" ois-ctl logout "$target"
+kill -CONT "${services[journald]}"
+check_events 2 1001 OIS_TARGET="$target"
+check "entries that waited have their own time" test -n "$(ois-ctl events --number=1001 --lines=1 --json=short | jq '.fields.OIS_REALTIME_USEC // empty')"
+read -r line < <(exec ois-ctl events --live --lines=1 --json=short)
+kill $!
+journalctl --sync
+journalctl --quiet --output=json --output-fields=OIS_DROPPED SYSLOG_IDENTIFIER=oisd | jq -r '.OIS_DROPPED // 0' >"$work/entries"
+dropped=$(awk '{ n += $1 } END { print n }' "$work/entries")
+check "some events were dropped" test "$dropped" -gt 0
+check_equal "and counted" "$(jq .sequence <<<"$line")" "$(($(wc -l <"$work/entries") + dropped))"
+
+# A kernel that cannot make sessions: no threads are left for their hosts. Nothing can be started here meanwhile.
+start_tgt 3265 iqn.2026-11.org.example:tgt
+target=iqn.2026-11.org.example:tgt
+ois-ctl node add "$target" 127.0.0.1:3265 loginRetryMax=0 >/dev/null
+later login ois-ctl login "$target"
+read -r threads </proc/sys/kernel/threads-max
+status=0
+echo 20 >/proc/sys/kernel/threads-max
+echo >"$work/login"
+wait "$later" || status=$?
+echo "$threads" >/proc/sys/kernel/threads-max
+check_equal "a login without resources fails" 1 "$status"
+check_event 2 OIS_TARGET="$target" OIS_OUTCOME=failed
+check_event 70 OIS_TARGET="$target"
+check_nothing_left
+check "it works when they are back" ois-ctl login "$target"
+check "logout" ois-ctl logout --all
+check_nothing_left
