@@ -81,12 +81,15 @@ static struct piece *pieces_take_all(struct pieces *pieces)
 	return first;
 }
 
-/* Called with the mutex held. */
+/* The loop is woken without the mutex, or the first thing it would do is to wait for it. */
 static void complete(struct work *work, struct piece *piece)
 {
-	bool was_empty = !work->completed.first;
+	bool was_empty;
 
+	pthread_mutex_lock(&work->mutex);
+	was_empty = !work->completed.first;
 	pieces_append(&work->completed, piece);
+	pthread_mutex_unlock(&work->mutex);
 	if (was_empty)
 		(void)eventfd_write(work->completed_fd, 1);
 }
@@ -108,8 +111,8 @@ static void *thread_main(void *argument)
 		work->n_queued--;
 		pthread_mutex_unlock(&work->mutex);
 		piece->result = piece->run(piece->argument);
-		pthread_mutex_lock(&work->mutex);
 		complete(work, piece);
+		pthread_mutex_lock(&work->mutex);
 	}
 	pthread_mutex_unlock(&work->mutex);
 	return NULL;
@@ -229,7 +232,7 @@ struct work *work_free(struct work *work)
 int work_submit(struct work *work, work_run_t run, work_done_t done, void *argument)
 {
 	_cleanup_free_ struct piece *piece = NULL;
-	bool need_thread;
+	bool need_thread, wake;
 	int r = 0;
 
 	piece = malloc(sizeof(*piece));
@@ -253,9 +256,10 @@ int work_submit(struct work *work, work_run_t run, work_done_t done, void *argum
 	pieces_append(&work->queued, TAKE_PTR(piece));
 	work->n_queued++;
 	work->pending++;
-	if (work->n_idle > 0)
-		pthread_cond_signal(&work->wakeup);
+	wake = work->n_idle > 0;
 	pthread_mutex_unlock(&work->mutex);
+	if (wake)
+		pthread_cond_signal(&work->wakeup);
 	return 0;
 }
 
