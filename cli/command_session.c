@@ -273,20 +273,18 @@ static void show_parameters(const struct output *output, const struct ois_sessio
 }
 
 static const char *const units_headers[] = { ">LUN",         "DEVICE", ">SIZE",  "VENDOR", "MODEL",
-					     "SCSI ADDRESS", "STATE",  "IN USE", "WWID",   NULL };
+					     "SCSI ADDRESS", "STATE",  "WWID",   NULL };
 
 static int add_unit(struct table *table, const struct ois_logical_unit *unit)
 {
 	const char *state = ois_logical_unit_get_text(unit, "state");
 	int64_t bytes;
 	char size[32];
-	int in_use;
 
 	if (ois_logical_unit_get_size_bytes(unit, &bytes) >= 0)
 		format_size(bytes, size, sizeof(size));
 	else
 		size[0] = '\0';
-	in_use = ois_logical_unit_is_in_use(unit);
 	(void)table_add(table, ois_logical_unit_get_lun(unit));
 	(void)table_add(table, ois_logical_unit_get_block_device(unit));
 	(void)table_add(table, size);
@@ -295,7 +293,6 @@ static int add_unit(struct table *table, const struct ois_logical_unit *unit)
 	(void)table_add(table, ois_logical_unit_get_address(unit));
 	(void)table_add_style(
 		table, state && strcmp(state, "running") == 0 ? STYLE_GOOD : STYLE_WARNING, state);
-	(void)table_add(table, in_use < 0 ? NULL : in_use > 0 ? "yes" : "no");
 	return table_add(table, ois_logical_unit_get_wwid(unit));
 }
 

@@ -189,8 +189,6 @@ static json_object *lun_to_json(const struct sysfs_lun *lun)
 		r |= json_set_int(object, "sizeBytes", lun->size_bytes);
 	if (lun->queue_depth >= 0)
 		r |= json_set_int(object, "queueDepth", lun->queue_depth);
-	if (lun->in_use)
-		r |= json_set_bool(object, "inUse", true);
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 

@@ -521,8 +521,6 @@ const char *ois_logical_unit_get_vendor(const struct ois_logical_unit *unit);
 const char *ois_logical_unit_get_model(const struct ois_logical_unit *unit);
 const char *ois_logical_unit_get_wwid(const struct ois_logical_unit *unit);
 int ois_logical_unit_get_size_bytes(const struct ois_logical_unit *unit, int64_t *ret);
-/* Boolean: mounted, swapped to, or held by another block device. */
-int ois_logical_unit_is_in_use(const struct ois_logical_unit *unit);
 
 enum ois_login_flags {
 	/* The summary comes as soon as the logins are queued. */

@@ -36,7 +36,6 @@ DEFINE_TEXT(logical_unit, vendor, "vendor");
 DEFINE_TEXT(logical_unit, model, "model");
 DEFINE_TEXT(logical_unit, wwid, "wwid");
 DEFINE_NUMBER(logical_unit, size_bytes, "sizeBytes");
-DEFINE_BOOLEAN(logical_unit, in_use, "inUse");
 
 DEFINE_OBJECT(progress);
 DEFINE_TEXT(progress, phase, "phase");

@@ -518,7 +518,7 @@ static void test_session_show(void **state)
 			  "\"parameters\":{\"dataDigest\":\"none\",\"headerDigest\":\"crc32c\"}}],"
 			  "\"logicalUnits\":[{\"lun\":\"0\",\"address\":\"5:0:0:0\",\"deviceType\":"
 			  "0,\"blockDevice\":\"sda\","
-			  "\"sizeBytes\":1610612736,\"state\":\"running\",\"inUse\":true,"
+			  "\"sizeBytes\":1610612736,\"state\":\"running\","
 			  "\"vendor\":\"V\"}]}}") } },
 		{},
 	};
@@ -545,8 +545,8 @@ static void test_session_show(void **state)
 	      "                maxBurstLength=512\n"
 	      "        Limits: commandsMax=64\n"
 	      "\n"
-	      "LUN DEVICE    SIZE VENDOR MODEL SCSI ADDRESS STATE   IN USE WWID\n"
-	      "  0 sda    1.5 GiB V      -     5:0:0:0      running yes    -\n",
+	      "LUN DEVICE    SIZE VENDOR MODEL SCSI ADDRESS STATE   WWID\n"
+	      "  0 sda    1.5 GiB V      -     5:0:0:0      running -\n",
 	      "");
 	check(nothing, "session show 3", 3, "",
 	      "Failed to show 3: no such session; 'ois-ctl sessions' lists the sessions\n");

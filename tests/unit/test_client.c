@@ -120,8 +120,7 @@ static void test_status_missing(void **state)
 	"\"logged_in\","                                                                           \
 	"\"address\":\"fd00::2\",\"port\":3261,\"parameters\":{}}],\"logicalUnits\":[{\"lun\":"    \
 	"\"0\",\"address\":"                                                                       \
-	"\"5:0:0:0\",\"deviceType\":0,\"blockDevice\":\"sda\",\"sizeBytes\":1048576,\"inUse\":"    \
-	"true}]}}"
+	"\"5:0:0:0\",\"deviceType\":0,\"blockDevice\":\"sda\",\"sizeBytes\":1048576}]}}"
 
 static void check_session(const struct ois_session *session, int64_t expected)
 {
@@ -142,7 +141,6 @@ static void check_session(const struct ois_session *session, int64_t expected)
 	assert_int_equal(number, 3261);
 	assert_null(ois_session_get_connection(session, 1));
 	assert_string_equal(ois_logical_unit_get_block_device(unit), "sda");
-	assert_int_equal(ois_logical_unit_is_in_use(unit), 1);
 	assert_int_equal(ois_logical_unit_get_size_bytes(unit, &number), 0);
 	assert_int_equal(number, 1048576);
 	assert_null(ois_logical_unit_get_wwid(unit));
