@@ -12,6 +12,15 @@
 
 /* Connect */
 
+/* A portal that is silent for so long keeps no other login waiting any longer. */
+#define CONNECT_PATIENCE_USEC (1 * SECOND_USEC)
+
+static int connect_is_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	manager_release(userdata);
+	return 0;
+}
+
 static void connect_raise(void *userdata, struct event *event)
 {
 	session_raise(userdata, event);
@@ -28,6 +37,7 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 	struct session_private *p = session->private;
 
 	p->connect = portal_connect_free(p->connect);
+	session_arm_timer(session, 0, NULL);
 	p->fd = connected->fd;
 	(void)snprintf(session->local_address, sizeof(session->local_address), "%s",
 		       connected->local_address);
@@ -41,6 +51,7 @@ static void connect_failed(void *userdata, int error, enum event_number event)
 	char message[PORTAL_TEXT_MAX + 128], portal[PORTAL_TEXT_MAX];
 
 	session->private->connect = portal_connect_free(session->private->connect);
+	session_arm_timer(session, 0, NULL);
 	portal_format(session->current_address ? session->current_address : session->address,
 		      session->current_address ? session->current_port : session->port, portal);
 	(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal,
@@ -82,7 +93,9 @@ void session_action_connect(struct session *session)
 		session_raise(session, event);
 		session_fail(session, r, EVENT_REQUEST_RESOURCES, NULL);
 		session_post(session, CONNECTION_EVENT_CONNECT_FAILED);
+		return;
 	}
+	(void)session_arm_timer(session, CONNECT_PATIENCE_USEC, connect_is_slow);
 }
 
 /* Login Phase */
