@@ -6,6 +6,15 @@
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
 target=iqn.2026-11.org.example:none
+
+# listen PORT ADDRESS: connections to the port go to an address of socat; returns when it listens.
+listen()
+{
+	local log
+	exec {log}< <(exec socat -u -d -d "TCP-LISTEN:$1,reuseaddr,fork,bind=127.0.0.1" "$2" 2>&1)
+	grep -q -m 1 'listening on' <&"$log"
+}
+
 start_system
 
 check_fails "discovery where nobody listens" 1 ois-ctl discover 127.0.0.1:3269
@@ -18,16 +27,14 @@ check_event 1 OIS_TARGET="$target"
 check_nothing_left
 
 # Takes connections, and says nothing.
-socat -u TCP-LISTEN:3270,reuseaddr,fork,bind=127.0.0.1 OPEN:/dev/null &
-until [[ $(ss --no-header --listening --tcp sport = 3270) ]]; do :; done
+listen 3270 OPEN:/dev/null
 ois-ctl node add "$target" 127.0.0.1:3270 loginRetryMax=0 loginTimeoutSeconds=2 >/dev/null
 check_fails "login at a silent portal" 1 ois-ctl login "$target" --portal=127.0.0.1:3270
 check_event 43 OIS_TARGET="$target"
 check_nothing_left
 
 # Takes a connection, and closes it.
-socat -u TCP-LISTEN:3271,reuseaddr,fork,bind=127.0.0.1 SYSTEM:'head -c 48 >/dev/null' &
-until [[ $(ss --no-header --listening --tcp sport = 3271) ]]; do :; done
+listen 3271 SYSTEM:'head -c 48 >/dev/null'
 ois-ctl node add "$target" 127.0.0.1:3271 loginRetryMax=0 loginTimeoutSeconds=5 >/dev/null
 check_fails "login at a portal that hangs up" 1 ois-ctl login "$target" --portal=127.0.0.1:3271
 check_event 59 OIS_TARGET="$target"
