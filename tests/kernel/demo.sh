@@ -10,7 +10,7 @@ prepare()
 {
 	printf '%s\n' userid=alice password=open-sesame-1001 userid_mutual=storage password_mutual=who-goes-there-42 \
 		>"$work/target"
-	install_ois 2>/dev/null
+	install_ois
 	mkdir -p /etc/iscsi
 	echo InitiatorName=iqn.2026-11.org.example:guest >/etc/iscsi/initiatorname.iscsi
 	modprobe -a target_core_mod iscsi_target_mod
@@ -22,7 +22,7 @@ prepare()
 		printf who-goes-there-42 >storage.secret
 		printf not-the-right-one >wrong.secret
 	)
-	start_journal 2>/dev/null
+	start_journal
 	start_udev
 	start_oisd
 }

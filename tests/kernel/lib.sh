@@ -94,11 +94,11 @@ check_nothing_left()
 # A machine with the product installed and its services running.
 start_system()
 {
-	install_ois 2>/dev/null
+	install_ois
 	mkdir -p /etc/iscsi
 	echo InitiatorName=iqn.2026-11.org.example:guest >/etc/iscsi/initiatorname.iscsi
 	load_modules
-	start_journal 2>/dev/null
+	start_journal
 	start_oisd
 }
 
