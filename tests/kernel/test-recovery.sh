@@ -29,9 +29,10 @@ come_back()
 # What must be the same after a recovery.
 identity()
 {
-	local session=/sys/class/iscsi_session/session*
-	# shellcheck disable=SC2086 # there is one
-	echo $session $(<$session/state) $(cat /sys/class/iscsi_connection/*/{header,data}_digest) $(session_disks)
+	local sessions=(/sys/class/iscsi_session/session*)
+	echo "${sessions[@]}"
+	cat "${sessions[@]/%//state}" /sys/class/iscsi_connection/*/{header,data}_digest
+	session_disks
 }
 
 start_system

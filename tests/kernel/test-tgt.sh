@@ -21,7 +21,7 @@ check "digests" ois-ctl node set "$target" keys.headerDigest=crc32c keys.dataDig
 tgtadm --lld iscsi --op update --mode target --tid 1 --name HeaderDigest --value CRC32C
 tgtadm --lld iscsi --op update --mode target --tid 1 --name DataDigest --value CRC32C
 check "login with digests" ois-ctl login "$target"
-check_equal "are used" "1 1" "$(echo $(cat /sys/class/iscsi_connection/*/{header,data}_digest))"
+check_equal "are used" "1 1" "$(cat /sys/class/iscsi_connection/*/{header,data}_digest | xargs)"
 check "data" write_and_compare "$(session_disks | head -n 1)" 64
 check "logout" ois-ctl logout --all
 
