@@ -78,26 +78,56 @@ static enum style describe_state(const struct ois_session *session, char *ret, s
 static const char *const sessions_headers[] = { ">SESSION", "TARGET",  "PORTAL",
 						"STATE",    "DEVICES", NULL };
 
-static void print_sessions(const struct output *output, struct ois_session **sessions)
+/* Sessions are printed or reduced to a row as they arrive: a thousand of them take little memory.
+ */
+struct listing {
+	const struct output *output;
+	struct table *table; /* NULL: JSON */
+	struct json_array array;
+	bool begun;
+};
+
+static void list_as_row(struct table *table, const struct ois_session *session)
 {
-	_cleanup_(table_freep) struct table *table = table_new(sessions_headers);
-	char footer[64], state[64];
+	_cleanup_free_ char *portal = session_portal(session), *devices = session_devices(session);
 	enum style style;
 	int64_t number = 0;
+	bool known = ois_session_get_session(session, &number) >= 0;
+	char state[64];
 
-	for (struct ois_session **s = sessions; table && *s; s++) {
-		_cleanup_free_ char *portal = session_portal(*s), *devices = session_devices(*s);
-		bool known = ois_session_get_session(*s, &number) >= 0;
+	style = describe_state(session, state, sizeof(state));
+	(void)table_add_number(table, known, number);
+	(void)table_add(table, ois_session_get_target_name(session));
+	(void)table_add(table, portal);
+	(void)table_add_style(table, style, state);
+	(void)table_add(table, devices);
+}
 
-		style = describe_state(*s, state, sizeof(state));
-		(void)table_add_number(table, known, number);
-		(void)table_add(table, ois_session_get_target_name(*s));
-		(void)table_add(table, portal);
-		(void)table_add_style(table, style, state);
-		(void)table_add(table, devices);
-	}
-	if (!table)
-		return;
+static void list_as_json(struct listing *listing, const struct ois_session *session)
+{
+	if (!listing->begun)
+		json_array_begin(&listing->array, listing->output);
+	listing->begun = true;
+	if (session)
+		json_array_add(&listing->array, ois_session_get_json(session));
+}
+
+static int hear_session(struct ois_call *call, const struct ois_reply *reply, void *userdata)
+{
+	struct listing *listing = userdata;
+	struct ois_session *session = ois_reply_get_session(reply);
+
+	if (session && listing->table)
+		list_as_row(listing->table, session);
+	else if (session)
+		list_as_json(listing, session);
+	return 0;
+}
+
+static void print_sessions(const struct output *output, struct table *table)
+{
+	char footer[64];
+
 	if (table_rows(table) == 0) {
 		message_notice(output, "No sessions.");
 		return;
@@ -108,23 +138,43 @@ static void print_sessions(const struct output *output, struct ois_session **ses
 	table_print(output, table, footer);
 }
 
+static int list_sessions(struct cli *cli, const struct ois_selector *selector,
+			 struct listing *listing, struct ois_error **ret_error)
+{
+	struct ois_call *call;
+	int r;
+
+	r = ois_list_sessions_call(cli->client, selector, OIS_LIST_LOGICAL_UNITS, &call);
+	if (r < 0)
+		return r;
+	r = ois_call_run(call, hear_session, listing, ret_error);
+	ois_call_unref(call);
+	return r;
+}
+
 enum status verb_sessions(struct cli *cli, char **arguments)
 {
-	_cleanup_(sessions_freep) struct ois_session **sessions = NULL;
-	struct json_array array;
+	_cleanup_(selector_freep) struct ois_selector *selector = NULL;
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	_cleanup_(table_freep) struct table *table = NULL;
+	struct listing listing = { .output = &cli->output };
 	enum status status;
+	int r;
 
-	status = get_sessions(cli, NULL, &sessions);
+	status = select_sessions(cli, NULL, &selector);
 	if (status != STATUS_DONE)
 		return status;
-	if (cli->output.json == JSON_OFF) {
-		print_sessions(&cli->output, sessions);
-		return STATUS_DONE;
+	if (cli->output.json == JSON_OFF)
+		listing.table = table = table_new(sessions_headers);
+	r = list_sessions(cli, selector, &listing, &error);
+	if (r < 0)
+		return report(cli, r, error, "list the sessions");
+	if (table) {
+		print_sessions(&cli->output, table);
+	} else {
+		list_as_json(&listing, NULL);
+		json_array_end(&listing.array);
 	}
-	json_array_begin(&array, &cli->output);
-	for (struct ois_session **s = sessions; *s; s++)
-		json_array_add(&array, ois_session_get_json(*s));
-	json_array_end(&array);
 	return STATUS_DONE;
 }
 
@@ -272,8 +322,8 @@ static void show_parameters(const struct output *output, const struct ois_sessio
 	show_fields(output, "Limits", session, "", timers);
 }
 
-static const char *const units_headers[] = { ">LUN",         "DEVICE", ">SIZE",  "VENDOR", "MODEL",
-					     "SCSI ADDRESS", "STATE",  "WWID",   NULL };
+static const char *const units_headers[] = { ">LUN",         "DEVICE", ">SIZE", "VENDOR", "MODEL",
+					     "SCSI ADDRESS", "STATE",  "WWID",  NULL };
 
 static int add_unit(struct table *table, const struct ois_logical_unit *unit)
 {

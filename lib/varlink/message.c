@@ -12,7 +12,8 @@
 #include "secret.h"
 
 /* Least to make room for. */
-#define READ_SIZE 4096
+#define READ_SIZE     4096
+#define READ_SIZE_MAX (64 * 1024)
 /* Buffers above this are given back when they are empty. */
 #define KEEP_SIZE (64 * 1024)
 
@@ -70,20 +71,28 @@ int varlink_stream_reserve(struct varlink_stream *stream, uint8_t **ret, size_t 
 	left = input->limit - input->length;
 	if (left == 0)
 		return -EMSGSIZE;
-	/* Grows only when it is full: most messages fit into the first piece. */
-	size = input->allocated > input->length ? 1 : READ_SIZE;
+	/* Grows only when it was not enough: most messages fit into the first piece, and who sends
+	 * a lot is not to be read in many pieces. */
+	if (stream->read_size < READ_SIZE)
+		stream->read_size = READ_SIZE;
+	size = stream->filled ? stream->read_size : 1;
+	if (input->allocated == input->length && size < READ_SIZE)
+		size = READ_SIZE;
 	r = buffer_reserve(input, size < left ? size : left, &at);
 	if (r < 0)
 		return r;
 	/* All that is allocated, but not above the limit. */
 	size = input->allocated - input->length;
 	*ret = at;
-	*ret_size = size < left ? size : left;
+	*ret_size = stream->offered = size < left ? size : left;
 	return 0;
 }
 
 void varlink_stream_received(struct varlink_stream *stream, size_t length)
 {
+	stream->filled = length > 0 && length == stream->offered;
+	if (stream->filled && stream->read_size < READ_SIZE_MAX)
+		stream->read_size *= 2;
 	buffer_commit(&stream->input, length);
 }
 

@@ -27,6 +27,9 @@ struct varlink_stream {
 	size_t input_scanned; /* up to here there is no NUL behind input_start */
 	struct buffer output; /* to be sent */
 	size_t output_start;  /* bytes of it sent */
+	size_t read_size;     /* of the next piece, when the last one had no room left */
+	size_t offered;       /* room of the last piece */
+	bool filled;          /* it had none left */
 };
 
 /* @input_max: largest message to accept, VARLINK_CALL_MAX in a server. Allocates nothing. */
