@@ -816,6 +816,34 @@ static void misses_the_module(void **state)
 	fake_put("class/iscsi_transport/tcp/caps", "0x39");
 }
 
+static void tells_what_the_kernel_refuses(void **state)
+{
+	static const struct {
+		enum kernel_operation operation;
+		enum event_number number;
+	} rows[] = {
+		{ KERNEL_CREATE_SESSION, EVENT_SESSION_RESOURCES },
+		{ KERNEL_CREATE_CONNECTION, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_BIND_CONNECTION, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_SET_PARAMETER, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_START_CONNECTION, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_SEND_PDU, EVENT_SEND_FAILED },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		begin("refused", kernel_operation_to_string(rows[i].operation));
+		world.refused_operation = (int)rows[i].operation;
+		world.refusal = -ENOMEM;
+		log_in();
+		check(run(gone, true));
+		check(t.login.failed == 1 && t.events[rows[i].number] == 3);
+		check(t.events[EVENT_SESSION_ESTABLISHED] == 0);
+		check(t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+		finish();
+		end();
+	}
+}
+
 static void refuses_a_logout(void **state)
 {
 	begin("logout", "in use");
@@ -939,6 +967,7 @@ int main(void)
 		TEST(gives_up_what_will_not),
 		TEST(follows_redirections),
 		TEST(misses_the_module),
+		TEST(tells_what_the_kernel_refuses),
 		TEST(refuses_a_logout),
 		TEST(admits_so_many),
 		TEST(rescans),
