@@ -316,10 +316,25 @@ static void network_changed(void *userdata)
 static void pdu_received(void *userdata, uint32_t sid, uint32_t cid, const uint8_t header[48],
 			 const void *data, size_t length)
 {
-	struct session *session = manager_find_session(userdata, sid);
+	struct manager *manager = userdata;
+	struct session *session = manager_find_session(manager, sid);
 
 	if (session)
 		session_kernel_pdu(session, header, data, length);
+	else if (pdu_header_opcode(header) == PDU_OPCODE_NOP_IN)
+		manager->answered[manager->n_answered++ % MANAGER_ANSWERS] = sid;
+}
+
+bool manager_take_answer(struct session *session)
+{
+	struct manager *manager = session->manager;
+
+	for (size_t i = 0; i < MANAGER_ANSWERS && i < manager->n_answered; i++)
+		if (manager->answered[i] == session->sid) {
+			manager->answered[i] = KERNEL_SESSION_NEW;
+			return true;
+		}
+	return false;
 }
 
 static void connection_failed(void *userdata, uint32_t sid, uint32_t cid, unsigned error)

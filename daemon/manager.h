@@ -26,6 +26,8 @@ struct service;
 struct network;
 
 #define MANAGER_BUCKETS 1024
+/* More than a worker can be ahead of the loop by. */
+#define MANAGER_ANSWERS 64
 
 /* Where things are; the defaults are the system's. Borrowed strings. */
 struct manager_paths {
@@ -64,6 +66,9 @@ struct manager {
 	struct service *service;
 
 	struct session *sessions; /* list through session->next */
+	/* Sessions whose ping was answered before their number was known; a ring. */
+	uint32_t answered[MANAGER_ANSWERS];
+	size_t n_answered;
 	struct session *by_sid[MANAGER_BUCKETS], *by_key[MANAGER_BUCKETS];
 	size_t n_sessions;
 	size_t n_logins_queued, n_logins_in_flight;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct manager;
@@ -24,3 +25,5 @@ void manager_tend(struct session *session);
 /* The kernel knows the session by its number from now on, or no longer. */
 void manager_index_session(struct session *session);
 void manager_unindex_session(struct session *session);
+/* True, once, if a ping of this session was answered before the session had its number. */
+bool manager_take_answer(struct session *session);

@@ -59,6 +59,7 @@ struct session_private {
 	bool admitted; /* counts as a login in flight */
 
 	int fd;             /* handed to the kernel, open until it has it */
+	bool answered;      /* the ping of the hand-over came back */
 	bool started;       /* the kernel was told to start the connection */
 	bool leaving;       /* somebody wants it logged out */
 	bool persistent;    /* an automatic node: retried until it works */

@@ -133,6 +133,8 @@ static void add_negotiated(struct session *session, struct kernel_batch *batch)
 					result->portal_group_tag);
 }
 
+static void proven(struct session *session);
+
 static void start_failed(struct session *session)
 {
 	session_post(session, CONNECTION_EVENT_START_FAILED);
@@ -151,24 +153,11 @@ static int proof_timed_out(sd_event_source *source, uint64_t usec, void *userdat
 	return 0;
 }
 
-static void proof_sent(void *userdata, const struct kernel_result *result)
-{
-	struct session *session = userdata;
-
-	if (!session_batch_returned(session))
-		return;
-	if (result->error < 0 && session->connection == CONNECTION_STATE_LOGGED_IN &&
-	    session->state != SESSION_STATE_LOGGED_IN) {
-		session_refused(session, result);
-		start_failed(session);
-	}
-}
-
 /*
  * A ping that must come back: it makes the kernel look at what already lies in the socket, a close
  * included, which it would otherwise not notice.
  */
-static void prove(struct session *session)
+static void add_ping(struct kernel_batch *batch)
 {
 	struct pdu nop = {
 		.opcode = PDU_OPCODE_NOP_OUT,
@@ -176,20 +165,24 @@ static void prove(struct session *session)
 		.itt = 0, /* the kernel puts its own */
 		.nop_out = { .ttt = PDU_TAG_RESERVED },
 	};
-	struct kernel_batch *batch = session_batch(session);
 	uint8_t header[PDU_HEADER_LENGTH];
-	int r;
 
 	pdu_encode(&nop, header);
-	if (batch)
-		kernel_batch_send_pdu(batch, header, NULL, 0);
-	r = session_submit(session, batch, proof_sent);
-	if (r >= 0)
-		r = session_arm_timer(
-			session,
-			(uint64_t)session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS) *
-				SECOND_USEC,
-			proof_timed_out);
+	kernel_batch_send_pdu(batch, header, NULL, 0);
+}
+
+static void await_answer(struct session *session)
+{
+	uint64_t timeout =
+		(uint64_t)session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS) * SECOND_USEC;
+	int r;
+
+	/* The target may be quicker than the way back from the worker. */
+	if (session->private->answered || manager_take_answer(session)) {
+		proven(session);
+		return;
+	}
+	r = session_arm_timer(session, timeout, proof_timed_out);
 	if (r < 0) {
 		session_fail(session, r, 0, NULL);
 		start_failed(session);
@@ -221,7 +214,7 @@ static void handed_over(void *userdata, const struct kernel_result *result)
 		start_failed(session);
 		return;
 	}
-	prove(session);
+	await_answer(session);
 }
 
 /* A FIN that came before BIND would never be noticed by the kernel. */
@@ -264,7 +257,10 @@ static void hand_over(struct session *session)
 		add_negotiated(session, batch);
 		kernel_batch_barrier(batch);
 		kernel_batch_start(batch);
+		kernel_batch_barrier(batch);
+		add_ping(batch);
 	}
+	session->private->answered = false;
 	r = session_submit(session, batch, handed_over);
 	if (r < 0) {
 		session_fail(session, r, 0, NULL);
@@ -516,8 +512,11 @@ void session_kernel_pdu(struct session *session, const uint8_t header[48], const
 	if (pdu_decode(header, &pdu) < 0)
 		return;
 	if (pdu.opcode == PDU_OPCODE_NOP_IN) {
-		if (p->started && session->connection == CONNECTION_STATE_LOGGED_IN &&
-		    session->state != SESSION_STATE_LOGGED_IN)
+		if (session->connection != CONNECTION_STATE_LOGGED_IN ||
+		    session->state == SESSION_STATE_LOGGED_IN)
+			return;
+		p->answered = true;
+		if (p->started)
 			proven(session);
 	} else if (pdu.opcode == PDU_OPCODE_LOGOUT_RESPONSE) {
 		session_logout_pdu(session, &pdu);
