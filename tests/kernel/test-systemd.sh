@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The units under a real systemd as process 1, with the whole sandbox.
+# shellcheck source=tests/kernel/lib.sh
+source "${BASH_SOURCE[0]%/*}/lib.sh"
+
+group=''
+as_member() { setpriv --reuid=65534 --regid=65534 --groups="$group" "$@"; }
+as_other() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+
+property() { systemctl show --property="$2" --value "$1"; }
+
+# What would change if a session were made again.
+identity()
+{
+	ls /sys/class/iscsi_session
+	ss --no-header --tcp --numeric state established dport = 3260 | awk '{ print $3 }' | sort
+}
+
+# Waits for a line of the journal that systemd writes about the daemon.
+await_journal()
+{
+	timeout 30 grep -q -m 1 "$1" < <(exec journalctl --quiet --output=cat --follow --lines=all --unit=oisd.service)
+}
+
+check_equal "systemd is process 1" systemd "$(</proc/1/comm)"
+SYSTEMD_LOG_LEVEL=warning journalctl --update-catalog
+install_ois
+mkdir -p /etc/iscsi /run/systemd/system/oisd.service.d
+echo InitiatorName=iqn.2026-11.org.example:guest >/etc/iscsi/initiatorname.iscsi
+# A system call that the filter does not let pass is not merely refused here: it is the daemon's end.
+printf '%s\n' '[Service]' SystemCallErrorNumber=kill >/run/systemd/system/oisd.service.d/strict.conf
+modprobe -a target_core_mod iscsi_target_mod sd_mod crc32c
+lio setup --targets 2 --pages 4096
+target=iqn.2026-11.org.example:disk
+group=$(getent group ois | cut -d: -f3)
+systemctl daemon-reload
+check "the preset enables both units" systemctl --quiet preset oisd.socket oisd.service
+check "they are enabled" systemctl --quiet is-enabled oisd.socket oisd.service
+
+check "the socket starts" systemctl start oisd.socket
+check_equal "the daemon does not run yet" inactive "$(property oisd ActiveState)"
+check_equal "nor is its kernel module loaded" "" "$(ls -d /sys/module/iscsi_tcp 2>/dev/null)"
+check "a client starts it" ois-ctl status
+check_equal "it is ready" "active running" "$(property oisd ActiveState) $(property oisd SubState)"
+pid=$(property oisd MainPID)
+check_equal "its system calls are filtered" 2 "$(awk '/^Seccomp:/ { print $2 }' "/proc/$pid/status")"
+check_equal "its memory is locked" yes "$(awk '/^VmLck:/ { print ($2 > 1000 ? "yes" : "no") }' "/proc/$pid/status")"
+
+check "discovery" ois-ctl discover 127.0.0.1
+check "login" ois-ctl login --all
+check_event 1000 "OIS_TARGET=${target}1"
+check_event 1000 "OIS_TARGET=${target}2"
+check "it loaded the kernel module" test -d /sys/module/iscsi_tcp
+check "records are written" test -s /etc/ois/discovered.jsonl
+disk=/dev/$(ois-ctl sessions --json=short |
+	jq -r --arg target "${target}1" '.[] | select(.targetName == $target).logicalUnits[].blockDevice' | sed 's|.*/||')
+check "the disk works" write_and_compare "$disk"
+check "rescan" ois-ctl rescan 'iqn.*'
+
+check "a member of the group reads" as_member ois-ctl sessions
+check_fails "others do not" 4 as_other ois-ctl sessions
+
+# Mounted after the daemon got its own view of the file systems.
+mkfs.ext4 -q "$disk"
+mount "$disk" /mnt
+check_fails "a session with a mounted file system stays" 1 ois-ctl logout "${target}1"
+before=$(identity)
+
+check "reload" systemctl reload oisd
+check_equal "of the same daemon" "$pid" "$(property oisd MainPID)"
+check "restart" systemctl restart oisd
+check_equal "the sessions are the same" "$before" "$(identity)"
+check_equal "the daemon knows them" 2 "$(ois-ctl sessions --json=short | jq 'map(select(.managed and .state == "logged_in")) | length')"
+check "stop" systemctl stop oisd
+check_equal "the sessions stay" "$before" "$(identity)"
+echo something >/mnt/file
+check "their disks work" sync -f /mnt
+check "start" systemctl start oisd
+check_equal "nothing failed on the way" "success 0" "$(property oisd Result) $(property oisd NRestarts)"
+
+umount /mnt
+check "logout" ois-ctl logout --all
+check "a node is made automatic" ois-ctl node set "${target}2" startup=automatic
+check "restart" systemctl restart oisd
+check_equal "it is logged in" 2 "$(await_events 2 1000 "OIS_TARGET=${target}2" | wc -l)"
+check_equal "and no other" "${target}2" "$(ois-ctl sessions --json=short | jq -r '.[].targetName')"
+before=$(identity)
+
+printf '%s\n' '[Service]' WatchdogSec=2s >/run/systemd/system/oisd.service.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart oisd
+pid=$(property oisd MainPID)
+kill -STOP "$pid"
+check "a daemon that hangs is noticed" await_journal 'Watchdog timeout'
+check "clients wait for the next one" ois-ctl status
+check_equal "which is another process" 1 "$(($(property oisd MainPID) != pid))"
+check_equal "the session is the same" "$before" "$(identity)"
+rm /run/systemd/system/oisd.service.d/watchdog.conf
+systemctl daemon-reload
+
+check_equal "nothing was refused to the daemon" "" \
+	"$(journalctl --quiet --output=cat --unit=oisd.service --grep='not permitted|denied|read-only|SYS\b' | sort -u)"
+check_equal "iscsid kept away" inactive "$(property iscsid ActiveState)"
+check "logout of all" ois-ctl logout --all
+check_nothing_left
