@@ -68,7 +68,8 @@ static uint64_t now_usec(void)
 
 /* In worker threads */
 
-/* What was read after a list was asked for is good enough for it: many logouts at once read it once. */
+/* What was read after a list was asked for is good enough for it: many logouts at once read it
+ * once. */
 static int refresh_usage(struct devices *devices, uint64_t asked_usec)
 {
 	uint64_t now = now_usec();

@@ -14,7 +14,7 @@
 #include "service.h"
 
 /* After what can lead to or from a disk, before what only looks nice. */
-#define SERVICE_PRIORITY	 SD_EVENT_PRIORITY_NORMAL
+#define SERVICE_PRIORITY         SD_EVENT_PRIORITY_NORMAL
 #define SERVICE_PRIORITY_ANSWERS (SD_EVENT_PRIORITY_NORMAL + 10)
 
 struct call;

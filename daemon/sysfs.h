@@ -86,8 +86,8 @@ struct sysfs_lun {
 };
 
 /*
- * Block devices that are mounted or swapped to, as they were at the time of the call. Errors: -ENOMEM, those of
- * reading. Worker threads only.
+ * Block devices that are mounted or swapped to, as they were at the time of the call. Errors:
+ * -ENOMEM, those of reading. Worker threads only.
  */
 struct usage;
 int usage_new(const struct sysfs *sysfs, struct usage **ret);
@@ -95,12 +95,12 @@ struct usage *usage_free(struct usage *usage);
 DEFINE_CLEANUP(struct usage *, usage_free);
 
 /*
- * Devices of a session in the order of their LUNs; the caller frees *@ret. With @usage (may be NULL)
- * .in_use says whether it has the disk, or the disk has holders. Some forty system calls per device: worker threads only. Errors:
- * -ENOENT (no such session).
+ * Devices of a session in the order of their LUNs; the caller frees *@ret. With @usage (may be
+ * NULL) .in_use says whether it has the disk, or the disk has holders. Some forty system calls per
+ * device: worker threads only. Errors: -ENOENT (no such session).
  */
-int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const struct usage *usage,
-		   struct sysfs_lun **ret, size_t *ret_n);
+int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
+		   const struct usage *usage, struct sysfs_lun **ret, size_t *ret_n);
 /* True if this is a device the sd driver will make a disk of. */
 bool sysfs_lun_is_disk(const struct sysfs_lun *lun);
 /* How many disks of a session are not bound yet; cheaper than a list. */

@@ -242,8 +242,8 @@ static int compare_luns(const void *a, const void *b)
 	return x->lun < y->lun ? -1 : x->lun > y->lun;
 }
 
-int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const struct usage *usage,
-		   struct sysfs_lun **ret, size_t *ret_n)
+int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
+		   const struct usage *usage, struct sysfs_lun **ret, size_t *ret_n)
 {
 	struct list list = { .usage = usage };
 	int r;

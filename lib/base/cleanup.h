@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Cleanup by attribute: an object declared with _cleanup_(x_freep) is freed when it leaves scope, and
- * TAKE_PTR() or TAKE_FD() hands it over. Descriptors are -EBADF when unset.
+ * Cleanup by attribute: an object declared with _cleanup_(x_freep) is freed when it leaves scope,
+ * and TAKE_PTR() or TAKE_FD() hands it over. Descriptors are -EBADF when unset.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 #define _printf_(at, first) __attribute__((format(printf, at, first)))
-#define _unused_ __attribute__((unused))
+#define _unused_            __attribute__((unused))
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -66,5 +66,5 @@ static inline void close_fdp(int *fd)
 DEFINE_CLEANUP(FILE *, fclose);
 DEFINE_CLEANUP(DIR *, closedir);
 
-#define _cleanup_free_ _cleanup_(freep)
+#define _cleanup_free_  _cleanup_(freep)
 #define _cleanup_close_ _cleanup_(close_fdp)

@@ -38,7 +38,8 @@ int parse_i64(const char *text, int64_t minimum, int64_t maximum, int64_t *ret)
 
 	if (!text)
 		return -EINVAL;
-	r = parse_u64(text + negative, 0, negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX, &magnitude);
+	r = parse_u64(text + negative, 0, negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX,
+		      &magnitude);
 	if (r < 0)
 		return r;
 	if (!negative)
@@ -156,8 +157,10 @@ int base64_decode(const char *text, size_t text_length, void *ret, size_t size, 
 		}
 		for (size_t k = 0; k < 3 && o < length; k++)
 			out[o++] = (uint8_t)(group >> (16 - 8 * k));
-		/* The bits that padding cuts off must be zero, or two texts would mean one value. */
-		if (i + 4 == text_length && padding > 0 && (group & ((1U << (8 * padding)) - 1)) != 0)
+		/* The bits that padding cuts off must be zero, or two texts would mean one value.
+		 */
+		if (i + 4 == text_length && padding > 0 &&
+		    (group & ((1U << (8 * padding)) - 1)) != 0)
 			return -EINVAL;
 	}
 	*ret_length = length;
@@ -235,7 +238,8 @@ static const char *name_fault(const char *name)
 	if (strncmp(name, "eui.", 4) == 0)
 		return name_digits_valid(name + 4, 16, 16) ? NULL : "eui. needs 16 hex digits";
 	if (strncmp(name, "naa.", 4) == 0)
-		return name_digits_valid(name + 4, 16, 32) ? NULL : "naa. needs 16 or 32 hex digits";
+		return name_digits_valid(name + 4, 16, 32) ? NULL
+							   : "naa. needs 16 or 32 hex digits";
 	return "a name starts with iqn., eui. or naa.";
 }
 
@@ -250,7 +254,8 @@ int iscsi_name_check(const char *name, const char **ret_why)
 	return -EINVAL;
 }
 
-static int portal_parse_tail(const char *tail, uint16_t default_port, uint16_t *ret_port, int *ret_tag)
+static int portal_parse_tail(const char *tail, uint16_t default_port, uint16_t *ret_port,
+			     int *ret_tag)
 {
 	uint64_t port = default_port, tag = 0;
 	const char *comma = strchr(tail, ',');
@@ -323,7 +328,8 @@ int portal_parse(const char *text, uint16_t default_port, char *ret_address, siz
 
 void portal_format(const char *address, uint16_t port, char *ret)
 {
-	(void)snprintf(ret, PORTAL_TEXT_MAX, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+	(void)snprintf(ret, PORTAL_TEXT_MAX, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address,
+		       port);
 }
 
 size_t utf8_length(const void *text, size_t left)

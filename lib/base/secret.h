@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Bytes that must never reach a log, a listing or a core dump: zeroed when freed, compared in constant
- * time, never formatted. Whoever reports about a secret reports its length.
+ * Bytes that must never reach a log, a listing or a core dump: zeroed when freed, compared in
+ * constant time, never formatted. Whoever reports about a secret reports its length.
  */
 #pragma once
 

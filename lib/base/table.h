@@ -24,8 +24,8 @@ static inline int table_value(const char *const *names, size_t n_names, const ch
 }
 
 /*
- * Defines PREFIX_to_string() (NULL for a value without a name) and PREFIX_from_string() (-EINVAL for an
- * unknown name) over the array PREFIX_names.
+ * Defines PREFIX_to_string() (NULL for a value without a name) and PREFIX_from_string() (-EINVAL
+ * for an unknown name) over the array PREFIX_names.
  */
 #define DEFINE_TABLE(prefix, type)                                                                 \
 	const char *prefix##_to_string(type value)                                                 \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One numbered event: a row of include/ois/events.def and the fields it carries. Whoever notices the cause
- * makes it and adds what it knows; the daemon adds the context and reports it. Nothing here does I/O.
+ * One numbered event: a row of include/ois/events.def and the fields it carries. Whoever notices
+ * the cause makes it and adds what it knows; the daemon adds the context and reports it. Nothing
+ * here does I/O.
  */
 #pragma once
 
@@ -37,13 +38,13 @@ enum event_field {
 struct event_type {
 	enum event_number number;
 	enum event_severity severity;
-	const char *symbol;	/* "CONNECT_FAILED" */
-	const char *subject;	/* MESSAGE template, fields between @ signs */
-	const char *cause;	/* what happened and what it means; one paragraph */
-	const char *advice;	/* what to do; one paragraph */
+	const char *symbol;           /* "CONNECT_FAILED" */
+	const char *subject;          /* MESSAGE template, fields between @ signs */
+	const char *cause;            /* what happened and what it means; one paragraph */
+	const char *advice;           /* what to do; one paragraph */
 	const enum event_field *dump; /* dump fields the row promises */
 	size_t n_dump;
-	char message_id[33];	/* 32 lower-case hex digits, the last four the number in decimal */
+	char message_id[33]; /* 32 lower-case hex digits, the last four the number in decimal */
 };
 
 /* NULL for an unknown number. */
@@ -56,8 +57,8 @@ const char *event_severity_to_string(enum event_severity severity);
 /* "OIS_TARGET" */
 const char *event_field_name(enum event_field field);
 /*
- * Whether events of a type may carry a field: context always, dump fields if the row promises them, decoded PDU
- * fields if it promises the PDU.
+ * Whether events of a type may carry a field: context always, dump fields if the row promises them,
+ * decoded PDU fields if it promises the PDU.
  */
 bool event_type_allows(const struct event_type *type, enum event_field field);
 
@@ -86,11 +87,12 @@ const struct event_type *event_type(const struct event *event);
 const char *event_get(const struct event *event, enum event_field field);
 
 /*
- * Set a field, replacing a former value; a field that cannot be set for lack of memory is absent. A dump
- * field the row does not promise is a bug (assertion in debug builds). Text is escaped, so values are always
- * clean UTF-8 of one line, and cut to stay below 4096 bytes.
- * event_set_string() leaves text alone that is clean already; event_set_text() is for text of the peer and escapes
- * backslashes too, so that nothing can look escaped that was sent that way. A NULL value removes the field.
+ * Set a field, replacing a former value; a field that cannot be set for lack of memory is absent. A
+ * dump field the row does not promise is a bug (assertion in debug builds). Text is escaped, so
+ * values are always clean UTF-8 of one line, and cut to stay below 4096 bytes. event_set_string()
+ * leaves text alone that is clean already; event_set_text() is for text of the peer and escapes
+ * backslashes too, so that nothing can look escaped that was sent that way. A NULL value removes
+ * the field.
  */
 void event_set_string(struct event *event, enum event_field field, const char *value);
 void event_set_text(struct event *event, enum event_field field, const void *text, size_t length);
@@ -103,14 +105,14 @@ void event_set_status(struct event *event, uint64_t status, const char *text);
 void event_set_errno(struct event *event, int error);
 void event_set_outcome(struct event *event, enum event_outcome outcome);
 /*
- * The PDU as hex (FIELD_DUMP_PDU: header; FIELD_DUMP_DATA and FIELD_DUMP_DATA_LENGTH: data segment) and, for
- * a Login Response, its decoded fields (OIS_PDU_...).
+ * The PDU as hex (FIELD_DUMP_PDU: header; FIELD_DUMP_DATA and FIELD_DUMP_DATA_LENGTH: data segment)
+ * and, for a Login Response, its decoded fields (OIS_PDU_...).
  */
 void event_set_pdu(struct event *event, const uint8_t header[48], const void *data, size_t length);
 
 /*
- * MESSAGE: the subject with fields filled in, one line. A part of the subject in square brackets is left out
- * when a field in it is absent: "Connect to @OIS_PORTAL@ failed[: @OIS_STATUS_TEXT@]". The caller frees *@ret.
- * Errors: -ENOMEM.
+ * MESSAGE: the subject with fields filled in, one line. A part of the subject in square brackets is
+ * left out when a field in it is absent: "Connect to @OIS_PORTAL@ failed[: @OIS_STATUS_TEXT@]". The
+ * caller frees *@ret. Errors: -ENOMEM.
  */
 int event_message(const struct event *event, char **ret);

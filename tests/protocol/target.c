@@ -25,7 +25,8 @@ struct target {
 int target_new(struct target **ret)
 {
 	_cleanup_(target_freep) struct target *target = NULL;
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(address);
 
 	target = calloc(1, sizeof(*target));
@@ -199,8 +200,8 @@ static int check_key(struct target *target, const char *word)
 	if (!pair)
 		return complain(-EPROTO, "a key is missing", word);
 	if (strcmp(equals + 1, "*") != 0 && !text_value_is(pair, equals + 1)) {
-		fprintf(stderr, "target: expected %s, received %.*s\n", word, (int)pair->value_length,
-			pair->value);
+		fprintf(stderr, "target: expected %s, received %.*s\n", word,
+			(int)pair->value_length, pair->value);
 		return -EPROTO;
 	}
 	return 0;
@@ -314,7 +315,8 @@ static int set_field(const struct field *fields, size_t n, const char *name, con
 
 /* What the target's answer says, before it becomes a PDU. */
 struct answer {
-	uint32_t csg, nsg, status, tsih, itt, statsn, expcmdsn, maxcmdsn, version, ttt, reason, opcode;
+	uint32_t csg, nsg, status, tsih, itt, statsn, expcmdsn, maxcmdsn, version, ttt, reason,
+		opcode;
 	uint32_t isid; /* added to the last byte */
 	bool transit, more, final;
 	struct buffer data;
@@ -324,12 +326,12 @@ struct answer {
 static int parse_word(struct answer *answer, char *word)
 {
 	const struct field fields[] = {
-		{ "csg", &answer->csg },	   { "nsg", &answer->nsg },
-		{ "status", &answer->status },	   { "tsih", &answer->tsih },
-		{ "itt", &answer->itt },	   { "statsn", &answer->statsn },
+		{ "csg", &answer->csg },           { "nsg", &answer->nsg },
+		{ "status", &answer->status },     { "tsih", &answer->tsih },
+		{ "itt", &answer->itt },           { "statsn", &answer->statsn },
 		{ "expcmdsn", &answer->expcmdsn }, { "maxcmdsn", &answer->maxcmdsn },
 		{ "version", &answer->version },   { "ttt", &answer->ttt },
-		{ "reason", &answer->reason },	   { "opcode", &answer->opcode },
+		{ "reason", &answer->reason },     { "opcode", &answer->opcode },
 		{ "isid", &answer->isid },
 	};
 	char *equals = strchr(word, '=');
@@ -352,8 +354,8 @@ static int parse_word(struct answer *answer, char *word)
 		if (r >= 0)
 			r = buffer_reserve(&answer->data, digits.length / 2 + 1, &bytes);
 		if (r >= 0)
-			r = hex_decode((char *)digits.data, digits.length, bytes, digits.length / 2 + 1,
-				       &length);
+			r = hex_decode((char *)digits.data, digits.length, bytes,
+				       digits.length / 2 + 1, &length);
 		if (r >= 0)
 			buffer_commit(&answer->data, length);
 		return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A target that does what a script says, right or wrong: it listens on a loopback port and sends and expects
- * single PDUs, built on the project's own codec. Every number it does not give itself is the correct one.
+ * A target that does what a script says, right or wrong: it listens on a loopback port and sends
+ * and expects single PDUs, built on the project's own codec. Every number it does not give itself
+ * is the correct one.
  */
 #pragma once
 
@@ -27,13 +28,15 @@ int target_expect_close(struct target *target, int timeout_ms);
 /* FIN, or RST. */
 int target_close(struct target *target, int reset);
 /*
- * Receives one PDU and compares it. @words: the opcode (login, text, logout, nop), then T, C, F for flags,
- * field=VALUE for header fields, Key=VALUE for text (VALUE * matches anything), !Key for a key that must be absent.
+ * Receives one PDU and compares it. @words: the opcode (login, text, logout, nop), then T, C, F for
+ * flags, field=VALUE for header fields, Key=VALUE for text (VALUE * matches anything), !Key for a
+ * key that must be absent.
  */
 int target_expect(struct target *target, char **words, size_t n, int timeout_ms);
 /*
- * Sends one PDU: the opcode of a response, flags, header fields (csg nsg status isid tsih itt statsn expcmdsn maxcmdsn
- * version ttt reason opcode), keys. In a value {HH*N} is the byte HH (hex digits) repeated N times, as digits; numbers
- * with + or - are relative to the right one. data=HEX replaces the text.
+ * Sends one PDU: the opcode of a response, flags, header fields (csg nsg status isid tsih itt
+ * statsn expcmdsn maxcmdsn version ttt reason opcode), keys. In a value {HH*N} is the byte HH (hex
+ * digits) repeated N times, as digits; numbers with + or - are relative to the right one. data=HEX
+ * replaces the text.
  */
 int target_send(struct target *target, char **words, size_t n);
