@@ -3,7 +3,7 @@
  * A scan has three steps: a worker writes to the host's scan file, which returns when the SCSI
  * devices exist; the kernel binds drivers to them in its own time, and says so in an event each; a
  * worker lists what is there. Scans may hang as long as a target does, so lists have a thread of
- * their own. We listen to events only while a scan is under way, and from before it begins.
+ * their own. We listen to events from before a scan begins to a moment after the last one.
  */
 #include <limits.h>
 #include <stdatomic.h>
@@ -17,13 +17,19 @@
 #include "work.h"
 
 #define BUCKETS 256
+/*
+ * A socket that hears uevents takes the kernel milliseconds to close, with everybody else waiting:
+ * many scans in a row share one.
+ */
+#define LINGER_USEC UINT64_C(1000000)
 
 struct devices {
 	sd_event *event;
 	const struct sysfs *sysfs;
 	struct work *scan_work;
 	struct work *list_work;
-	struct uevent *uevent; /* while n_scans > 0 */
+	struct uevent *uevent; /* while n_scans > 0, and a moment longer */
+	sd_event_source *linger;
 	unsigned n_scans;
 	bool disk_driver_loaded; /* or at least tried */
 	bool closing;
@@ -171,6 +177,32 @@ static void link_scan(struct devices *devices, struct devices_scan *scan)
 		devices->n_scans++;
 }
 
+static int on_linger(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct devices *devices = userdata;
+
+	if (devices->n_scans == 0)
+		devices->uevent = uevent_free(devices->uevent);
+	return 0;
+}
+
+/* Closes the socket after a while; at once if there cannot be a timer. */
+static void stop_listening(struct devices *devices)
+{
+	int r;
+
+	if (!devices->linger) {
+		r = sd_event_add_time_relative(devices->event, &devices->linger, CLOCK_MONOTONIC,
+					       LINGER_USEC, LINGER_USEC, on_linger, devices);
+	} else {
+		r = sd_event_source_set_time_relative(devices->linger, LINGER_USEC);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(devices->linger, SD_EVENT_ONESHOT);
+	}
+	if (r < 0)
+		devices->uevent = uevent_free(devices->uevent);
+}
+
 static void unlink_scan(struct devices_scan *scan)
 {
 	struct devices *devices = scan->devices;
@@ -179,7 +211,7 @@ static void unlink_scan(struct devices_scan *scan)
 	if (scan->next)
 		scan->next->previous = scan->previous;
 	if (!scan->list_only && --devices->n_scans == 0)
-		devices->uevent = uevent_free(devices->uevent);
+		stop_listening(devices);
 }
 
 /* Frees the scan, at once or as soon as no worker has it. */
@@ -386,6 +418,8 @@ struct devices *devices_free(struct devices *devices)
 		while (devices->buckets[i])
 			finish(devices->buckets[i], -ECANCELED);
 	devices->usage = usage_free(devices->usage);
+	devices->linger = sd_event_source_disable_unref(devices->linger);
+	devices->uevent = uevent_free(devices->uevent);
 	sd_event_unref(devices->event);
 	free(devices);
 	return NULL;
