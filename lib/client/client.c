@@ -325,7 +325,7 @@ static int dispatch_queue(struct ois_client *client)
 	struct ois_call *call;
 	int done = 0;
 
-	if (client->retry_usec > now_usec())
+	if (client->retry_usec > 0 && client->retry_usec > now_usec())
 		return 0;
 	client->retry_usec = 0;
 	while ((call = find_queued(client)) && can_dispatch(client)) {

@@ -13,7 +13,7 @@
 
 /* Least to make room for. */
 #define READ_SIZE     4096
-#define READ_SIZE_MAX (64 * 1024)
+#define READ_SIZE_MAX (16 * 1024)
 /* Buffers above this are given back when they are empty. */
 #define KEEP_SIZE (64 * 1024)
 
