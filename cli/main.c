@@ -3,7 +3,6 @@
  * ois-ctl: the command line of the iSCSI initiator daemon. The table of verbs stands in verbs.c.
  */
 #include <errno.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@ int main(int argc, char **argv)
 	char **arguments;
 	int status, r;
 
-	(void)setlocale(LC_CTYPE, "");
+	text_await_locale();
 	status = options_parse(&cli, argc, argv, &arguments);
 	if (status < 0) {
 		r = ois_client_new(cli.socket, &cli.client);

@@ -50,6 +50,9 @@ void output_init(struct output *output);
 
 /* --- Text --- */
 
+/* The locale of the user is taken over when the first character outside of ASCII is to be shown. */
+void text_await_locale(void);
+
 /*
  * A copy in which everything that could steer a terminal or hide is written as \xNN or \u{NNNN}:
  * control characters, invalid UTF-8, invisible and direction-changing characters. NULL: no memory.

@@ -3,6 +3,7 @@
  * Text for people: escaping, width, sizes and times.
  */
 #include <inttypes.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,14 +12,31 @@
 
 #include "output.h"
 
+static bool locale_awaited;
+
+void text_await_locale(void)
+{
+	locale_awaited = true;
+}
+
 /*
  * Takes the first character of @text; returns its bytes, or 0 if they are no character of the
  * locale. A character that is invisible, or changes the direction of others, is none to show.
  */
 static size_t next_character(const char *text, mbstate_t *state, wchar_t *ret, bool *ret_shown)
 {
-	size_t n = mbrtowc(ret, text, strlen(text), state);
+	size_t n;
 
+	/* Most names are ASCII, and reading a locale takes longer than asking the daemon. */
+	if ((unsigned char)*text < 0x80) {
+		*ret = (wchar_t)*text;
+		*ret_shown = *text >= ' ' && *text != 0x7f;
+		return 1;
+	}
+	if (locale_awaited)
+		(void)setlocale(LC_CTYPE, "");
+	locale_awaited = false;
+	n = mbrtowc(ret, text, strlen(text), state);
 	if (n == (size_t)-1 || n == (size_t)-2) {
 		memset(state, 0, sizeof(*state));
 		return 0;
