@@ -202,6 +202,29 @@ json_object *luns_to_json(const struct sysfs_lun *luns, size_t n)
 	return TAKE_PTR(array);
 }
 
+/* What a call is about */
+
+int call_select_nodes(struct call *call, const char *no_such_node, struct node ***ret,
+		      size_t *ret_n)
+{
+	json_object *object = NULL;
+	struct selector selector;
+	int r;
+
+	(void)json_get_object(call_parameters(call), "selector", &object);
+	if (selector_read(object, &selector) < 0) {
+		call_invalid_parameter(call, "selector");
+		return 0;
+	}
+	r = selector_nodes(&selector, call_manager(call), ret, ret_n);
+	if (r < 0)
+		return r;
+	if (*ret_n > 0)
+		return 1;
+	call_error(call, no_such_node, json_wrap("selector", json_object_get(object)));
+	return 0;
+}
+
 /* Errors and events */
 
 void call_store_failed(struct call *call, const char *name, int error)

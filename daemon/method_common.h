@@ -53,6 +53,12 @@ json_object *node_sessions_to_json(struct manager *manager, const struct node *n
 json_object *failure_to_json(const struct session_failure *failure);
 /* An array of LogicalUnit. */
 json_object *luns_to_json(const struct sysfs_lun *luns, size_t n);
+/*
+ * The nodes that parameter "selector" names. 1: there are some, the caller frees *@ret; 0: the call
+ * was answered, with error @no_such_node if no node matches. Errors: -ENOMEM.
+ */
+int call_select_nodes(struct call *call, const char *no_such_node, struct node ***ret,
+		      size_t *ret_n);
 
 /* A StoreFailed error of the interface of the method, @name. */
 void call_store_failed(struct call *call, const char *name, int error);

@@ -345,28 +345,6 @@ static void login_node(struct item *item, const struct node *node, int retry_max
 		item->batch->pending--;
 }
 
-/* The nodes to log in to. 0: the call was answered. */
-static int select_nodes(struct call *call, struct node ***ret, size_t *ret_n)
-{
-	json_object *object = NULL;
-	struct selector selector;
-	int r;
-
-	(void)json_get_object(call_parameters(call), "selector", &object);
-	if (selector_read(object, &selector) < 0) {
-		call_invalid_parameter(call, "selector");
-		return 0;
-	}
-	r = selector_nodes(&selector, call_manager(call), ret, ret_n);
-	if (r < 0)
-		return r;
-	if (*ret_n > 0)
-		return 1;
-	call_error(call, ERROR_SESSION_NO_SUCH_NODE,
-		   json_wrap("selector", json_object_get(object)));
-	return 0;
-}
-
 /* All items are under way: answers may go out, and the call may end. */
 static void batch_started(struct batch *batch)
 {
@@ -391,7 +369,7 @@ int method_session_login(struct call *call)
 		call_invalid_parameter(call, "retryMax");
 		return 0;
 	}
-	r = select_nodes(call, &nodes, &n);
+	r = call_select_nodes(call, ERROR_SESSION_NO_SUCH_NODE, &nodes, &n);
 	if (r <= 0)
 		return r;
 	r = batch_new(call, false, n, &batch);

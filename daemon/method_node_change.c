@@ -195,27 +195,6 @@ int method_node_create(struct call *call)
 	return create_node(call, &key, (int)tag, &settings);
 }
 
-/* The nodes a change is about. 0: the call was answered. */
-static int select_nodes(struct call *call, struct node ***ret, size_t *ret_n)
-{
-	json_object *object = NULL;
-	struct selector selector;
-	int r;
-
-	(void)json_get_object(call_parameters(call), "selector", &object);
-	if (selector_read(object, &selector) < 0) {
-		call_invalid_parameter(call, "selector");
-		return 0;
-	}
-	r = selector_nodes(&selector, call_manager(call), ret, ret_n);
-	if (r < 0)
-		return r;
-	if (*ret_n > 0)
-		return 1;
-	call_error(call, ERROR_NODE_NO_SUCH_NODE, json_wrap("selector", json_object_get(object)));
-	return 0;
-}
-
 /* Update */
 
 static int reset_settings(struct settings *settings, json_object *names,
@@ -307,7 +286,7 @@ int method_node_update(struct call *call)
 	size_t n = 0;
 	int r;
 
-	r = select_nodes(call, &nodes, &n);
+	r = call_select_nodes(call, ERROR_NODE_NO_SUCH_NODE, &nodes, &n);
 	if (r <= 0)
 		return r;
 	settings = calloc(n, sizeof(*settings));
@@ -345,7 +324,7 @@ int method_node_delete(struct call *call)
 	int r;
 
 	(void)json_get_bool(call_parameters(call), "force", &force);
-	r = select_nodes(call, &nodes, &n);
+	r = call_select_nodes(call, ERROR_NODE_NO_SUCH_NODE, &nodes, &n);
 	if (r <= 0)
 		return r;
 	for (size_t i = 0; i < n && !force; i++) {
@@ -475,7 +454,7 @@ int method_node_set_secret(struct call *call)
 	bool target;
 	int r;
 
-	r = select_nodes(call, &nodes, &n);
+	r = call_select_nodes(call, ERROR_NODE_NO_SUCH_NODE, &nodes, &n);
 	if (r <= 0)
 		return r;
 	(void)json_get_string(call_parameters(call), "role", &role);
