@@ -107,7 +107,7 @@ void call_set_patient(struct ois_call *call)
 
 static void call_arm(struct ois_call *call)
 {
-	uint64_t now = now_usec();
+	uint64_t now = client_now(call->client);
 
 	call->deadline_usec = call->timeout_usec < OIS_TIMEOUT_NONE - now ? now + call->timeout_usec
 									  : OIS_TIMEOUT_NONE;

@@ -31,12 +31,21 @@ struct connection {
 	bool want_write;
 };
 
-uint64_t now_usec(void)
+static uint64_t now_usec(void)
 {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t client_now(struct ois_client *client)
+{
+	if (!client->processing)
+		return now_usec();
+	if (client->now_usec == 0)
+		client->now_usec = now_usec();
+	return client->now_usec;
 }
 
 /* --- Connections --- */
@@ -300,7 +309,7 @@ static int dispatch(struct ois_client *client, struct ois_call *call)
 	if (!connection) {
 		r = connection_new(client, &connection);
 		if (r == -EAGAIN) {
-			client->retry_usec = now_usec() + CONNECT_RETRY_USEC;
+			client->retry_usec = client_now(client) + CONNECT_RETRY_USEC;
 			return 0;
 		}
 		if (r < 0) {
@@ -325,7 +334,7 @@ static int dispatch_queue(struct ois_client *client)
 	struct ois_call *call;
 	int done = 0;
 
-	if (client->retry_usec > 0 && client->retry_usec > now_usec())
+	if (client->retry_usec > 0 && client->retry_usec > client_now(client))
 		return 0;
 	client->retry_usec = 0;
 	while ((call = find_queued(client)) && can_dispatch(client)) {
@@ -342,7 +351,7 @@ static int dispatch_queue(struct ois_client *client)
 static int expire_calls(struct ois_client *client)
 {
 	struct ois_call *call;
-	uint64_t now = now_usec();
+	uint64_t now = client_now(client);
 	int done = 0;
 
 	/* A handler may change the list, so it is searched anew after each. */
@@ -488,6 +497,7 @@ int ois_client_process(struct ois_client *client)
 	if (client->processing)
 		return -EBUSY;
 	client->processing = true;
+	client->now_usec = 0;
 	/* What came first: it tells whether a connection can be used again. */
 	done = serve_connections(client);
 	reap_connections(client);

@@ -64,6 +64,7 @@ struct ois_client {
 	unsigned references; /* the owner's, and one of every call */
 	bool closed;         /* the owner's is gone */
 	bool processing;
+	uint64_t now_usec; /* of this round of processing; 0: not asked for yet */
 	char *path;
 	int epoll;
 	uint64_t timeout_usec;
@@ -74,8 +75,8 @@ struct ois_client {
 	unsigned n_connections;
 };
 
-/* CLOCK_MONOTONIC. */
-uint64_t now_usec(void);
+/* CLOCK_MONOTONIC, read once in a round of processing. */
+uint64_t client_now(struct ois_client *client);
 
 struct ois_client *client_ref(struct ois_client *client);
 struct ois_client *client_unref(struct ois_client *client);
