@@ -380,13 +380,6 @@ static int copy_secret(const struct secret *from, struct secret **to)
 	return from ? secret_new(secret_bytes(from), secret_length(from), to) : 0;
 }
 
-static int copy_text(const char *from, char **to)
-{
-	free(*to);
-	*to = from ? strdup(from) : NULL;
-	return from && !*to ? -ENOMEM : 0;
-}
-
 int session_take_node(struct session *session, const struct node *node)
 {
 	struct session_private *p = session->private;
@@ -402,12 +395,6 @@ int session_take_node(struct session *session, const struct node *node)
 	r = copy_secret(node->secret, &p->secret);
 	if (r >= 0)
 		r = copy_secret(node->target_secret, &p->target_secret);
-	if (r >= 0)
-		r = copy_text(settings_text(effective, SETTING_AUTHENTICATION_USER_NAME),
-			      &p->user_name);
-	if (r >= 0)
-		r = copy_text(settings_text(effective, SETTING_AUTHENTICATION_TARGET_USER_NAME),
-			      &p->target_user_name);
 	return r;
 }
 
@@ -519,8 +506,6 @@ struct session *session_free(struct session *session)
 			free(p->watchers);
 			p->watchers = next;
 		}
-		free(p->user_name);
-		free(p->target_user_name);
 		p->secret = secret_free(p->secret);
 		p->target_secret = secret_free(p->target_secret);
 		free(p);

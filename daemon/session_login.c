@@ -6,8 +6,8 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "authentication.h"
 #include "session_private.h"
 
 /* Connect */
@@ -248,30 +248,6 @@ static void fill_offer(const struct session *session, struct login_config *confi
 		(uint32_t)session_setting(session, SETTING_KEYS_MAX_OUTSTANDING_R2T);
 }
 
-static void fill_authentication(const struct session *session, struct login_config *config)
-{
-	static const enum chap_algorithm algorithms[] = {
-		[SETTING_CHAP_MD5] = CHAP_ALGORITHM_MD5,
-		[SETTING_CHAP_SHA1] = CHAP_ALGORITHM_SHA1,
-		[SETTING_CHAP_SHA256] = CHAP_ALGORITHM_SHA256,
-		[SETTING_CHAP_SHA3_256] = CHAP_ALGORITHM_SHA3_256,
-	};
-	const struct session_private *p = session->private;
-	int values[8];
-	size_t n;
-
-	if (session_setting(session, SETTING_AUTHENTICATION_METHOD) != AUTHENTICATION_CHAP)
-		return;
-	config->authentication = LOGIN_AUTHENTICATION_CHAP;
-	n = settings_list(session->settings, SETTING_AUTHENTICATION_ALGORITHMS, values);
-	for (size_t i = 0; i < n && i < ELEMENTSOF(config->chap_algorithms); i++)
-		config->chap_algorithms[config->n_chap_algorithms++] = algorithms[values[i]];
-	config->user_name = p->user_name;
-	config->secret = p->secret;
-	config->target_user_name = p->target_user_name;
-	config->target_secret = p->target_secret;
-}
-
 static int driver_new(struct session *session)
 {
 	struct session_private *p = session->private;
@@ -284,13 +260,13 @@ static int driver_new(struct session *session)
 		.itt = 1,
 		.portal_group_tag = p->redirected ? -1 : session->portal_group_tag,
 	};
+	int r;
 
 	memcpy(config.isid, session->isid, sizeof(config.isid));
 	fill_offer(session, &config);
-	fill_authentication(session, &config);
-	if (getrandom(config.chap_random, sizeof(config.chap_random), GRND_NONBLOCK) !=
-	    (ssize_t)sizeof(config.chap_random))
-		return -EAGAIN;
+	r = authentication_configure(session->settings, p->secret, p->target_secret, &config);
+	if (r < 0)
+		return r;
 	return login_driver_new(session->manager->event, p->channel, &config,
 				(unsigned)session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS),
 				&driver_callbacks, session, &p->driver);

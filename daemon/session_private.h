@@ -73,7 +73,6 @@ struct session_private {
 	bool redirected;
 
 	/* For the login machine, which borrows them. */
-	char *user_name, *target_user_name;
 	struct secret *secret, *target_secret;
 
 	struct session_watcher *watchers;
