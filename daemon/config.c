@@ -60,12 +60,29 @@ struct parser {
 	struct config_fault *fault;
 	const char *file;
 	unsigned line;
-	const char *section; /* of options[], or "Node" */
+	const struct section *section;
 	struct {
 		size_t file; /* index in config->files */
 		unsigned line;
-	} given[_SETTING_MAX];
+	} given[_SETTINGS_SCOPE_MAX][_SETTING_MAX];
 };
+
+static const struct section {
+	const char *name;
+	bool settings; /* of @scope; else those of options[] */
+	enum settings_scope scope;
+} sections[] = {
+	{ .name = "Daemon" },
+	{ .name = "Initiator" },
+	{ .name = "Node", .settings = true, .scope = SETTINGS_NODE },
+	{ .name = "Discovery", .settings = true, .scope = SETTINGS_DISCOVERY },
+};
+#define SECTIONS "[Daemon], [Initiator], [Node] or [Discovery]"
+
+static struct settings **defaults_of(struct config *config, enum settings_scope scope)
+{
+	return scope == SETTINGS_NODE ? &config->node_defaults : &config->discovery_defaults;
+}
 
 const struct config_option *config_option_at(size_t index)
 {
@@ -180,7 +197,7 @@ static int parse_option(struct parser *parser, const char *name, const char *val
 	int r;
 
 	for (size_t i = 0; i < ELEMENTSOF(options); i++) {
-		if (strcmp(options[i].section, parser->section) != 0 ||
+		if (strcmp(options[i].section, parser->section->name) != 0 ||
 		    strcmp(options[i].name, name) != 0)
 			continue;
 		r = set_option(parser->config, &options[i], value, reason);
@@ -188,18 +205,19 @@ static int parse_option(struct parser *parser, const char *name, const char *val
 			(void)fail(parser->fault, parser->file, parser->line, r, "%s", reason);
 		return r;
 	}
-	list_options(parser->section, reason);
+	list_options(parser->section->name, reason);
 	return fail(parser->fault, parser->file, parser->line, -EINVAL, "is unknown; [%s] has %s",
-		    parser->section, reason);
+		    parser->section->name, reason);
 }
 
 static int parse_setting(struct parser *parser, const char *name, const char *value)
 {
+	enum settings_scope scope = parser->section->scope;
 	struct settings_fault why;
 	size_t n_files = 0;
 	int setting, r;
 
-	r = settings_set_text(parser->config->node_defaults, name, value, &why);
+	r = settings_set_text(*defaults_of(parser->config, scope), name, value, &why);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
@@ -207,26 +225,25 @@ static int parse_setting(struct parser *parser, const char *name, const char *va
 	while (parser->config->files[n_files])
 		n_files++;
 	setting = setting_from_name(name);
-	parser->given[setting].file = n_files - 1;
-	parser->given[setting].line = parser->line;
+	parser->given[scope][setting].file = n_files - 1;
+	parser->given[scope][setting].line = parser->line;
 	return 0;
 }
 
 static int parse_section(struct parser *parser, char *text)
 {
-	static const char *const sections[] = { "Daemon", "Initiator", "Node" };
 	size_t length = strlen(text);
 
 	if (text[length - 1] == ']') {
 		text[length - 1] = '\0';
 		for (size_t i = 0; i < ELEMENTSOF(sections); i++)
-			if (strcmp(text + 1, sections[i]) == 0) {
-				parser->section = sections[i];
+			if (strcmp(text + 1, sections[i].name) == 0) {
+				parser->section = &sections[i];
 				return 0;
 			}
 	}
 	return fail(parser->fault, parser->file, parser->line, -EINVAL,
-		    "the section must be [Daemon], [Initiator] or [Node]");
+		    "the section must be " SECTIONS);
 }
 
 /* Cuts white space off both ends, in place. */
@@ -257,11 +274,11 @@ static int parse_line(void *userdata, unsigned number, char *line)
 			    "the line must be NAME=VALUE, [SECTION] or a comment");
 	if (!parser->section)
 		return fail(parser->fault, parser->file, number, -EINVAL,
-			    "the line must stand below [Daemon], [Initiator] or [Node]");
+			    "the line must stand below " SECTIONS);
 	*equals = '\0';
 	name = trim(line);
 	value = trim(equals + 1);
-	if (strcmp(parser->section, "Node") == 0)
+	if (parser->section->settings)
 		r = parse_setting(parser, name, value);
 	else
 		r = parse_option(parser, name, value);
@@ -386,20 +403,21 @@ static int read_drop_ins(struct parser *parser, const char *path)
 }
 
 /* The defaults must go together, or every node would be wrong. */
-static int check_settings(struct parser *parser, const char *path)
+static int check_settings(struct parser *parser, enum settings_scope scope, const char *path)
 {
+	const struct settings *defaults = *defaults_of(parser->config, scope);
 	_cleanup_(settings_freep) struct settings *effective = NULL;
 	struct settings_fault why;
 	unsigned line = 0;
 	int setting, r;
 
-	r = settings_effective(NULL, parser->config->node_defaults, &effective);
+	r = settings_effective(defaults, NULL, &effective);
 	if (r < 0 || settings_check(effective, &why) >= 0)
 		return r;
 	setting = setting_from_name(why.name);
-	if (settings_is_set(parser->config->node_defaults, setting)) {
-		path = parser->config->files[parser->given[setting].file];
-		line = parser->given[setting].line;
+	if (settings_is_set(defaults, setting)) {
+		path = parser->config->files[parser->given[scope][setting].file];
+		line = parser->given[scope][setting].line;
 	}
 	r = fail(parser->fault, path, line, -EINVAL, "%s", why.message);
 	return fail_setting(parser->fault, why.name, r);
@@ -549,7 +567,9 @@ static int config_new(struct config **ret)
 	config = calloc(1, sizeof(*config));
 	if (!config)
 		return -ENOMEM;
-	r = settings_new(&config->node_defaults);
+	r = settings_new(SETTINGS_NODE, &config->node_defaults);
+	if (r >= 0)
+		r = settings_new(SETTINGS_DISCOVERY, &config->discovery_defaults);
 	for (size_t i = 0; r >= 0 && i < ELEMENTSOF(options); i++)
 		if (options[i].default_value)
 			r = set_option(config, &options[i], options[i].default_value, reason);
@@ -574,6 +594,7 @@ struct config *config_free(struct config *config)
 	free(config->generated_file);
 	free(config->initiator_alias);
 	(void)settings_free(config->node_defaults);
+	(void)settings_free(config->discovery_defaults);
 	free(config);
 	return NULL;
 }
@@ -592,8 +613,8 @@ int config_load(const char *path, const char *initiator_path, const char *direct
 	r = read_config_file(&parser, path);
 	if (r >= 0)
 		r = read_drop_ins(&parser, path);
-	if (r >= 0)
-		r = check_settings(&parser, path);
+	for (int scope = 0; r >= 0 && scope < _SETTINGS_SCOPE_MAX; scope++)
+		r = check_settings(&parser, scope, path);
 	if (r >= 0)
 		r = find_name(config, initiator_path, directory, ret_fault);
 	if (r >= 0)

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "authentication.h"
 #include "channel.h"
 #include "discovery.h"
 #include "login_driver.h"
@@ -38,6 +39,7 @@ struct discovery {
 
 	char *address;
 	uint16_t port;
+	struct settings *settings; /* effective, as they were at the start */
 	uint64_t started_usec;
 	unsigned timeout_seconds;
 	enum discovery_phase phase;
@@ -334,6 +336,7 @@ static int start_login(struct discovery *discovery)
 		.itt = DISCOVERY_LOGIN_ITT,
 		.portal_group_tag = -1,
 	};
+	int r;
 
 	iscsi_offer_init(&config.offer);
 	/* RFC 7143, 10.12.5: format "random"; its own for each, so that discoveries do not end each
@@ -341,6 +344,9 @@ static int start_login(struct discovery *discovery)
 	config.isid[0] = 0x80;
 	if (getrandom(config.isid + 1, 5, GRND_NONBLOCK) != 5)
 		return -EAGAIN;
+	r = authentication_configure(discovery->settings, NULL, NULL, &config);
+	if (r < 0)
+		return r;
 	return login_driver_new(discovery->manager->event, discovery->channel, &config,
 				discovery->timeout_seconds, &driver_callbacks, discovery,
 				&discovery->driver);
@@ -395,27 +401,25 @@ static const struct portal_callbacks connect_callbacks = {
 
 static int connect_portal(struct discovery *discovery, const struct discovery_config *config)
 {
-	_cleanup_(settings_freep) struct settings *defaults = NULL;
+	const struct settings *settings = discovery->settings;
 	struct portal_config portal = {
 		.address = config->address,
 		.port = config->port,
-		.source_address = config->source_address,
+		.source_address = config->source_address
+					  ?: settings_text(settings, SETTING_TCP_SOURCE_ADDRESS),
+		.net_device = settings_text(settings, SETTING_TCP_NET_DEVICE),
+		.window_size = (int)settings_number(settings, SETTING_TCP_WINDOW_SIZE),
+		.type_of_service = (int)settings_number(settings, SETTING_TCP_TYPE_OF_SERVICE),
 		.timeout_seconds = config->timeout_seconds,
 	};
-	int r;
 
-	r = settings_effective(discovery->manager->config->node_defaults, NULL, &defaults);
-	if (r < 0)
-		return r;
-	if (discovery->timeout_seconds == 0) {
+	discovery->timeout_seconds = config->timeout_seconds;
+	if (config->timeout_seconds == 0) {
 		discovery->timeout_seconds =
-			(unsigned)settings_number(defaults, SETTING_LOGIN_TIMEOUT_SECONDS);
+			(unsigned)settings_number(settings, SETTING_LOGIN_TIMEOUT_SECONDS);
 		portal.timeout_seconds =
-			(unsigned)settings_number(defaults, SETTING_CONNECT_TIMEOUT_SECONDS);
+			(unsigned)settings_number(settings, SETTING_CONNECT_TIMEOUT_SECONDS);
 	}
-	if (!portal.source_address)
-		portal.source_address = settings_text(defaults, SETTING_TCP_SOURCE_ADDRESS);
-	portal.net_device = settings_text(defaults, SETTING_TCP_NET_DEVICE);
 	return portal_connect_new(discovery->manager->event, discovery->manager->resolver, &portal,
 				  &connect_callbacks, discovery, &discovery->connect);
 }
@@ -436,12 +440,13 @@ int discovery_start(struct manager *manager, const struct discovery_config *conf
 	discovery->callbacks = callbacks;
 	discovery->userdata = userdata;
 	discovery->port = config->port;
-	discovery->timeout_seconds = config->timeout_seconds;
 	discovery->started_usec = manager_monotonic();
 	discovery->address = strdup(config->address);
 	if (!discovery->address)
 		return -ENOMEM;
-	r = connect_portal(discovery, config);
+	r = settings_effective(manager->config->discovery_defaults, NULL, &discovery->settings);
+	if (r >= 0)
+		r = connect_portal(discovery, config);
 	if (r < 0)
 		return r;
 	discovery->next = manager->discoveries;
@@ -471,6 +476,7 @@ struct discovery *discovery_cancel(struct discovery *discovery)
 	discovery->driver = login_driver_free(discovery->driver);
 	discovery->exchange = sendtargets_free(discovery->exchange);
 	discovery->channel = channel_free(discovery->channel);
+	(void)settings_free(discovery->settings);
 	free(discovery->address);
 	free(discovery);
 	return NULL;

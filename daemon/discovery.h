@@ -60,7 +60,7 @@ struct discovery_config {
 	const char *address; /* copied */
 	uint16_t port;
 	const char *source_address; /* NULL: any */
-	unsigned timeout_seconds;   /* for each answer; 0: the default of loginTimeoutSeconds */
+	unsigned timeout_seconds;   /* for each answer; 0: what is configured */
 };
 
 /* Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM,

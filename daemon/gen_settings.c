@@ -11,7 +11,7 @@
 
 #define SAMPLE_WIDTH 98
 
-/* Settings are listed in groups by what stands before the dot. */
+/* Settings of nodes are listed in groups by what stands before the dot. */
 static const struct {
 	const char *prefix, *title;
 } groups[] = {
@@ -59,12 +59,12 @@ static void print_sample_options(const char *section)
 	}
 }
 
-static void print_sample_settings(const char *prefix)
+static void print_sample_settings(const char *prefix, enum settings_scope scope)
 {
 	for (int i = 0; i < _SETTING_MAX; i++) {
 		const struct setting_description *row = setting_describe(i);
 
-		if (!in_group(row->name, prefix))
+		if (!in_group(row->name, prefix) || !setting_applies(i, scope))
 			continue;
 		printf("\n# %s.\n#%s=%s\n", row->description, row->name,
 		       row->default_value ? row->default_value : "");
@@ -155,7 +155,7 @@ static void print_settings(bool manual)
 	for (size_t i = 0; i < ELEMENTSOF(groups); i++) {
 		if (!manual) {
 			printf("\n## %s\n", groups[i].title);
-			print_sample_settings(groups[i].prefix);
+			print_sample_settings(groups[i].prefix, SETTINGS_NODE);
 			continue;
 		}
 		printf(".SS %s\n", groups[i].title);
@@ -163,6 +163,16 @@ static void print_settings(bool manual)
 			if (in_group(setting_describe(k)->name, groups[i].prefix))
 				print_manual_setting(setting_describe(k));
 	}
+}
+
+/* In the manual only their names: what they mean stands under [Node]. */
+static void print_discovery_settings(bool manual)
+{
+	for (size_t i = 0; i < ELEMENTSOF(groups) && !manual; i++)
+		print_sample_settings(groups[i].prefix, SETTINGS_DISCOVERY);
+	for (int i = 0; i < _SETTING_MAX && manual; i++)
+		if (setting_applies(i, SETTINGS_DISCOVERY))
+			printf(".br\n\\fB%s\\fR\n", setting_describe(i)->name);
 }
 
 static void print_part(const char *line, bool manual, const char *version)
@@ -176,6 +186,8 @@ static void print_part(const char *line, bool manual, const char *version)
 		print_options("Initiator");
 	else if (strcmp(line, "@NODE@\n") == 0)
 		print_settings(manual);
+	else if (strcmp(line, "@DISCOVERY@\n") == 0)
+		print_discovery_settings(manual);
 	else if (at)
 		printf("%.*s%s%s", (int)(at - line), line, version, at + strlen("@VERSION@"));
 	else

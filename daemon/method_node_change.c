@@ -185,7 +185,7 @@ int method_node_create(struct call *call)
 	(void)json_get_object(parameters, "settings", &object);
 	r = key_fault(key_object, &key, &tag, &fault);
 	if (r >= 0)
-		r = settings_new(&settings);
+		r = settings_new(SETTINGS_NODE, &settings);
 	if (r >= 0 && object)
 		r = settings_set_json(settings, object, &fault);
 	if (r >= 0)

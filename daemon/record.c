@@ -102,7 +102,7 @@ int record_new(const struct node_key *key, struct record **ret)
 	record->node.key.port = key->port;
 	record->node.portal_group_tag = -1;
 	if (!record->node.key.target_name || !record->node.key.address ||
-	    settings_new(&record->node.settings) < 0)
+	    settings_new(SETTINGS_NODE, &record->node.settings) < 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(record);
 	return 0;

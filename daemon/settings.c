@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings of nodes, from the rows of settings.def. Values live in an array that is made when the
- * first one is set, because most nodes of a large installation have none of their own.
+ * Settings of nodes and discoveries, from the rows of settings.def. Values live in an array that is
+ * made when the first one is set, because most nodes of a large installation have none of their
+ * own.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -23,6 +24,7 @@ union setting_value {
 };
 
 struct settings {
+	enum settings_scope scope;
 	uint64_t present; /* a bit for each setting */
 	union setting_value *values;
 };
@@ -81,6 +83,11 @@ int setting_from_name(const char *name)
 	return -ENOENT;
 }
 
+bool setting_applies(enum setting setting, enum settings_scope scope)
+{
+	return scope == SETTINGS_NODE || descriptions[setting].discovery;
+}
+
 static bool is_present(const struct settings *settings, enum setting setting)
 {
 	return settings->present >> setting & 1;
@@ -135,12 +142,13 @@ static int refuse_number(struct settings_fault *fault, const struct setting_desc
 		      row->maximum);
 }
 
-int settings_new(struct settings **ret)
+int settings_new(enum settings_scope scope, struct settings **ret)
 {
 	struct settings *settings = calloc(1, sizeof(*settings));
 
 	if (!settings)
 		return -ENOMEM;
+	settings->scope = scope;
 	*ret = settings;
 	return 0;
 }
@@ -216,7 +224,7 @@ int settings_copy(const struct settings *settings, struct settings **ret)
 	_cleanup_(settings_freep) struct settings *copy = NULL;
 	int r;
 
-	r = settings_new(&copy);
+	r = settings_new(settings->scope, &copy);
 	if (r < 0)
 		return r;
 	r = put_all(copy, settings);
@@ -333,13 +341,31 @@ static int set_any(struct settings *settings, enum setting setting, const char *
 	return -EINVAL;
 }
 
-int settings_set_text(struct settings *settings, const char *name, const char *value,
-		      struct settings_fault *ret_fault)
+/* The name is unknown, or none of this scope. */
+static int refuse_unknown(const struct settings *settings, const char *name, const char *value,
+			  struct settings_fault *ret_fault)
+{
+	return refuse(ret_fault, name, value, -ENOENT, "%s",
+		      setting_from_name(name) >= 0 && settings->scope == SETTINGS_DISCOVERY
+			      ? "does not apply to a discovery"
+			      : "there is no such setting");
+}
+
+/* -ENOENT: unknown, or none of this scope. */
+static int find_setting(const struct settings *settings, const char *name)
 {
 	int setting = setting_from_name(name);
 
+	return setting >= 0 && setting_applies(setting, settings->scope) ? setting : -ENOENT;
+}
+
+int settings_set_text(struct settings *settings, const char *name, const char *value,
+		      struct settings_fault *ret_fault)
+{
+	int setting = find_setting(settings, name);
+
 	if (setting < 0)
-		return refuse(ret_fault, name, value, -ENOENT, "there is no such setting");
+		return refuse_unknown(settings, name, value, ret_fault);
 	return set_any(settings, setting, value, ret_fault);
 }
 
@@ -436,8 +462,8 @@ static int set_json_group(struct settings *settings, const char *group, json_obj
 		if (!value)
 			continue;
 		if (snprintf(name, sizeof(name), "%s%s", group, member) >= (int)sizeof(name))
-			return refuse(ret_fault, member, NULL, -ENOENT, "there is no such setting");
-		setting = setting_from_name(name);
+			return refuse_unknown(settings, member, NULL, ret_fault);
+		setting = find_setting(settings, name);
 		if (setting >= 0)
 			r = set_json_value(settings, setting, value, ret_fault);
 		else if (is_output_only(name))
@@ -446,7 +472,7 @@ static int set_json_group(struct settings *settings, const char *group, json_obj
 			 strlen(name) < 32)
 			r = set_json_group(settings, strcat(name, "."), value, ret_fault);
 		else
-			r = refuse(ret_fault, name, NULL, -ENOENT, "there is no such setting");
+			r = refuse_unknown(settings, name, NULL, ret_fault);
 		if (r < 0)
 			return r;
 	}
@@ -483,7 +509,8 @@ int settings_reset(struct settings *settings, const char *name)
 		const char *row = descriptions[i].name;
 
 		if (length == 0 || strncmp(row, name, length) != 0 ||
-		    (row[length] != '\0' && row[length] != '.'))
+		    (row[length] != '\0' && row[length] != '.') ||
+		    !setting_applies(i, settings->scope))
 			continue;
 		clear_value(settings, i);
 		found = true;
@@ -521,11 +548,14 @@ int settings_effective(const struct settings *defaults, const struct settings *o
 		       struct settings **ret)
 {
 	_cleanup_(settings_freep) struct settings *effective = NULL;
+	const struct settings *given = own ?: defaults;
+	enum settings_scope scope = given ? given->scope : SETTINGS_NODE;
 	int r;
 
-	r = settings_new(&effective);
+	assert(!own || !defaults || own->scope == defaults->scope);
+	r = settings_new(scope, &effective);
 	for (int i = 0; i < _SETTING_MAX && r >= 0; i++)
-		if (descriptions[i].default_value)
+		if (descriptions[i].default_value && setting_applies(i, scope))
 			r = set_any(effective, i, descriptions[i].default_value, NULL);
 	assert(r >= 0 || r == -ENOMEM);
 	if (r >= 0 && defaults)
@@ -613,7 +643,8 @@ static bool list_has(const struct settings *effective, enum setting setting, int
 	return false;
 }
 
-int settings_check(const struct settings *effective, struct settings_fault *ret_fault)
+/* What only nodes have. */
+static int check_node(const struct settings *effective, struct settings_fault *ret_fault)
 {
 	bool interval = settings_number(effective, SETTING_NOOP_INTERVAL_SECONDS) > 0;
 	bool timeout = settings_number(effective, SETTING_NOOP_TIMEOUT_SECONDS) > 0;
@@ -638,6 +669,15 @@ int settings_check(const struct settings *effective, struct settings_fault *ret_
 	    !list_has(effective, SETTING_KEYS_DATA_DIGEST, SETTING_DIGEST_CRC32C))
 		return conflict(effective, SETTING_DATA_DIGEST_REQUIRED,
 				"needs crc32c in keys.dataDigest", ret_fault);
+	return 0;
+}
+
+int settings_check(const struct settings *effective, struct settings_fault *ret_fault)
+{
+	int r = effective->scope == SETTINGS_NODE ? check_node(effective, ret_fault) : 0;
+
+	if (r < 0)
+		return r;
 	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) == AUTHENTICATION_CHAP &&
 	    !settings_text(effective, SETTING_AUTHENTICATION_USER_NAME))
 		return conflict(effective, SETTING_AUTHENTICATION_METHOD,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings of nodes: the rows of settings.def. One name everywhere: Varlink field, configuration
- * file, command line, record. A set of settings holds only what somebody configured;
- * settings_effective() adds defaults.
+ * Settings of nodes and of discoveries: the rows of settings.def. One name everywhere: Varlink
+ * field, configuration file, command line, record. A set of settings holds only what somebody
+ * configured; settings_effective() adds defaults.
  */
 #pragma once
 
@@ -28,6 +28,13 @@ enum setting {
 	_SETTING_MAX,
 };
 
+/* What settings are for. A node has all of them, a discovery those whose row says so. */
+enum settings_scope {
+	SETTINGS_NODE,
+	SETTINGS_DISCOVERY,
+	_SETTINGS_SCOPE_MAX,
+};
+
 struct setting_description {
 	const char *name; /* "keys.maxBurstLength" */
 	enum setting_type type;
@@ -39,15 +46,17 @@ struct setting_description {
 	const char *(*fault)(const char *text); /* of texts: what the value must be, or NULL */
 	bool power_of_two;
 	bool immediate; /* takes effect at once, else at the next login */
+	bool discovery; /* discoveries have it too */
 };
 
 const struct setting_description *setting_describe(enum setting setting);
 /* -ENOENT: unknown. */
 int setting_from_name(const char *name);
+bool setting_applies(enum setting setting, enum settings_scope scope);
 
 struct settings;
 
-int settings_new(struct settings **ret);
+int settings_new(enum settings_scope scope, struct settings **ret);
 int settings_copy(const struct settings *settings, struct settings **ret);
 struct settings *settings_free(struct settings *settings);
 DEFINE_CLEANUP(struct settings *, settings_free);
@@ -61,12 +70,12 @@ struct settings_fault {
 	bool has_range;
 };
 
-/* Errors of the setters: -ENOENT (unknown name), -EINVAL, -ERANGE with @ret_fault filled in;
- * -ENOMEM. */
+/* Errors of the setters: -ENOENT (unknown name, or not of this scope), -EINVAL, -ERANGE with
+ * @ret_fault filled in; -ENOMEM. */
 int settings_set_text(struct settings *settings, const char *name, const char *value,
 		      struct settings_fault *ret_fault);
-/* Takes over all fields present in an org.ois.node Settings object; all or nothing. Output-only
- * fields are ignored. */
+/* Takes over all fields present in a Settings object of org.ois.node or org.ois.discovery; all or
+ * nothing. Output-only fields are ignored. */
 int settings_set_json(struct settings *settings, json_object *object,
 		      struct settings_fault *ret_fault);
 /* Back to "not configured". "keys" resets all below it. -ENOENT: unknown name. */
@@ -75,7 +84,7 @@ int settings_reset(struct settings *settings, const char *name);
  * ...). */
 int settings_check(const struct settings *effective, struct settings_fault *ret_fault);
 
-/* An org.ois.node Settings object of what is set. NULL: no memory. */
+/* A Settings object of what is set. NULL: no memory. */
 json_object *settings_to_json(const struct settings *settings);
 
 bool settings_is_set(const struct settings *settings, enum setting setting);
@@ -83,7 +92,7 @@ bool settings_is_empty(const struct settings *settings);
 bool settings_equal(const struct settings *a, const struct settings *b);
 
 /* Built-in defaults, over them @defaults (of the configuration file, may be NULL), over them @own
- * (may be NULL). */
+ * (may be NULL); both are of one scope, and of a node if there is neither. */
 int settings_effective(const struct settings *defaults, const struct settings *own,
 		       struct settings **ret);
 

@@ -41,14 +41,20 @@ static void put_file(const char *path, const void *data, size_t size)
 	FUZZ_CHECK(write(fd, data, size) == (ssize_t)size);
 }
 
-static void check_config(const struct config *config)
+static void check_settings(const struct settings *defaults)
 {
 	_cleanup_(settings_freep) struct settings *effective = NULL;
 
+	FUZZ_CHECK(settings_effective(defaults, NULL, &effective) == 0);
+	FUZZ_CHECK(settings_check(effective, NULL) == 0);
+}
+
+static void check_config(const struct config *config)
+{
 	FUZZ_CHECK(iscsi_name_check(config->initiator_name, NULL) == 0);
 	FUZZ_CHECK(config->logins_max > 0 && config->scans_max > 0 && config->event_history > 0);
-	FUZZ_CHECK(settings_effective(config->node_defaults, NULL, &effective) == 0);
-	FUZZ_CHECK(settings_check(effective, NULL) == 0);
+	check_settings(config->node_defaults);
+	check_settings(config->discovery_defaults);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -80,7 +80,7 @@ static void test_no_files(void **state)
 	assert_int_equal(config->scans_max, 32);
 	assert_int_equal(config->event_history, 1024);
 	assert_null(config->files[0]);
-	assert_int_equal(settings_new(&empty), 0);
+	assert_int_equal(settings_new(SETTINGS_NODE, &empty), 0);
 	assert_true(settings_equal(config->node_defaults, empty));
 	(void)settings_free(empty);
 	(void)gethostname(host, sizeof(host) - 1);
@@ -106,6 +106,11 @@ static void test_all_options(void **state)
 			     "[Node]\n"
 			     "startup=automatic\n"
 			     "keys.headerDigest=crc32c,none\n"
+			     "loginTimeoutSeconds=20\n"
+			     "[Discovery]\n"
+			     "authentication.method = chap\n"
+			     "authentication.userName=alice\n"
+			     "loginTimeoutSeconds=7\n"
 			     "[Daemon]\n"
 			     "EventHistory=6");
 	config = load();
@@ -122,6 +127,13 @@ static void test_all_options(void **state)
 			 STARTUP_AUTOMATIC);
 	assert_true(settings_is_set(config->node_defaults, SETTING_KEYS_HEADER_DIGEST));
 	assert_false(settings_is_set(config->node_defaults, SETTING_KEYS_DATA_DIGEST));
+	assert_int_equal(settings_number(config->node_defaults, SETTING_LOGIN_TIMEOUT_SECONDS), 20);
+	assert_false(settings_is_set(config->node_defaults, SETTING_AUTHENTICATION_METHOD));
+	assert_int_equal(settings_number(config->discovery_defaults, SETTING_LOGIN_TIMEOUT_SECONDS),
+			 7);
+	assert_string_equal(
+		settings_text(config->discovery_defaults, SETTING_AUTHENTICATION_USER_NAME),
+		"alice");
 	/* A name that is configured is not generated. */
 	assert_int_equal(access(path_of("records"), F_OK), -1);
 }
@@ -180,10 +192,10 @@ static void test_faults(void **state)
 		const char *setting, *message;
 	} rows[] = {
 		{ "LoginsMax=1\n", 1, "", "below [Daemon]" },
-		{ "[daemon]\n", 1, "", "[Daemon], [Initiator] or [Node]" },
-		{ "[Daemon\nLoginsMax=1\n", 1, "", "[Daemon], [Initiator] or [Node]" },
-		{ "[\n", 1, "", "[Daemon], [Initiator] or [Node]" },
-		{ "[]\n", 1, "", "[Daemon], [Initiator] or [Node]" },
+		{ "[daemon]\n", 1, "", "[Daemon], [Initiator], [Node] or [Discovery]" },
+		{ "[Daemon\nLoginsMax=1\n", 1, "", "[Daemon], [Initiator], [Node] or [Discovery]" },
+		{ "[\n", 1, "", "[Daemon], [Initiator], [Node] or [Discovery]" },
+		{ "[]\n", 1, "", "[Daemon], [Initiator], [Node] or [Discovery]" },
 		{ "[Daemon]\n\nLoginsMax\n", 3, "", "NAME=VALUE" },
 		{ "[Daemon]\nLoginMax=1\n", 2, "LoginMax",
 		  "AccessGroup, LoginsMax, ScansMax, EventHistory" },
@@ -203,6 +215,12 @@ static void test_faults(void **state)
 		{ "[Node]\nloginTimeout=1\n", 2, "loginTimeout", "no such setting" },
 		{ "[Node]\n\n\nloginTimeoutSeconds=0\n", 4, "loginTimeoutSeconds", "1 to 300" },
 		{ "[Node]\nkeys.headerDigest=md5\n", 2, "keys.headerDigest", "none or crc32c" },
+		{ "[Discovery]\nstartup=manual\n", 2, "startup", "does not apply to a discovery" },
+		{ "[Discovery]\nloginTimeoutSeconds=301\n", 2, "loginTimeoutSeconds", "1 to 300" },
+		/* What [Node] says is not for discoveries, nor the other way round. */
+		{ "[Discovery]\n\nauthentication.method=chap\n[Node]\n"
+		  "authentication.userName=u\n",
+		  3, "authentication.method", "needs authentication.userName" },
 		/* Each is fine alone. */
 		{ "[Node]\nkeys.firstBurstLength=65536\nkeys.maxBurstLength=4096\n", 2,
 		  "keys.firstBurstLength", "keys.maxBurstLength" },
@@ -342,6 +360,18 @@ static void test_name_cannot_be_kept(void **state)
 	assert_non_null(strstr(fault.message, strerror(ENOENT)));
 }
 
+/* What is configured changes nothing. */
+static void check_defaults(enum settings_scope scope, const struct settings *configured)
+{
+	_cleanup_(settings_freep) struct settings *nothing = NULL, *defaults = NULL,
+						  *effective = NULL;
+
+	assert_int_equal(settings_new(scope, &nothing), 0);
+	assert_int_equal(settings_effective(NULL, nothing, &defaults), 0);
+	assert_int_equal(settings_effective(configured, nothing, &effective), 0);
+	assert_true(settings_equal(effective, defaults));
+}
+
 /* The sample, as installed and with every comment sign before a value taken away, means the
  * defaults. */
 static void test_sample(void **state)
@@ -349,7 +379,6 @@ static void test_sample(void **state)
 	static const char *const samples[] = { "cat", "sed 's/^#\\([A-Za-z0-9.]*=.\\)/\\1/'" };
 
 	for (size_t i = 0; i < ELEMENTSOF(samples); i++) {
-		_cleanup_(settings_freep) struct settings *defaults = NULL, *effective = NULL;
 		_cleanup_(config_freep) struct config *config = NULL;
 		char command[512];
 
@@ -359,9 +388,9 @@ static void test_sample(void **state)
 		assert_int_equal(system(command), 0);
 		config = load();
 		assert_int_equal(settings_is_empty(config->node_defaults), i == 0);
-		assert_int_equal(settings_effective(NULL, NULL, &defaults), 0);
-		assert_int_equal(settings_effective(NULL, config->node_defaults, &effective), 0);
-		assert_true(settings_equal(effective, defaults));
+		assert_int_equal(settings_is_empty(config->discovery_defaults), i == 0);
+		check_defaults(SETTINGS_NODE, config->node_defaults);
+		check_defaults(SETTINGS_DISCOVERY, config->discovery_defaults);
 		assert_int_equal(config->logins_max, 64);
 		assert_string_equal(config->access_group, "ois");
 	}

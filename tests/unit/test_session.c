@@ -122,7 +122,7 @@ static int set_up(void **state)
 		.key = { .target_name = (char *)TARGET, .address = (char *)"127.0.0.1" },
 		.portal_group_tag = -1,
 	};
-	assert_int_equal(settings_new(&t.node.settings), 0);
+	assert_int_equal(settings_new(SETTINGS_NODE, &t.node.settings), 0);
 	return settings_set_text(t.node.settings, "loginTimeoutSeconds", "1", NULL);
 }
 

@@ -18,7 +18,15 @@ static struct settings *make(void)
 {
 	struct settings *settings = NULL;
 
-	assert_int_equal(settings_new(&settings), 0);
+	assert_int_equal(settings_new(SETTINGS_NODE, &settings), 0);
+	return settings;
+}
+
+static struct settings *make_discovery(void)
+{
+	struct settings *settings = NULL;
+
+	assert_int_equal(settings_new(SETTINGS_DISCOVERY, &settings), 0);
 	return settings;
 }
 
@@ -79,13 +87,13 @@ static void test_rows(void **state)
 }
 
 /* Every row is a field of the interface, and every field a row. */
-static void test_rows_are_the_interface(void **state)
+static void compare_interface(const char *path, enum settings_scope scope)
 {
-	_cleanup_(fclosep) FILE *file =
-		fopen(PROJECT_SOURCE "/include/ois/org.ois.node.varlink", "re");
+	_cleanup_(fclosep) FILE *file = fopen(path, "re");
 	char line[512], field[64], type[64], group[32] = "";
 	bool inside = false;
 	unsigned n = 0;
+	int setting;
 
 	assert_non_null(file);
 	while (fgets(line, sizeof(line), file)) {
@@ -113,11 +121,19 @@ static void test_rows_are_the_interface(void **state)
 		if (strcmp(field, "secretSet") == 0 || strcmp(field, "targetSecretSet") == 0)
 			continue;
 		(void)snprintf(name, sizeof(name), "%s%s", group, field);
-		if (setting_from_name(name) < 0)
-			fail_msg("%s is no setting", name);
+		setting = setting_from_name(name);
+		if (setting < 0 || !setting_applies(setting, scope))
+			fail_msg("%s: %s is no setting", path, name);
 		n++;
 	}
-	assert_int_equal(n, _SETTING_MAX);
+	for (int i = 0; i < _SETTING_MAX; i++)
+		n -= setting_applies(i, scope);
+	assert_int_equal(n, 0);
+}
+
+static void test_rows_are_the_interfaces(void **state)
+{
+	compare_interface(PROJECT_SOURCE "/include/ois/org.ois.node.varlink", SETTINGS_NODE);
 }
 
 static void test_defaults(void **state)
@@ -426,11 +442,61 @@ static void test_rules(void **state)
 	}
 }
 
+/* A discovery has some of the rows, and knows no other. */
+static void test_discovery(void **state)
+{
+	_cleanup_(settings_freep) struct settings *defaults = make_discovery(),
+						  *own = make_discovery(), *effective = NULL,
+						  *copy = NULL;
+	struct settings_fault fault = { 0 };
+	json_object *object;
+
+	assert_int_equal(settings_set_text(own, "startup", "manual", &fault), -ENOENT);
+	assert_string_equal(fault.name, "startup");
+	assert_string_equal(fault.message, "does not apply to a discovery");
+	assert_int_equal(settings_set_text(own, "no", "manual", &fault), -ENOENT);
+	assert_string_equal(fault.message, "there is no such setting");
+	assert_int_equal(set_json(own,
+				  "{\"tcp\":{\"netDevice\":\"eth0\"},\"keys\":{"
+				  "\"initialR2T\":true}}",
+				  &fault),
+			 -ENOENT);
+	assert_string_equal(fault.name, "keys.initialR2T");
+	assert_true(settings_is_empty(own));
+	assert_int_equal(settings_set_text(own, "loginTimeoutSeconds", "0", &fault), -ERANGE);
+	assert_int_equal(settings_reset(own, "keys"), -ENOENT);
+	assert_int_equal(settings_reset(own, "tcp"), 0);
+
+	set(defaults, "loginTimeoutSeconds", "20");
+	set(defaults, "connectTimeoutSeconds", "3");
+	set(own, "loginTimeoutSeconds", "30");
+	assert_int_equal(settings_copy(own, &copy), 0);
+	assert_int_equal(settings_set_text(copy, "scan", "no", &fault), -ENOENT);
+	effective = effective_of(defaults, own);
+	for (int i = 0; i < _SETTING_MAX; i++)
+		if (!setting_applies(i, SETTINGS_DISCOVERY))
+			assert_false(settings_is_set(effective, i));
+	assert_int_equal(settings_number(effective, SETTING_LOGIN_TIMEOUT_SECONDS), 30);
+	assert_int_equal(settings_number(effective, SETTING_CONNECT_TIMEOUT_SECONDS), 3);
+	assert_int_equal(settings_number(effective, SETTING_TCP_WINDOW_SIZE), 0);
+	assert_int_equal(settings_check(effective, &fault), 0);
+	object = settings_to_json(effective);
+	assert_non_null(object);
+	assert_false(json_object_object_get_ex(object, "keys", NULL));
+	json_object_put(object);
+
+	set(own, "authentication.method", "chap");
+	(void)settings_free(effective);
+	effective = effective_of(defaults, own);
+	assert_int_equal(settings_check(effective, &fault), -EINVAL);
+	assert_string_equal(fault.name, "authentication.method");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_rows_are_the_interface),
+		cmocka_unit_test(test_rows_are_the_interfaces),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_good_values),
 		cmocka_unit_test(test_bad_values),
@@ -441,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_layers_of_values),
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_discovery),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
