@@ -46,6 +46,7 @@ enum cli_option {
 	OPTION_SECRET_FILE,
 	OPTION_TARGET_SECRET,
 	OPTION_TARGET_SECRET_FILE,
+	OPTION_SECRET_FORMAT,
 	OPTION_REMOVE_SECRET,
 	OPTION_REMOVE_TARGET_SECRET,
 	OPTION_LUN,
@@ -89,6 +90,7 @@ struct cli {
 	const char **reset; /* NULL-terminated; NULL: none */
 	size_t n_reset;
 	struct secret_option secrets[2]; /* by enum ois_secret_role */
+	enum ois_secret_format secret_format;
 	unsigned *numbers;
 	size_t n_numbers;
 	int64_t since_usec; /* -1: no limit */
@@ -211,9 +213,9 @@ struct secret_buffer {
 	size_t length;
 };
 /*
- * Reads a secret from where @option says; a line end after it does not belong to it. Prints its own
- * message.
+ * Reads a secret in @format from where @option says; a line end after it does not belong to it.
+ * Prints its own message.
  */
-enum status secret_read(const struct secret_option *option, const char *prompt,
-			struct secret_buffer *ret);
+enum status secret_read(const struct secret_option *option, enum ois_secret_format format,
+			const char *prompt, struct secret_buffer *ret);
 void secret_buffer_done(struct secret_buffer *secret);

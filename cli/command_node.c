@@ -221,19 +221,25 @@ static const char *const secret_names[] = { [OIS_SECRET_INITIATOR] = "CHAP secre
 static enum status read_secrets(const struct cli *cli, struct secret_buffer secrets[2])
 {
 	enum status status = STATUS_DONE;
-	int inputs = 0;
+	int inputs = 0, pipes = 0;
 
-	for (size_t role = 0; role < ELEMENTSOF(secret_names); role++)
-		if (cli->secrets[role].source == SECRET_FILE &&
-		    strcmp(cli->secrets[role].path, "-") == 0)
+	for (size_t role = 0; role < ELEMENTSOF(secret_names); role++) {
+		const struct secret_option *option = &cli->secrets[role];
+
+		if (option->source == SECRET_PROMPT || option->source == SECRET_FILE)
 			inputs++;
-	if (inputs > 1)
+		if (option->source == SECRET_FILE && strcmp(option->path, "-") == 0)
+			pipes++;
+	}
+	if (pipes > 1)
 		return usage_error("Only one secret can be read from standard input");
+	if (inputs == 0 && option_given(cli, OPTION_SECRET_FORMAT))
+		return usage_error("Option --secret-format has no use without a secret to read");
 	for (size_t role = 0; role < ELEMENTSOF(secret_names) && status == STATUS_DONE; role++)
 		if (cli->secrets[role].source == SECRET_PROMPT ||
 		    cli->secrets[role].source == SECRET_FILE)
-			status = secret_read(&cli->secrets[role], secret_names[role],
-					     &secrets[role]);
+			status = secret_read(&cli->secrets[role], cli->secret_format,
+					     secret_names[role], &secrets[role]);
 	return status;
 }
 

@@ -43,6 +43,8 @@ const struct option_row option_rows[_OPTION_MAX] = {
 				   "Ask for the CHAP secret of the target" },
 	[OPTION_TARGET_SECRET_FILE] = { "target-secret-file", '\0', "FILE",
 					"Read the CHAP secret of the target; - is standard input" },
+	[OPTION_SECRET_FORMAT] = { "secret-format", '\0', "FORMAT",
+				   "Secrets are written as text (default), hex, base64" },
 	[OPTION_REMOVE_SECRET] = { "remove-secret", '\0', NULL,
 				   "Forget the CHAP secret of this host" },
 	[OPTION_REMOVE_TARGET_SECRET] = { "remove-target-secret", '\0', NULL,
@@ -174,6 +176,23 @@ static int set_secret(struct cli *cli, enum ois_secret_role role, enum secret_so
 	return 0;
 }
 
+static int set_secret_format(struct cli *cli, const char *text)
+{
+	static const char *const formats[] = {
+		[OIS_SECRET_TEXT] = "text",
+		[OIS_SECRET_HEX] = "hex",
+		[OIS_SECRET_BASE64] = "base64",
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
+		if (strcmp(formats[i], text) == 0) {
+			cli->secret_format = (enum ois_secret_format)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static int set_since(struct cli *cli, const char *text)
 {
 	struct timespec now;
@@ -232,6 +251,8 @@ static int apply_secret(struct cli *cli, enum cli_option option, const char *val
 		return set_secret(cli, OIS_SECRET_TARGET, SECRET_FILE, value);
 	case OPTION_REMOVE_TARGET_SECRET:
 		return set_secret(cli, OIS_SECRET_TARGET, SECRET_REMOVE, NULL);
+	case OPTION_SECRET_FORMAT:
+		return set_secret_format(cli, value);
 	}
 	return 1;
 }

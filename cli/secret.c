@@ -105,13 +105,49 @@ static int read_prompt(const char *prompt, char *bytes)
 	return r;
 }
 
-enum status secret_read(const struct secret_option *option, const char *prompt,
-			struct secret_buffer *ret)
+/* Replaces digits by the bytes they stand for. */
+static int decode(struct secret_buffer *secret, enum ois_secret_format format)
 {
-	struct secret_buffer secret = {};
+	struct secret_buffer decoded = { .bytes = malloc(SECRET_MAX) };
 	int r;
 
-	secret.bytes = malloc(SECRET_MAX);
+	if (!decoded.bytes)
+		return -ENOMEM;
+	r = ois_secret_decode(format, secret->bytes, secret->length, decoded.bytes, SECRET_MAX,
+			      &decoded.length);
+	if (r < 0) {
+		secret_buffer_done(&decoded);
+		return r == -EINVAL ? -EILSEQ : r;
+	}
+	secret_buffer_done(secret);
+	*secret = decoded;
+	return 0;
+}
+
+static enum status report_unread(const struct secret_option *option, enum ois_secret_format format,
+				 const char *prompt, int r)
+{
+	if (r == -ENODATA)
+		message_error("Failed to read the %s: it is empty", prompt);
+	else if (r == -EILSEQ)
+		message_error("Failed to read the %s: it is not written in %s", prompt,
+			      format == OIS_SECRET_HEX ? "hexadecimal digits, two for each byte"
+						       : "base64 digits with their padding");
+	else if (option->source == SECRET_PROMPT)
+		message_error("Failed to ask for the %s: %s; without a terminal use --secret-file",
+			      prompt, strerror(-r));
+	else
+		message_error("Failed to read the %s from '%s': %s", prompt, option->path,
+			      r == -EMSGSIZE ? "it is too long" : strerror(-r));
+	return STATUS_FAILED;
+}
+
+enum status secret_read(const struct secret_option *option, enum ois_secret_format format,
+			const char *prompt, struct secret_buffer *ret)
+{
+	struct secret_buffer secret = { .bytes = malloc(SECRET_MAX) };
+	int r;
+
 	if (!secret.bytes)
 		r = -ENOMEM;
 	else if (option->source == SECRET_PROMPT)
@@ -121,19 +157,14 @@ enum status secret_read(const struct secret_option *option, const char *prompt,
 	/* Editors and echo end the file with a line end, which nobody means as part of a secret. */
 	if (r > 0 && secret.bytes[r - 1] == '\n')
 		r--;
-	if (r > 0) {
+	if (r >= 0) {
 		secret.length = (size_t)r;
+		r = r > 0 ? decode(&secret, format) : -ENODATA;
+	}
+	if (r >= 0) {
 		*ret = secret;
 		return STATUS_DONE;
 	}
 	secret_buffer_done(&secret);
-	if (r == 0)
-		message_error("Failed to read the %s: it is empty", prompt);
-	else if (option->source == SECRET_PROMPT)
-		message_error("Failed to ask for the %s: %s; without a terminal use --secret-file",
-			      prompt, strerror(-r));
-	else
-		message_error("Failed to read the %s from '%s': %s", prompt, option->path,
-			      r == -EMSGSIZE ? "it is too long" : strerror(-r));
-	return STATUS_FAILED;
+	return report_unread(option, format, prompt, r);
 }

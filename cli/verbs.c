@@ -12,7 +12,7 @@
 
 #define SECRETS                                                                                    \
 	(BIT(OPTION_SECRET) | BIT(OPTION_SECRET_FILE) | BIT(OPTION_TARGET_SECRET) |                \
-	 BIT(OPTION_TARGET_SECRET_FILE))
+	 BIT(OPTION_TARGET_SECRET_FILE) | BIT(OPTION_SECRET_FORMAT))
 
 const struct verb verbs[] = {
 	{ "sessions", NULL, 0, 0, BIT(OPTION_PORTAL), COMPLETE_NONE, verb_sessions,

@@ -56,6 +56,10 @@ _ois_ctl()
 		COMPREPLY=($(compgen -W $'none\nadd\nupdate\nreplace' -- "$cur"))
 		return
 		;;
+	--secret-format)
+		COMPREPLY=($(compgen -W $'text\nhex\nbase64' -- "$cur"))
+		return
+		;;
 	--reset)
 		COMPREPLY=($(compgen -W "$(_ois_ctl_words arguments node set | grep '=' | tr -d '=')" -- "$cur"))
 		return

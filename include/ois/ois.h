@@ -450,15 +450,29 @@ enum ois_force_flags {
 int ois_node_delete_call(struct ois_client *client, const struct ois_selector *selector,
 			 unsigned flags, struct ois_call **ret);
 
+/* How a secret is written where people and files keep it. */
+enum ois_secret_format {
+	OIS_SECRET_TEXT,   /* the bytes as they are */
+	OIS_SECRET_HEX,    /* two digits for each byte, with or without "0x" before them */
+	OIS_SECRET_BASE64, /* RFC 4648, section 4, with padding; with or without "0b" before it */
+};
+
+/*
+ * The bytes of a secret. White space does not count, but in OIS_SECRET_TEXT. Zeroing @text and @ret
+ * is the caller's part. Errors: -EINVAL (not in this format), -ENOBUFS (more than @size bytes).
+ */
+int ois_secret_decode(enum ois_secret_format format, const char *text, size_t length, void *ret,
+		      size_t size, size_t *ret_length);
+
 enum ois_secret_role {
 	OIS_SECRET_INITIATOR, /* proves this host to the target */
 	OIS_SECRET_TARGET,    /* proves the target to this host */
 };
 
 /*
- * Stores the CHAP secret of every node selected; with @length 0 removes it. The daemon demands at
- * least 12 bytes. The bytes are copied, and the copies zeroed once they are sent; zeroing the
- * caller's own is the caller's part. The reply has the number "updated".
+ * Stores the CHAP secret of every node selected; with @length 0 removes it. The daemon takes
+ * 12 to 255 bytes of any value. The bytes are copied, and the copies zeroed once they are sent;
+ * zeroing the caller's own is the caller's part. The reply has the number "updated".
  */
 int ois_node_set_secret_call(struct ois_client *client, const struct ois_selector *selector,
 			     enum ois_secret_role role, const void *secret, size_t length,

@@ -216,6 +216,9 @@ static void test_usage(void **state)
 		"node set x nonsense=1",
 		"node set x commandsMax=x",
 		"node set x --secret-file=- --target-secret-file=-",
+		"node set x --secret-file=/dev/null --secret-format=octal",
+		"node set x commandsMax=64 --secret-format=hex",
+		"nodes --secret-format=hex",
 		"node add iqn.2026-01.org.example:x '[::1' commandsMax=32",
 		"events --number=0",
 		"events --number=x",
@@ -430,6 +433,49 @@ static void test_node_set(void **state)
 	assert_int_equal(result.status, 1);
 	assert_string_equal(result.errors,
 			    "Failed to read the CHAP secret of this host: it is empty\n");
+}
+
+/* Text may look like digits; digits may stand for any bytes. */
+static void test_secret_formats(void **state)
+{
+	static const struct {
+		const char *options, *content, *base64, *error;
+	} rows[] = {
+		{ "", "0x0102030405\n", "MHgwMTAyMDMwNDA1", NULL },
+		{ "--secret-format=text", "0x0102030405\n", "MHgwMTAyMDMwNDA1", NULL },
+		{ "--secret-format=hex", "0x000a\n0d00\n", "AAoNAA==", NULL },
+		{ "--secret-format=base64", "AAoNAA==\n", "AAoNAA==", NULL },
+		{ "--secret-format=base64", "0bAAoNAA==", "AAoNAA==", NULL },
+		{ "--secret-format=hex", "open sesame\n", NULL,
+		  "it is not written in hexadecimal digits, two for each byte" },
+		{ "--secret-format=base64", "open sesame\n", NULL,
+		  "it is not written in base64 digits with their padding" },
+		{ "--secret-format=hex", "\n", NULL, "it is empty" },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		char command[256], parameters[256], errors[256] = "";
+		const struct scene scenes[] = {
+			{ .method = rows[i].base64 ? "org.ois.node.SetSecret" : NULL,
+			  .parameters = parameters,
+			  .replies = { OK("{\"updated\":1}") } },
+			{},
+		};
+
+		(void)snprintf(command, sizeof(command), "node set iqn.x --secret-file=%s %s",
+			       secret_path, rows[i].options);
+		(void)snprintf(parameters, sizeof(parameters),
+			       "{\"selector\":{\"targetName\":\"iqn.x\"},\"role\":\"initiator\","
+			       "\"secretBase64\":\"%s\"}",
+			       rows[i].base64 ?: "");
+		if (rows[i].error)
+			(void)snprintf(errors, sizeof(errors),
+				       "Failed to read the CHAP secret of this host: %s\n",
+				       rows[i].error);
+		write_secret(rows[i].content);
+		check(scenes, command, rows[i].error ? 1 : 0, NULL, errors);
+	}
+	(void)unlink(secret_path);
 }
 
 #define RECORD                                                                                     \
@@ -714,16 +760,27 @@ static void test_live_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sessions),     cmocka_unit_test(test_hostile_text),
-		cmocka_unit_test(test_failures),     cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_no_daemon),    cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_help),         cmocka_unit_test(test_login),
-		cmocka_unit_test(test_login_of_one), cmocka_unit_test(test_logout),
-		cmocka_unit_test(test_discover),     cmocka_unit_test(test_node_set),
-		cmocka_unit_test(test_nodes),        cmocka_unit_test(test_session_show),
-		cmocka_unit_test(test_rescan),       cmocka_unit_test(test_settings_and_status),
-		cmocka_unit_test(test_completion),   cmocka_unit_test(test_bash_completion),
-		cmocka_unit_test(test_event_list),   cmocka_unit_test(test_live_events),
+		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_no_daemon),
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_login),
+		cmocka_unit_test(test_login_of_one),
+		cmocka_unit_test(test_logout),
+		cmocka_unit_test(test_discover),
+		cmocka_unit_test(test_node_set),
+		cmocka_unit_test(test_secret_formats),
+		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_session_show),
+		cmocka_unit_test(test_rescan),
+		cmocka_unit_test(test_settings_and_status),
+		cmocka_unit_test(test_completion),
+		cmocka_unit_test(test_bash_completion),
+		cmocka_unit_test(test_event_list),
+		cmocka_unit_test(test_live_events),
 	};
 
 	(void)setenv("TZ", "UTC", 1);

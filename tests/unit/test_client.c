@@ -912,6 +912,74 @@ static void test_secret(void **state)
 	fake_stop(&fake);
 }
 
+static void test_secret_formats(void **state)
+{
+	static const struct {
+		enum ois_secret_format format;
+		const char *text;
+		int result;
+		const char *bytes;
+		size_t length;
+	} rows[] = {
+		{ OIS_SECRET_TEXT, "0x00 \n", 0, "0x00 \n", 6 },
+		{ OIS_SECRET_TEXT, "", 0, "", 0 },
+		{ OIS_SECRET_TEXT, "longer than sixteen", -ENOBUFS, NULL, 0 },
+		{ OIS_SECRET_HEX, "00fF0a", 0, "\0\xff\n", 3 },
+		{ OIS_SECRET_HEX, "0x00ff", 0, "\0\xff", 2 },
+		{ OIS_SECRET_HEX, "0X00ff", 0, "\0\xff", 2 },
+		{ OIS_SECRET_HEX, " 00 ff\r\n\t0a ", 0, "\0\xff\n", 3 },
+		{ OIS_SECRET_HEX, "0f0", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_HEX, "0x0f0", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_HEX, "0x", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_HEX, " \n", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_HEX, "", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_HEX, "0g", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_HEX, "0x0x00", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_HEX, "000102030405060708090a0b0c0d0e0f10", -ENOBUFS, NULL, 0 },
+		{ OIS_SECRET_BASE64, "AP8K", 0, "\0\xff\n", 3 },
+		{ OIS_SECRET_BASE64, "AP\n8=\n", 0, "\0\xff", 2 },
+		{ OIS_SECRET_BASE64, "0bAP8K", 0, "\0\xff\n", 3 },
+		{ OIS_SECRET_BASE64, "0BAP8=", 0, "\0\xff", 2 },
+		/* Digits, no prefix. */
+		{ OIS_SECRET_BASE64, "0bAP", 0, "\xd1\xb0\x0f", 3 },
+		{ OIS_SECRET_BASE64, "AP8", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_BASE64, "0bAP8", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_BASE64, "0b", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_BASE64, "AP-_", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_BASE64, "", -EINVAL, NULL, 0 },
+		{ OIS_SECRET_BASE64 + 1, "00", -EINVAL, NULL, 0 },
+	};
+	char bytes[16];
+	size_t length;
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		length = 99;
+		if (ois_secret_decode(rows[i].format, rows[i].text, strlen(rows[i].text), bytes,
+				      sizeof(bytes), &length) != rows[i].result)
+			fail_msg("'%s'", rows[i].text);
+		assert_int_equal(length, rows[i].result < 0 ? 99 : rows[i].length);
+		if (rows[i].result >= 0 && memcmp(bytes, rows[i].bytes, length) != 0)
+			fail_msg("'%s'", rows[i].text);
+	}
+	/* A NUL is no white space, and ends nothing. */
+	assert_int_equal(ois_secret_decode(OIS_SECRET_HEX,
+					   "00\0"
+					   "ff",
+					   5, bytes, 16, &length),
+			 -EINVAL);
+	assert_int_equal(ois_secret_decode(OIS_SECRET_TEXT,
+					   "00\0"
+					   "ff",
+					   5, bytes, 16, &length),
+			 0);
+	assert_memory_equal(bytes,
+			    "00\0"
+			    "ff",
+			    5);
+	assert_int_equal(ois_secret_decode(OIS_SECRET_TEXT, NULL, 1, bytes, 16, &length), -EINVAL);
+	assert_int_equal(ois_secret_decode(OIS_SECRET_TEXT, NULL, 0, bytes, 16, &length), 0);
+}
+
 #define NODE                                                                                       \
 	"{\"record\":{\"key\":{\"targetName\":\"iqn.x\",\"address\":\"host\",\"port\":3260,"       \
 	"\"portalGroupTag\":1},"                                                                   \
@@ -1215,6 +1283,7 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_everything_must_be_said),
 		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_secret_formats),
 		cmocka_unit_test(test_node),
 		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_event_types),
