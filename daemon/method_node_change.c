@@ -4,6 +4,7 @@
  * stay.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,9 +14,6 @@
 #include "method_node.h"
 #include "parse.h"
 #include "secret.h"
-
-/* RFC 7143, 12.1.3, sets no bound; nobody types or stores more. */
-#define SECRET_MAX 256
 
 /* Answering when it is on disk */
 
@@ -342,38 +340,57 @@ int method_node_delete(struct call *call)
 
 /* SetSecret */
 
+/* Answers that the secret itself cannot be taken. */
+static int _printf_(3, 4) refuse_secret(struct call *call, bool target, const char *format, ...)
+{
+	struct settings_fault fault = { 0 };
+	va_list arguments;
+
+	(void)snprintf(fault.name, sizeof(fault.name), "authentication.%s",
+		       target ? "targetSecret" : "secret");
+	va_start(arguments, format);
+	(void)vsnprintf(fault.message, sizeof(fault.message), format, arguments);
+	va_end(arguments);
+	return refuse_setting(call, -EINVAL, &fault);
+}
+
+/* The bytes of what was sent; base64 lets them have any value. -ENOBUFS: too many. */
+static int decode_secret(const char *text, const char *base64, struct secret **ret)
+{
+	char bytes[CHAP_SECRET_MAXIMUM];
+	size_t length;
+	int r;
+
+	if (text) {
+		length = strlen(text);
+		return length > sizeof(bytes) ? -ENOBUFS : secret_new(text, length, ret);
+	}
+	r = base64_decode(base64, strlen(base64), bytes, sizeof(bytes), &length);
+	if (r >= 0)
+		r = secret_new(bytes, length, ret);
+	memory_erase(bytes, sizeof(bytes));
+	return r;
+}
+
 /* 0: *@ret is the new secret, or NULL to remove it; 1: the call was answered. */
-static int read_secret(struct call *call, struct secret **ret)
+static int read_secret(struct call *call, bool target, struct secret **ret)
 {
 	json_object *parameters = call_parameters(call);
 	const char *text = NULL, *base64 = NULL;
-	char bytes[SECRET_MAX];
-	size_t length;
 	int r;
 
 	(void)json_get_string(parameters, "secret", &text);
 	(void)json_get_string(parameters, "secretBase64", &base64);
 	if (!text && !base64)
 		return 0;
-	if (text && base64) {
+	r = text && base64 ? -EINVAL : decode_secret(text, base64, ret);
+	if (r == -EINVAL)
 		call_invalid_parameter(call, "secretBase64");
-		return 1;
-	}
-	if (text) {
-		length = strlen(text);
-		if (length > SECRET_MAX) {
-			call_invalid_parameter(call, "secret");
-			return 1;
-		}
-		return secret_new(text, length, ret);
-	}
-	if (base64_decode(base64, strlen(base64), bytes, sizeof(bytes), &length) < 0) {
-		call_invalid_parameter(call, "secretBase64");
-		return 1;
-	}
-	r = secret_new(bytes, length, ret);
-	memory_erase(bytes, sizeof(bytes));
-	return r;
+	else if (r == -ENOBUFS)
+		r = refuse_secret(call, target, "must have at most %d bytes", CHAP_SECRET_MAXIMUM);
+	else
+		return r;
+	return r == -ENOMEM ? r : 1;
 }
 
 static json_object *too_short_to_json(const char *role)
@@ -403,17 +420,22 @@ static void report_too_short(struct call *call, struct node *const *nodes, size_
 	}
 }
 
-/* RFC 7143, 9.2.1: the two secrets must differ. */
-static bool secrets_collide(struct node *const *nodes, size_t n, bool target,
-			    const struct secret *secret)
+/*
+ * RFC 7143, 9.2.1: a secret that proves this host to any target must prove no target to this host,
+ * or the one target could pose as the other. Returns a node that has it in the other direction.
+ */
+static const struct node *find_collision(const struct records *records, bool target,
+					 const struct secret *secret)
 {
-	for (size_t i = 0; secret && i < n; i++) {
-		const struct secret *other = target ? nodes[i]->secret : nodes[i]->target_secret;
+	const struct node *node;
+
+	for (size_t i = 0; (node = records_at(records, i)); i++) {
+		const struct secret *other = target ? node->secret : node->target_secret;
 
 		if (other && secret_equal(other, secret))
-			return true;
+			return node;
 	}
-	return false;
+	return NULL;
 }
 
 static int apply_secret(struct call *call, struct node **nodes, size_t n, bool target,
@@ -443,12 +465,9 @@ static int apply_secret(struct call *call, struct node **nodes, size_t n, bool t
 
 int method_node_set_secret(struct call *call)
 {
-	static const struct settings_fault collision = {
-		.name = "authentication.secret",
-		.message = "must differ from the secret of the other direction",
-	};
 	_cleanup_(secret_freep) struct secret *secret = NULL;
 	_cleanup_free_ struct node **nodes = NULL;
+	const struct node *collision = NULL;
 	const char *role = NULL;
 	size_t n = 0;
 	bool target;
@@ -459,7 +478,7 @@ int method_node_set_secret(struct call *call)
 		return r;
 	(void)json_get_string(call_parameters(call), "role", &role);
 	target = strcmp(role, "target") == 0;
-	r = read_secret(call, &secret);
+	r = read_secret(call, target, &secret);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (secret && secret_length(secret) < CHAP_SECRET_MINIMUM) {
@@ -467,8 +486,13 @@ int method_node_set_secret(struct call *call)
 		call_error(call, ERROR_NODE_SECRET_TOO_SHORT, too_short_to_json(role));
 		return 0;
 	}
-	if (secrets_collide(nodes, n, target, secret))
-		return refuse_setting(call, -EINVAL, &collision);
+	if (secret)
+		collision = find_collision(call_manager(call)->records, target, secret);
+	if (collision)
+		return refuse_secret(
+			call, target,
+			"must differ from the secrets of the other direction, and %s has it",
+			collision->key.target_name);
 	r = apply_secret(call, nodes, n, target, secret);
 	if (r < 0)
 		return r;

@@ -26,6 +26,8 @@ enum chap_algorithm {
 #define CHAP_CHALLENGE_MAX 1024
 /* RFC 7143, 9.2.1: a shorter secret (96 bits) needs IPsec. */
 #define CHAP_SECRET_MINIMUM 12
+/* As long as a text value that no key makes longer; targets take less. */
+#define CHAP_SECRET_MAXIMUM 255
 /* Of the algorithm with the longest. */
 #define CHAP_RESPONSE_MAX 32
 

@@ -260,6 +260,69 @@ static void test_secrets(void **state)
 	json_object_put(replies);
 }
 
+static void set_secret(const char *name, const char *role, const char *form, const char *secret,
+		       const char *error)
+{
+	char parameters[1024];
+
+	(void)snprintf(parameters, sizeof(parameters),
+		       "{\"selector\":{\"targetName\":\"*:%s\"},\"role\":\"%s\",\"%s\":\"%s\"}",
+		       name, role, form, secret);
+	expect(SECRETS, parameters, error);
+}
+
+/* Bytes of any value, 12 to 255 of them. */
+static void test_secret_bytes(void **state)
+{
+	char base64[345], text[257];
+
+	expect(CREATE, "{" KEY("a", 1) "}", "");
+	memset(text, 'x', 256);
+	text[256] = '\0';
+	set_secret("a", "initiator", "secret", text, "org.ois.node.InvalidSetting");
+	set_secret("a", "initiator", "secret", text + 1, "");
+	/* 86 groups of three bytes are 258; with padding 256. */
+	memset(base64, 'A', 344);
+	(void)strcpy(base64 + 342, "==");
+	set_secret("a", "initiator", "secretBase64", base64, "org.ois.node.InvalidSetting");
+	set_secret("a", "initiator", "secretBase64", base64 + 4, "");
+	set_secret("a", "initiator", "secretBase64", base64 + 1,
+		   "org.varlink.service.InvalidParameter");
+	set_secret("a", "initiator", "secretBase64",
+		   "AAAAAAAAAAAAAAA=", "org.ois.node.SecretTooShort");
+	/* A NUL ends nothing: these differ behind it. They survive a crash. */
+	set_secret("a", "initiator", "secretBase64", "AAAAAAAAAAAAAAAA", "");
+	assert_int_equal(oisd_stop(&oisd, SIGKILL), -1);
+	client_close(&client);
+	oisd_start(&oisd, -1);
+	client_open(&client, &oisd);
+	set_secret("a", "target", "secretBase64", "AAAAAAAAAAAAAAAA",
+		   "org.ois.node.InvalidSetting");
+	set_secret("a", "target", "secretBase64", "AAAAAAAAAAAAAAAB", "");
+}
+
+/* RFC 7143, 9.2.1: what proves this host to one target proves no other one to it. */
+static void test_secrets_of_both_directions(void **state)
+{
+	expect(CREATE, "{" KEY("a", 1) "}", "");
+	expect(CREATE, "{" KEY("b", 1) "}", "");
+	set_secret("a", "initiator", "secret", SECRET, "");
+	set_secret("b", "initiator", "secret", SECRET, "");
+	set_secret("a", "target", "secret", SECRET, "org.ois.node.InvalidSetting");
+	expect(DELETE, "{\"selector\":{\"targetName\":\"*:a\"}}", "");
+	expect(CREATE, "{" KEY("a", 1) "}", "");
+	expect_text(
+		SECRETS,
+		"{\"selector\":{\"targetName\":\"*:a\"},\"role\":\"target\",\"secret\":\"" SECRET
+		"\"}",
+		"org.ois.node.InvalidSetting", "parameters.message",
+		"must differ from the secrets of the other direction, and "
+		"iqn.2026-11.example:b has it");
+	expect(SECRETS, "{\"selector\":{\"targetName\":\"*:b\"},\"role\":\"initiator\"}", "");
+	set_secret("a", "target", "secret", SECRET, "");
+	set_secret("b", "initiator", "secret", SECRET, "org.ois.node.InvalidSetting");
+}
+
 /* A secret stands in memory once while it is in use, and never afterwards. */
 static void test_secrets_in_memory(void **state)
 {
@@ -741,6 +804,8 @@ int main(int argc, char **argv)
 		TEST(test_select),
 		TEST(test_update),
 		TEST(test_secrets),
+		TEST(test_secret_bytes),
+		TEST(test_secrets_of_both_directions),
 		TEST(test_secrets_in_memory),
 		TEST(test_durable),
 		TEST(test_store_failed),
