@@ -4,6 +4,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "address.h"
 #include "authentication.h"
 #include "channel.h"
 #include "discovery.h"
@@ -150,11 +151,6 @@ static void pass_target(struct discovery *discovery, const struct sendtargets_ta
 			.port = target->portals[i].port,
 			.portal_group_tag = target->portals[i].portal_group_tag,
 		};
-	/* RFC 7143, appendix C: without an address it is reached where it was asked for. */
-	if (found.n_portals == 0) {
-		portals[0] = (struct discovery_portal){ discovery->address, discovery->port, -1 };
-		found.n_portals = 1;
-	}
 	discovery->targets++;
 	discovery->callbacks->target(discovery->userdata, &found);
 }
@@ -216,6 +212,9 @@ static void exchange_run(struct discovery *discovery)
 static void start_exchange(struct discovery *discovery, const struct login_result *result)
 {
 	struct sendtargets_config config = {
+		.address = discovery->address,
+		.port = discovery->port,
+		.scope = address_scope(discovery->address),
 		.itt = DISCOVERY_TEXT_ITT,
 		.cmd_sn = DISCOVERY_CMDSN,
 		.exp_stat_sn = result->stat_sn + 1,

@@ -75,17 +75,6 @@ int selector_nodes(const struct selector *selector, const struct manager *manage
 	return 0;
 }
 
-bool address_is_valid(const char *address)
-{
-	char host[PORTAL_ADDRESS_MAX];
-	uint16_t port;
-
-	/* What is more than an address comes back shorter. */
-	return text_is_clean(address, strlen(address)) && !strpbrk(address, " \t/") &&
-	       portal_parse(address, ISCSI_PORT, host, sizeof(host), &port, NULL) >= 0 &&
-	       strcmp(host, address) == 0;
-}
-
 /* JSON */
 
 json_object *json_wrap(const char *name, json_object *value)

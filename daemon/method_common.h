@@ -35,9 +35,6 @@ bool selector_matches_session(const struct selector *selector, const struct sess
 int selector_nodes(const struct selector *selector, const struct manager *manager,
 		   struct node ***ret, size_t *ret_n);
 
-/* Checks an address or host name without port and brackets. */
-bool address_is_valid(const char *address);
-
 /* JSON objects; NULL: no memory. */
 
 /* An object with one member, which is taken over and may be NULL as the result of another function.

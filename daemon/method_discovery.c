@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "address.h"
 #include "discovery.h"
 #include "interfaces.h"
 #include "json.h"
@@ -26,8 +27,8 @@ struct discover {
 	struct manager *manager;
 	struct discovery *discovery;
 	enum record_mode mode;
-	bool inside;         /* a callback of the discovery */
-	const char *address; /* borrowed from the call */
+	bool inside; /* a callback of the discovery */
+	char address[PORTAL_ADDRESS_MAX];
 	uint16_t port;
 	uint64_t started_usec;     /* CLOCK_MONOTONIC */
 	uint64_t oldest_seen_usec; /* of the nodes found now; CLOCK_REALTIME */
@@ -321,14 +322,16 @@ static const char *read_parameters(json_object *parameters, struct discover *dis
 				   struct discovery_config *config)
 {
 	int64_t port = ISCSI_PORT, timeout = 0;
+	char source[PORTAL_ADDRESS_MAX];
 	const char *mode = NULL;
 
 	(void)json_get_string(parameters, "address", &config->address);
 	(void)json_get_string(parameters, "sourceAddress", &config->source_address);
 	(void)json_get_string(parameters, "recordMode", &mode);
-	if (!address_is_valid(config->address))
+	if (address_normalize(config->address, discover->address, sizeof(discover->address)) < 0)
 		return "address";
-	if (config->source_address && !address_is_valid(config->source_address))
+	if (config->source_address &&
+	    address_normalize(config->source_address, source, sizeof(source)) < 0)
 		return "sourceAddress";
 	if (json_get_int(parameters, "port", 1, UINT16_MAX, &port) < 0)
 		return "port";
@@ -336,7 +339,7 @@ static const char *read_parameters(json_object *parameters, struct discover *dis
 		return "timeoutSeconds";
 	config->port = (uint16_t)port;
 	config->timeout_seconds = (unsigned)timeout;
-	discover->address = config->address;
+	config->address = discover->address;
 	discover->port = config->port;
 	discover->mode = record_mode_from_string(mode);
 	return NULL;

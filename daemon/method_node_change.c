@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "chap.h"
 #include "interfaces.h"
 #include "json.h"
@@ -115,20 +116,21 @@ static void append_names(char *names, size_t size, const char *prefix, json_obje
 
 /* Create */
 
-static int key_fault(json_object *key, struct node_key *ret, int64_t *ret_tag,
-		     struct settings_fault *ret_fault)
+/* @address is room for the address in its normal form. */
+static int key_fault(json_object *key, char address[PORTAL_ADDRESS_MAX], struct node_key *ret,
+		     int64_t *ret_tag, struct settings_fault *ret_fault)
 {
 	static const char bad_address[] =
 		"must be an address or host name, without port and brackets";
 	static const char bad_port[] = "must be 1 to 65535", bad_tag[] = "must be 0 to 65535";
-	const char *why = NULL, *field = NULL, *target_name, *address;
+	const char *why = NULL, *field = NULL, *target_name, *text;
 	int64_t port = 0, tag = -1;
 
 	(void)json_get_string(key, "targetName", &target_name);
-	(void)json_get_string(key, "address", &address);
-	if (iscsi_name_check(target_name, &why) < 0)
+	(void)json_get_string(key, "address", &text);
+	if (iscsi_target_name_check(target_name, &why) < 0)
 		field = "targetName";
-	else if (!address_is_valid(address))
+	else if (address_normalize(text, address, PORTAL_ADDRESS_MAX) < 0)
 		field = "address", why = bad_address;
 	else if (json_get_int(key, "port", 1, UINT16_MAX, &port) < 0)
 		field = "port", why = bad_port;
@@ -175,13 +177,14 @@ int method_node_create(struct call *call)
 	_cleanup_(settings_freep) struct settings *settings = NULL;
 	json_object *parameters = call_parameters(call), *key_object = NULL, *object = NULL;
 	struct settings_fault fault = { 0 };
+	char address[PORTAL_ADDRESS_MAX];
 	struct node_key key;
 	int64_t tag;
 	int r;
 
 	(void)json_get_object(parameters, "key", &key_object);
 	(void)json_get_object(parameters, "settings", &object);
-	r = key_fault(key_object, &key, &tag, &fault);
+	r = key_fault(key_object, address, &key, &tag, &fault);
 	if (r >= 0)
 		r = settings_new(SETTINGS_NODE, &settings);
 	if (r >= 0 && object)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "address.h"
 #include "cleanup.h"
 #include "parse.h"
 
@@ -218,7 +219,18 @@ static const char *iqn_fault(const char *name)
 	return NULL;
 }
 
-static const char *name_fault(const char *name)
+/*
+ * RFC 7143, 4.2.7.2: of ASCII only lower-case letters, digits, dash, dot and colon; digits of eui.
+ * and naa. may be upper-case.
+ */
+static bool name_character_allowed(const char *name, char c)
+{
+	return islower((unsigned char)c) || isdigit((unsigned char)c) || strchr("-.:", c) ||
+	       ((strncmp(name, "eui.", 4) == 0 || strncmp(name, "naa.", 4) == 0) &&
+		isxdigit((unsigned char)c));
+}
+
+static const char *name_fault(const char *name, bool lenient)
 {
 	size_t length = strlen(name);
 
@@ -226,12 +238,9 @@ static const char *name_fault(const char *name)
 		return "a name has at most 223 bytes";
 	if (!text_is_clean(name, length))
 		return "the name holds control characters or invalid UTF-8";
-	/* RFC 7143, 4.2.7.2: of ASCII only lower-case letters, digits, dash, dot and colon. */
 	for (const char *p = name; *p; p++)
-		if ((unsigned char)*p < 0x80 && !islower((unsigned char)*p) &&
-		    !isdigit((unsigned char)*p) && !strchr("-.:", *p) &&
-		    !((strncmp(name, "eui.", 4) == 0 || strncmp(name, "naa.", 4) == 0) &&
-		      isxdigit((unsigned char)*p)))
+		if ((unsigned char)*p < 0x80 && !name_character_allowed(name, *p) &&
+		    !(lenient && (isupper((unsigned char)*p) || *p == '_')))
 			return "only lower-case letters, digits, dash, dot and colon are allowed";
 	if (strncmp(name, "iqn.", 4) == 0)
 		return iqn_fault(name);
@@ -243,15 +252,25 @@ static const char *name_fault(const char *name)
 	return "a name starts with iqn., eui. or naa.";
 }
 
-int iscsi_name_check(const char *name, const char **ret_why)
+static int name_check(const char *name, bool lenient, const char **ret_why)
 {
-	const char *fault = name ? name_fault(name) : "the name is missing";
+	const char *fault = name ? name_fault(name, lenient) : "the name is missing";
 
 	if (!fault)
 		return 0;
 	if (ret_why)
 		*ret_why = fault;
 	return -EINVAL;
+}
+
+int iscsi_name_check(const char *name, const char **ret_why)
+{
+	return name_check(name, false, ret_why);
+}
+
+int iscsi_target_name_check(const char *name, const char **ret_why)
+{
+	return name_check(name, true, ret_why);
 }
 
 static int portal_parse_tail(const char *tail, uint16_t default_port, uint16_t *ret_port,
@@ -292,6 +311,7 @@ int portal_parse(const char *text, uint16_t default_port, char *ret_address, siz
 		 uint16_t *ret_port, int *ret_tag)
 {
 	const char *start, *end, *tail, *first_colon;
+	char address[PORTAL_ADDRESS_MAX];
 	size_t length;
 	int r;
 
@@ -313,16 +333,17 @@ int portal_parse(const char *text, uint16_t default_port, char *ret_address, siz
 		tail = end;
 	}
 	length = (size_t)(end - start);
-	if (length == 0 || length >= address_size)
+	if (length >= sizeof(address))
 		return -EINVAL;
-	for (const char *p = start; p < end; p++)
-		if (!isgraph((unsigned char)*p) || *p == '[' || *p == '/')
-			return -EINVAL;
+	memcpy(address, start, length);
+	address[length] = '\0';
+	r = address_normalize(address, address, sizeof(address));
+	if (r < 0 || strlen(address) >= address_size)
+		return -EINVAL;
 	r = portal_parse_tail(tail, default_port, ret_port, ret_tag);
 	if (r < 0)
 		return r;
-	memcpy(ret_address, start, length);
-	ret_address[length] = '\0';
+	memcpy(ret_address, address, strlen(address) + 1);
 	return 0;
 }
 

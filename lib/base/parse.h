@@ -37,11 +37,16 @@ void base64_encode(const void *data, size_t length, char *ret);
  * allowed characters, length. *@ret_why, if not NULL, is set to a constant sentence on failure.
  */
 int iscsi_name_check(const char *name, const char **ret_why);
+/*
+ * The same for the name of a target, which is what it is: upper-case letters and underscores, with
+ * which storage arrays are sold and which people type, are let pass, and mean themselves.
+ */
+int iscsi_target_name_check(const char *name, const char **ret_why);
 
 /*
  * Splits "ADDRESS[:PORT][,TAG]" with "[...]" around an IPv6 address; the address goes to
- * @ret_address without brackets. A bare IPv6 address without brackets is taken whole. @ret_tag may
- * be NULL if a tag is not acceptable; without one it is -1.
+ * @ret_address without brackets, as address_normalize() writes it. A bare IPv6 address without
+ * brackets is taken whole. @ret_tag may be NULL if a tag is not acceptable; without one it is -1.
  */
 int portal_parse(const char *text, uint16_t default_port, char *ret_address, size_t address_size,
 		 uint16_t *ret_port, int *ret_tag);

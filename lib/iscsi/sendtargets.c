@@ -1,50 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "buffer.h"
 #include "keys.h"
-#include "sendtargets.h"
+#include "sendtargets_private.h"
 #include "text.h"
-
-#define EVENTS_MAX 4
-
-enum phase {
-	PHASE_TEXT,   /* a Text Request is under way, or its answer is being handed out */
-	PHASE_LOGOUT, /* a Logout Request is under way */
-	PHASE_ENDED,
-};
-
-struct sendtargets {
-	struct sendtargets_config config;
-	enum phase phase;
-
-	uint8_t header[PDU_HEADER_LENGTH];
-	struct buffer request; /* data segment */
-	bool send_ready;
-	uint8_t pong[PDU_HEADER_LENGTH]; /* answer to a ping of the target */
-	bool pong_ready;
-
-	uint32_t exp_stat_sn;
-	unsigned exchanges, empty;
-	uint64_t lun; /* of the last response, for the next request */
-	uint32_t ttt;
-
-	/* Text received and not yet handed out. */
-	struct buffer text;
-	size_t parsed;
-	bool draining, last;
-
-	struct sendtargets_target target;
-	bool has_target;  /* .target has a name */
-	bool handed_out;  /* .target went out, and what comes is the next one or its rest */
-	bool had_portals; /* some portal of .target went out already */
-	bool bad_portals; /* some portal of .target was malformed */
-	size_t n_targets, n_skipped;
-
-	struct event *events[EVENTS_MAX];
-	size_t n_events;
-	struct sendtargets_step final;
-};
 
 static struct event *new_event(enum event_number number, enum event_outcome outcome)
 {
@@ -54,9 +13,9 @@ static struct event *new_event(enum event_number number, enum event_outcome outc
 	return event;
 }
 
-static void raise_event(struct sendtargets *sendtargets, struct event *event)
+void sendtargets_raise(struct sendtargets *sendtargets, struct event *event)
 {
-	if (event && sendtargets->n_events < EVENTS_MAX)
+	if (event && sendtargets->n_events < SENDTARGETS_EVENTS_MAX)
 		sendtargets->events[sendtargets->n_events++] = event;
 	else
 		event_free(event);
@@ -64,7 +23,7 @@ static void raise_event(struct sendtargets *sendtargets, struct event *event)
 
 static void end_done(struct sendtargets *sendtargets)
 {
-	sendtargets->phase = PHASE_ENDED;
+	sendtargets->phase = SENDTARGETS_PHASE_ENDED;
 	sendtargets->final = (struct sendtargets_step){ .type = SENDTARGETS_STEP_DONE };
 	sendtargets->final.done.targets = sendtargets->n_targets;
 	sendtargets->final.done.skipped = sendtargets->n_skipped;
@@ -73,8 +32,8 @@ static void end_done(struct sendtargets *sendtargets)
 static void end_failed(struct sendtargets *sendtargets, int error, enum event_number number,
 		       struct event *event)
 {
-	raise_event(sendtargets, event);
-	sendtargets->phase = PHASE_ENDED;
+	sendtargets_raise(sendtargets, event);
+	sendtargets->phase = SENDTARGETS_PHASE_ENDED;
 	sendtargets->draining = false;
 	sendtargets->final = (struct sendtargets_step){ .type = SENDTARGETS_STEP_FAILED };
 	sendtargets->final.failed.error = error;
@@ -88,14 +47,21 @@ static void end_no_memory(struct sendtargets *sendtargets)
 }
 
 /* Events 23, 24 and 27, which dump the header. */
-static void fault(struct sendtargets *sendtargets, enum event_number number, const uint8_t *header,
-		  const char *reason)
+static struct event *header_event(enum event_number number, enum event_outcome outcome,
+				  const uint8_t *header, const char *reason)
 {
-	struct event *event = new_event(number, EVENT_OUTCOME_FAILED);
+	struct event *event = new_event(number, outcome);
 
 	event_set_pdu(event, header, NULL, 0);
 	event_set_string(event, FIELD_REASON, reason);
-	end_failed(sendtargets, -EPROTO, number, event);
+	return event;
+}
+
+static void fault(struct sendtargets *sendtargets, enum event_number number, const uint8_t *header,
+		  const char *reason)
+{
+	end_failed(sendtargets, -EPROTO, number,
+		   header_event(number, EVENT_OUTCOME_FAILED, header, reason));
 }
 
 /* RFC 7143, 11.10: a continuation repeats the Target Transfer Tag and is otherwise empty. */
@@ -140,7 +106,7 @@ static void send_logout(struct sendtargets *sendtargets)
 	buffer_clear(&sendtargets->request);
 	pdu_encode(&pdu, sendtargets->header);
 	sendtargets->send_ready = true;
-	sendtargets->phase = PHASE_LOGOUT;
+	sendtargets->phase = SENDTARGETS_PHASE_LOGOUT;
 }
 
 /* RFC 7143, 11.18 and 11.19: a NOP-In with a Target Transfer Tag wants an answer. */
@@ -164,138 +130,6 @@ static void receive_nop(struct sendtargets *sendtargets, const struct pdu *nop)
 	sendtargets->pong_ready = true;
 }
 
-/* Handing out targets, RFC 7143 Appendix C */
-
-static void skip_entry(struct sendtargets *sendtargets, const char *text, size_t length,
-		       const char *reason)
-{
-	struct event *event;
-
-	if (sendtargets->n_skipped++ >= SENDTARGETS_FAULTS_MAX)
-		return;
-	event = new_event(EVENT_DISCOVERY_ENTRY_INVALID, EVENT_OUTCOME_CONTINUED);
-	event_set_text(event, FIELD_DUMP_KEY_VALUE, text, length);
-	event_set_string(event, FIELD_REASON, reason);
-	raise_event(sendtargets, event);
-}
-
-static bool pair_is(const struct text_pair *pair, enum iscsi_key key)
-{
-	const char *name = key_row(key)->name;
-
-	return pair->key_length == strlen(name) && memcmp(pair->key, name, pair->key_length) == 0;
-}
-
-/*
- * A target is worth handing out unless it has gone out already, or all its portals were malformed.
- * /
- */
-static bool target_pending(const struct sendtargets *sendtargets)
-{
-	const struct sendtargets_target *target = &sendtargets->target;
-
-	if (!sendtargets->has_target || sendtargets->handed_out)
-		return false;
-	return target->n_portals > 0 || (!sendtargets->had_portals && !sendtargets->bad_portals);
-}
-
-static void begin_target(struct sendtargets *sendtargets, const struct text_pair *pair)
-{
-	struct sendtargets_target *target = &sendtargets->target;
-	const char *reason = "a name has at most 223 bytes";
-
-	sendtargets->has_target = false;
-	if (pair->value_length < sizeof(target->name)) {
-		memcpy(target->name, pair->value, pair->value_length);
-		target->name[pair->value_length] = '\0';
-		sendtargets->has_target = iscsi_name_check(target->name, &reason) >= 0;
-	}
-	target->alias[0] = '\0';
-	target->n_portals = 0;
-	sendtargets->handed_out = sendtargets->had_portals = sendtargets->bad_portals = false;
-	if (sendtargets->has_target)
-		sendtargets->n_targets++;
-	else
-		skip_entry(sendtargets, pair->key, pair->key_length + 1 + pair->value_length,
-			   reason);
-}
-
-/* RFC 7143, 13.8: domainname[:port][,portal-group-tag] */
-static void add_portal(struct sendtargets *sendtargets, const struct text_pair *pair)
-{
-	struct sendtargets_target *target = &sendtargets->target;
-	struct sendtargets_portal *portal = &target->portals[target->n_portals];
-	char text[PORTAL_TEXT_MAX + 8];
-
-	if (pair->value_length < sizeof(text)) {
-		memcpy(text, pair->value, pair->value_length);
-		text[pair->value_length] = '\0';
-		if (portal_parse(text, ISCSI_PORT, portal->address, sizeof(portal->address),
-				 &portal->port, &portal->portal_group_tag) >= 0) {
-			target->n_portals++;
-			return;
-		}
-	}
-	sendtargets->bad_portals = true;
-	skip_entry(sendtargets, pair->key, pair->key_length + 1 + pair->value_length,
-		   "the address is not of the form address:port,tag");
-}
-
-/* False: the target so far must be handed out before this pair can be taken. */
-static bool take_pair(struct sendtargets *sendtargets, const struct text_pair *pair)
-{
-	struct sendtargets_target *target = &sendtargets->target;
-
-	if (pair_is(pair, ISCSI_KEY_TARGET_NAME)) {
-		if (target_pending(sendtargets))
-			return false;
-		begin_target(sendtargets, pair);
-	} else if (!sendtargets->has_target) {
-		/* What belongs to a name that was skipped goes with it. */
-		return true;
-	} else if (pair_is(pair, ISCSI_KEY_TARGET_ADDRESS)) {
-		if (sendtargets->handed_out) {
-			target->n_portals = 0;
-			sendtargets->handed_out = false;
-			sendtargets->had_portals = true;
-		} else if (target->n_portals == SENDTARGETS_PORTALS_MAX) {
-			return false;
-		}
-		add_portal(sendtargets, pair);
-	} else if (pair_is(pair, ISCSI_KEY_TARGET_ALIAS)) {
-		(void)text_escape(pair->value, pair->value_length, target->alias,
-				  sizeof(target->alias));
-	}
-	return true;
-}
-
-/* True: .target is to be handed out now. */
-static bool parse_text(struct sendtargets *sendtargets)
-{
-	const char *reason = NULL;
-	struct text_iterator iterator;
-	struct text_pair pair;
-
-	while (sendtargets->parsed < sendtargets->text.length && sendtargets->n_events == 0) {
-		const char *at = (const char *)sendtargets->text.data + sendtargets->parsed;
-		const char *end = memchr(at, '\0', sendtargets->text.length - sendtargets->parsed);
-		size_t length;
-		int r;
-
-		if (!end)
-			break;
-		length = (size_t)(end - at) + 1;
-		text_iterator_init(&iterator, at, length);
-		r = text_iterator_next(&iterator, &pair, &reason);
-		if (r < 0)
-			skip_entry(sendtargets, at, length - 1, reason);
-		else if (r > 0 && !take_pair(sendtargets, &pair))
-			return true;
-		sendtargets->parsed += length;
-	}
-	return false;
-}
-
 /* All complete pairs of the response are parsed: what comes next? True: the last target. */
 static bool drained(struct sendtargets *sendtargets)
 {
@@ -306,7 +140,7 @@ static bool drained(struct sendtargets *sendtargets)
 		send_text(sendtargets);
 		return false;
 	}
-	if (target_pending(sendtargets))
+	if (sendtargets_target_pending(sendtargets))
 		return true;
 	sendtargets->draining = false;
 	if (sendtargets->config.logout)
@@ -318,33 +152,50 @@ static bool drained(struct sendtargets *sendtargets)
 
 /* Judging what arrives */
 
+/* RFC 7143, 11.11, and limits of our own: why the answer cannot go on like this, or NULL. */
+static const char *text_fault(struct sendtargets *sendtargets, const struct pdu *pdu)
+{
+	bool final = pdu->text_response.final;
+
+	sendtargets->empty = pdu->data_length > 0 ? 0 : sendtargets->empty + 1;
+	if (final && pdu->text_response.more)
+		return "the F bit and the C bit are both set";
+	if (!final && pdu->text_response.ttt == PDU_TAG_RESERVED)
+		return "more text is announced without a Target Transfer Tag";
+	if (!final && sendtargets->exchanges >= SENDTARGETS_EXCHANGES_MAX)
+		return "the answer does not end";
+	if (sendtargets->n_portals >= SENDTARGETS_ANSWER_PORTALS_MAX)
+		return "the answer names too many portals";
+	if (!final && sendtargets->empty > SENDTARGETS_EMPTY_MAX)
+		return "the answer goes on without saying anything";
+	return sendtargets->text.length >= SENDTARGETS_PAIR_MAX ? "a pair does not end" : NULL;
+}
+
 static void receive_text(struct sendtargets *sendtargets, const struct pdu *pdu,
 			 const uint8_t *header, const void *data)
 {
-	const char *reason = NULL;
+	const char *reason = text_fault(sendtargets, pdu);
+	struct buffer *text = &sendtargets->text;
 	int r;
 
-	/* RFC 7143, 11.11.1 and 11.11.2, and limits of our own. */
-	if (pdu->text_response.final && pdu->text_response.more)
-		reason = "the F bit and the C bit are both set";
-	else if (!pdu->text_response.final && pdu->text_response.ttt == PDU_TAG_RESERVED)
-		reason = "more text is announced without a Target Transfer Tag";
-	else if (!pdu->text_response.final && sendtargets->exchanges >= SENDTARGETS_EXCHANGES_MAX)
-		reason = "the answer does not end";
-	sendtargets->empty = pdu->data_length > 0 ? 0 : sendtargets->empty + 1;
-	if (!pdu->text_response.final && sendtargets->empty > SENDTARGETS_EMPTY_MAX)
-		reason = "the answer goes on without saying anything";
-	if (!reason && sendtargets->text.length >= SENDTARGETS_PAIR_MAX)
-		reason = "a pair does not end";
 	if (reason) {
 		fault(sendtargets, EVENT_PDU_INVALID, header, reason);
 		return;
 	}
-	r = buffer_append(&sendtargets->text, data, pdu->data_length);
-	/* RFC 7143, 6.1: only the C bit lets a pair go on in the next PDU. */
-	if (r >= 0 && !pdu->text_response.more && sendtargets->text.length > 0 &&
-	    sendtargets->text.data[sendtargets->text.length - 1] != '\0')
-		r = buffer_append(&sendtargets->text, "", 1);
+	/* RFC 7143, 11.11.4: reserved in the last response. Nothing depends on it. */
+	if (pdu->text_response.final && pdu->text_response.ttt != PDU_TAG_RESERVED)
+		sendtargets_raise(sendtargets,
+				  header_event(EVENT_PDU_INVALID, EVENT_OUTCOME_CONTINUED, header,
+					       "the last response has a Target Transfer Tag"));
+	r = buffer_append(text, data, pdu->data_length);
+	/*
+	 * RFC 7143, 6.1: only the C bit lets a pair go on in the next PDU; targets that forget it
+	 * are known, and what they mean is clear as long as a next PDU is to come.
+	 */
+	sendtargets->cut = pdu->text_response.final && text->length > 0 &&
+			   text->data[text->length - 1] != '\0';
+	if (r >= 0 && sendtargets->cut)
+		r = buffer_append(text, "", 1);
 	if (r < 0) {
 		end_no_memory(sendtargets);
 		return;
@@ -381,10 +232,10 @@ static void receive_reject(struct sendtargets *sendtargets, const struct pdu *pd
 	if (length >= PDU_HEADER_LENGTH)
 		event_set_pdu(event, data, NULL, 0);
 	event_set_status(event, pdu->reject.reason, text ? text : "unknown reason");
-	if (sendtargets->phase == PHASE_TEXT) {
+	if (sendtargets->phase == SENDTARGETS_PHASE_TEXT) {
 		end_failed(sendtargets, -EOPNOTSUPP, EVENT_PDU_REJECTED, event);
 	} else {
-		raise_event(sendtargets, event);
+		sendtargets_raise(sendtargets, event);
 		end_done(sendtargets);
 	}
 }
@@ -404,7 +255,8 @@ static void receive_pdu(struct sendtargets *sendtargets, const struct pdu *pdu,
 		receive_reject(sendtargets, pdu, data, pdu->data_length);
 		return;
 	case PDU_OPCODE_TEXT_RESPONSE:
-		if (sendtargets->phase != PHASE_TEXT || pdu->itt != sendtargets->config.itt)
+		if (sendtargets->phase != SENDTARGETS_PHASE_TEXT ||
+		    pdu->itt != sendtargets->config.itt)
 			fault(sendtargets, EVENT_TASK_TAG_UNMATCHED, header,
 			      "no request has this tag");
 		else if (stat_sn_next(sendtargets, pdu->text_response.numbers.stat_sn))
@@ -412,7 +264,7 @@ static void receive_pdu(struct sendtargets *sendtargets, const struct pdu *pdu,
 		return;
 	case PDU_OPCODE_LOGOUT_RESPONSE:
 		/* Whatever it says, the connection is closed next. */
-		if (sendtargets->phase == PHASE_LOGOUT) {
+		if (sendtargets->phase == SENDTARGETS_PHASE_LOGOUT) {
 			end_done(sendtargets);
 			return;
 		}
@@ -426,7 +278,7 @@ void sendtargets_receive(struct sendtargets *sendtargets, const uint8_t header[P
 {
 	struct pdu pdu;
 
-	if (sendtargets->phase == PHASE_ENDED)
+	if (sendtargets->phase == SENDTARGETS_PHASE_ENDED)
 		return;
 	if (pdu_decode(header, &pdu) < 0)
 		fault(sendtargets, EVENT_OPCODE_UNKNOWN, header, "the opcode is unknown");
@@ -445,39 +297,51 @@ void sendtargets_receive(struct sendtargets *sendtargets, const uint8_t header[P
 
 void sendtargets_timed_out(struct sendtargets *sendtargets)
 {
-	enum pdu_opcode opcode = sendtargets->phase == PHASE_TEXT ? PDU_OPCODE_TEXT_REQUEST
-								  : PDU_OPCODE_LOGOUT_REQUEST;
+	enum pdu_opcode opcode = sendtargets->phase == SENDTARGETS_PHASE_TEXT
+					 ? PDU_OPCODE_TEXT_REQUEST
+					 : PDU_OPCODE_LOGOUT_REQUEST;
 	struct event *event;
 
-	if (sendtargets->phase == PHASE_ENDED)
+	if (sendtargets->phase == SENDTARGETS_PHASE_ENDED)
 		return;
 	event = new_event(EVENT_REQUEST_TIMEOUT, EVENT_OUTCOME_FAILED);
 	event_set_number(event, FIELD_DUMP_FUNCTION, opcode);
 	event_set_string(event, FIELD_DUMP_FUNCTION_NAME, pdu_opcode_to_string(opcode));
-	raise_event(sendtargets, event);
-	if (sendtargets->phase == PHASE_TEXT) {
+	sendtargets_raise(sendtargets, event);
+	if (sendtargets->phase == SENDTARGETS_PHASE_TEXT) {
 		end_failed(sendtargets, -ETIMEDOUT, EVENT_SENDTARGETS_TIMEOUT,
 			   new_event(EVENT_SENDTARGETS_TIMEOUT, EVENT_OUTCOME_FAILED));
 	} else {
-		raise_event(sendtargets, new_event(EVENT_LOGOUT_TIMEOUT, EVENT_OUTCOME_CONTINUED));
+		sendtargets_raise(sendtargets,
+				  new_event(EVENT_LOGOUT_TIMEOUT, EVENT_OUTCOME_CONTINUED));
 		end_done(sendtargets);
 	}
 }
 
 void sendtargets_disconnected(struct sendtargets *sendtargets)
 {
-	/*
-	 * All targets are known once we log out; a target that hangs up then does what was asked. /
-	 */
-	if (sendtargets->phase == PHASE_LOGOUT)
+	/* All targets are known once we log out; who hangs up then does what was asked. */
+	if (sendtargets->phase == SENDTARGETS_PHASE_LOGOUT)
 		end_done(sendtargets);
-	else if (sendtargets->phase == PHASE_TEXT)
+	else if (sendtargets->phase == SENDTARGETS_PHASE_TEXT)
 		end_failed(sendtargets, -ECONNRESET, EVENT_CONNECTION_LOST,
 			   new_event(EVENT_CONNECTION_LOST, EVENT_OUTCOME_FAILED));
 }
 
 static void step_target(struct sendtargets *sendtargets, struct sendtargets_step *ret)
 {
+	struct sendtargets_target *target = &sendtargets->target;
+
+	/* RFC 7143, appendix C: without an address it is reached where it was asked for. */
+	if (target->n_portals == 0) {
+		struct sendtargets_portal *portal = &target->portals[target->n_portals++];
+
+		portal->port = sendtargets->config.port;
+		portal->portal_group_tag = -1;
+		(void)snprintf(portal->address, sizeof(portal->address), "%s",
+			       sendtargets->config.address);
+	}
+	sendtargets->n_portals += target->n_portals;
 	sendtargets->handed_out = true;
 	ret->type = SENDTARGETS_STEP_TARGET;
 	ret->target = &sendtargets->target;
@@ -517,7 +381,7 @@ void sendtargets_next(struct sendtargets *sendtargets, struct sendtargets_step *
 	*ret = (struct sendtargets_step){ .type = SENDTARGETS_STEP_WAIT };
 	while (!step_event(sendtargets, ret)) {
 		if (sendtargets->draining) {
-			bool ready = parse_text(sendtargets);
+			bool ready = sendtargets_parse(sendtargets);
 
 			if (!ready && sendtargets->n_events == 0)
 				ready = drained(sendtargets);
@@ -527,7 +391,7 @@ void sendtargets_next(struct sendtargets *sendtargets, struct sendtargets_step *
 			}
 			continue;
 		}
-		if (sendtargets->phase == PHASE_ENDED)
+		if (sendtargets->phase == SENDTARGETS_PHASE_ENDED)
 			*ret = sendtargets->final;
 		else
 			(void)step_send(sendtargets, ret);

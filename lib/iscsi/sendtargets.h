@@ -16,8 +16,15 @@
 #include "parse.h"
 #include "pdu.h"
 
+/* Strings are borrowed until the machine is freed. */
 struct sendtargets_config {
-	const char *target_name; /* NULL: all targets. Borrowed. */
+	const char *target_name; /* NULL: all targets */
+	/* Where is asked. A target without an address, or with a wildcard for one, is there, too.
+	 */
+	const char *address;
+	uint16_t port;
+	/* The scope of link-local addresses in the answer; NULL: unknown, they are of no use. */
+	const char *scope;
 	uint16_t cid;
 	uint32_t itt;         /* of the Text Requests; the Logout Request has the next one */
 	uint32_t cmd_sn;      /* of all requests, which are immediate */
@@ -32,10 +39,8 @@ struct sendtargets_portal {
 	int portal_group_tag; /* -1: not told */
 };
 
-/*
- * A target without portals is reached where it was asked for. One with more than
- * SENDTARGETS_PORTALS_MAX comes several times in a row.
- */
+/* With at least one portal; one with more than SENDTARGETS_PORTALS_MAX comes several times in a
+ * row. */
 struct sendtargets_target {
 	char name[ISCSI_NAME_MAX + 1];
 	char alias[256]; /* escaped; empty: none */

@@ -118,7 +118,7 @@ static void test_create(void **state)
 	} rows[] = {
 		{ "{" KEY("a", 3260) "}", "", "" },
 		{ "{" KEY("a", 3260) "}", "org.ois.node.NodeExists", "" },
-		{ "{" KEY("A", 3260) "}", invalid, "key.targetName" },
+		{ "{" KEY("a*", 3260) "}", invalid, "key.targetName" },
 		{ "{" KEY("a b", 3260) "}", invalid, "key.targetName" },
 		{ "{" KEY("a", 0) "}", invalid, "key.port" },
 		{ "{" KEY("a", 65536) "}", invalid, "key.port" },
@@ -145,6 +145,36 @@ static void test_create(void **state)
 		expect_text(CREATE, rows[i].parameters, rows[i].error, "parameters.setting",
 			    rows[i].setting);
 	assert_int_equal(count_nodes(NULL), 2);
+}
+
+/* One portal has one address, however it is written. */
+static void test_create_ipv6(void **state)
+{
+	static const struct {
+		const char *address, *error;
+	} rows[] = {
+		{ "2001:DB8:0:0::1", "" },
+		{ "2001:db8::1", "org.ois.node.NodeExists" },
+		{ "FE80::1%eth0", "" },
+		{ "fe80::1%eth0", "org.ois.node.NodeExists" },
+		{ "fe80::1%eth1", "" },
+		{ "fe80::1%", "org.ois.node.InvalidSetting" },
+		{ "2001:db8::1%eth0", "org.ois.node.InvalidSetting" },
+		{ "1:2:3", "org.ois.node.InvalidSetting" },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		char parameters[160];
+
+		(void)snprintf(parameters, sizeof(parameters),
+			       "{\"key\":{\"targetName\":\"iqn.2026-11.example:NAS_1\","
+			       "\"address\":\"%s\",\"port\":3260}}",
+			       rows[i].address);
+		expect(CREATE, parameters, rows[i].error);
+	}
+	assert_int_equal(count_nodes("{\"selector\":{\"address\":\"fe80::1%eth0\"}}"), 1);
+	assert_int_equal(count_nodes("{\"selector\":{\"address\":\"2001:db8::1\"}}"), 1);
+	assert_int_equal(count_nodes(NULL), 3);
 }
 
 static void test_select(void **state)
@@ -801,6 +831,7 @@ int main(int argc, char **argv)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_create),
+		TEST(test_create_ipv6),
 		TEST(test_select),
 		TEST(test_update),
 		TEST(test_secrets),

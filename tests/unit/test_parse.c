@@ -213,9 +213,8 @@ static void test_name(void **state)
 		"iqn.2001-13.com.example",
 		"iqn.2001-00.com.example",
 		"iqn.01-04.com.example",
-		"iqn.2001-04.Com.example",
 		"iqn.2001-04.com.example:a b",
-		"iqn.2001-04.com.example:a_b",
+		"iqn.2001-04.com.example:a*",
 		"iqn.2001-04.com.example:\x80",
 		"iqn.2001-04.com.example:\n",
 		"eui.02004567a425678",
@@ -224,15 +223,28 @@ static void test_name(void **state)
 		"foo.2001-04.com.example",
 		"IQN.2001-04.com.example",
 	};
+	/* What only the name of a target may be. */
+	static const char *const lenient[] = {
+		"iqn.2001-04.Com.example",
+		"iqn.2001-04.com.example:a_b",
+		"iqn.2000-01.com.example:NAS.Target-1.a1b2c3",
+	};
 	char longest[ISCSI_NAME_MAX + 2];
 	const char *why = NULL;
 
-	for (size_t i = 0; i < ELEMENTSOF(good); i++)
+	for (size_t i = 0; i < ELEMENTSOF(good); i++) {
 		assert_int_equal(iscsi_name_check(good[i], NULL), 0);
+		assert_int_equal(iscsi_target_name_check(good[i], NULL), 0);
+	}
+	for (size_t i = 0; i < ELEMENTSOF(lenient); i++) {
+		assert_int_equal(iscsi_name_check(lenient[i], NULL), -EINVAL);
+		assert_int_equal(iscsi_target_name_check(lenient[i], NULL), 0);
+	}
 	for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
 		why = NULL;
 		assert_int_equal(iscsi_name_check(bad[i], &why), -EINVAL);
 		assert_non_null(why);
+		assert_int_equal(iscsi_target_name_check(bad[i], NULL), -EINVAL);
 	}
 	assert_int_equal(iscsi_name_check(NULL, &why), -EINVAL);
 	memset(longest, 'a', sizeof(longest));
@@ -262,6 +274,11 @@ static void test_portal(void **state)
 		{ "2001:db8::1", 0, "2001:db8::1", 3260, -1 },
 		{ "2001:db8::1,4", 0, "2001:db8::1", 3260, 4 },
 		{ "[fe80::1%eth0]:3260", 0, "fe80::1%eth0", 3260, -1 },
+		{ "fe80::1%eth0,1", 0, "fe80::1%eth0", 3260, 1 },
+		{ "[2001:DB8:0::1]:3261", 0, "2001:db8::1", 3261, -1 },
+		{ "[2001:db8::1%eth0]", -EINVAL, NULL, 0, 0 },
+		{ "[1:2:3]:3260", -EINVAL, NULL, 0, 0 },
+		{ "1:2:3", -EINVAL, NULL, 0, 0 },
 		{ "", -EINVAL, NULL, 0, 0 },
 		{ ":3260", -EINVAL, NULL, 0, 0 },
 		{ "[2001:db8::1", -EINVAL, NULL, 0, 0 },

@@ -162,6 +162,8 @@ static void assert_failed(enum event_number number, int error)
 static int setup(void **state)
 {
 	config = (struct sendtargets_config){
+		.address = "192.0.2.99",
+		.port = 3299,
 		.cid = 3,
 		.itt = 0xfffffffe,
 		.cmd_sn = 10,
@@ -194,57 +196,177 @@ static void test_request(void **state)
 	assert_string_equal(request_text, "SendTargets=iqn.2001-04.com.example:a");
 }
 
+#define NAME "iqn.2001-04.com.example:"
+#define A    "TargetName=" NAME "a"
+#define B    "TargetName=" NAME "b"
+/* Where a target is that tells no address. */
+#define HERE " 192.0.2.99:3299,-1\n"
+
+static const struct record_row {
+	const char *text, *found;
+	size_t targets, skipped;
+} record_rows[] = {
+	{ "", "", 0, 0 },
+	{ A, NAME "a" HERE, 1, 0 },
+	{ A "|TargetAddress=192.0.2.1:3260,1", NAME "a 192.0.2.1:3260,1\n", 1, 0 },
+	{ A "|TargetAlias=x|TargetAddress=192.0.2.1,1|TargetAddress=[2001:db8::1]:3261,2|" B
+	    "|TargetAddress=disk.example.com",
+	  NAME "a(x) 192.0.2.1:3260,1 2001:db8::1:3261,2\n" NAME "b disk.example.com:3260,-1\n", 2,
+	  0 },
+	{ A "|X-com.example.y=1|TargetAddress=192.0.2.1", NAME "a 192.0.2.1:3260,-1\n", 1, 0 },
+	/* a bad name goes with all that belongs to it */
+	{ "TargetName=bad|TargetAddress=192.0.2.1|TargetAlias=x|" B, NAME "b" HERE, 1, 1 },
+	{ "TargetName=" NAME "\x07|TargetName=eui.02004567a425678d", "eui.02004567a425678d" HERE, 1,
+	  1 },
+	{ "TargetName=|TargetName=naa.52004567ba64678d", "naa.52004567ba64678d" HERE, 1, 1 },
+	{ "TargetName=eui.02004567a425678|TargetName=naa.5|TargetName=iqn.2001-13.com.example|"
+	  "TargetName=iqn.2001-04.com.example:\xff|TargetName=iqn.2001-04.com.example:a b",
+	  "", 0, 5 },
+	/* names that targets are sold with */
+	{ "TargetName=iqn.2000-01.com.example:NAS.Disk_1",
+	  "iqn.2000-01.com.example:NAS.Disk_1" HERE, 1, 0 },
+	/* a bad address goes alone */
+	{ A "|TargetAddress=1:99999|TargetAddress=192.0.2.1", NAME "a 192.0.2.1:3260,-1\n", 1, 1 },
+	{ A "|TargetAddress=1:0|TargetAddress=1:65536|TargetAddress=1:1,65536|"
+	    "TargetAddress=192.0.2.1:65535,65535",
+	  NAME "a 192.0.2.1:65535,65535\n", 1, 3 },
+	{ A "|TargetAddress=|" B, NAME "b" HERE, 2, 1 },
+	{ A "|TargetAddress=[1:2:3]:3260,1|TargetAddress=[::1|TargetAddress=a b|" B, NAME "b" HERE,
+	  2, 3 },
+	/* what is no pair goes alone */
+	{ "TargetName|" A, NAME "a" HERE, 1, 1 },
+	{ "targetname=x|" A, NAME "a" HERE, 1, 1 },
+	/* an address of nobody */
+	{ "TargetAddress=192.0.2.1|TargetAddress=192.0.2.2|" A, NAME "a" HERE, 1, 2 },
+	/* a name that comes twice in a row goes on, elsewhere it comes again */
+	{ A "|TargetAddress=192.0.2.1|" A "|TargetAddress=192.0.2.2",
+	  NAME "a 192.0.2.1:3260,-1 192.0.2.2:3260,-1\n", 1, 0 },
+	{ A "|" A "|" B "|" A, NAME "a" HERE NAME "b" HERE NAME "a" HERE, 3, 0 },
+	/* a portal that comes twice */
+	{ A
+	  "|TargetAddress=192.0.2.1|TargetAddress=192.0.2.1:3260,7|TargetAddress=192.0.2.1:3260,8|"
+	  "TargetAddress=192.0.2.1:3261",
+	  NAME "a 192.0.2.1:3260,7 192.0.2.1:3261,-1\n", 1, 0 },
+	{ A "|TargetAddress=[2001:DB8::0:1]:3260,1|TargetAddress=2001:db8::1,1",
+	  NAME "a 2001:db8::1:3260,1\n", 1, 0 },
+	/* wildcards stand for the address that was asked, port and tag are told */
+	{ A "|TargetAddress=0.0.0.0:3260,1|TargetAddress=[::]:3260,1|TargetAddress=[::]:3261,2",
+	  NAME "a 192.0.2.99:3260,1 192.0.2.99:3261,2\n", 1, 0 },
+	{ A "|TargetAddress=192.0.2.99:3299,4|TargetAddress=0.0.0.0:3299,1",
+	  NAME "a 192.0.2.99:3299,4\n", 1, 0 },
+	/* nobody knows on which link */
+	{ A "|TargetAddress=[fe80::1]:3260,1|TargetAddress=[fe80::1%eth7]:3260,1|"
+	    "TargetAddress=192.0.2.1",
+	  NAME "a 192.0.2.1:3260,-1\n", 1, 2 },
+};
+
 static void test_records(void **state)
 {
+	for (size_t i = 0; i < sizeof(record_rows) / sizeof(record_rows[0]); i++) {
+		const struct record_row *row = &record_rows[i];
+
+		begin();
+		reply(row->text);
+		assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
+		assert_string_equal(all_found(), row->found);
+		assert_int_equal(last.done.targets, row->targets);
+		assert_int_equal(last.done.skipped, row->skipped);
+		assert_int_equal(n_events, row->skipped);
+		assert_int_equal(raised(EVENT_DISCOVERY_ENTRY_INVALID), row->skipped > 0);
+	}
+}
+
+/* What is known of the link: link-local addresses are on it, whatever the target calls it. */
+static void test_scope(void **state)
+{
+	config.address = "fe80::9%eth0";
+	config.scope = "eth0";
+	begin();
+	reply(A "|TargetAddress=[fe80::1]:3260,1|TargetAddress=[FE80::2%enp0s9]:3260,1|"
+		"TargetAddress=[fe80::1%x]:3260,1|TargetAddress=0.0.0.0:3260,1|"
+		"TargetAddress=[2001:db8::1]:3260,1|" B);
+	assert_string_equal(all_found(),
+			    NAME "a fe80::1%eth0:3260,1 fe80::2%eth0:3260,1 fe80::9%eth0:3260,1 "
+				 "2001:db8::1:3260,1\n" NAME "b fe80::9%eth0:3299,-1\n");
+	assert_int_equal(n_events, 0);
+}
+
+/* One target was asked for: what else comes is not wanted. */
+static void test_by_name(void **state)
+{
+	config.target_name = NAME "b";
+	begin();
+	reply(A "|TargetAddress=192.0.2.1|" B "|TargetAddress=192.0.2.2|TargetName=" NAME "bb");
+	assert_string_equal(all_found(), NAME "b 192.0.2.2:3260,-1\n");
+	assert_int_equal(last.done.targets, 1);
+	assert_int_equal(last.done.skipped, 2);
+	begin();
+	reply("");
+	assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
+	assert_int_equal(last.done.targets, 0);
+}
+
+/* An answer that ends within a pair: who knows what is missing. */
+static void test_cut(void **state)
+{
 	static const struct {
-		const char *text, *found;
-		size_t targets, skipped;
+		const char *text;
+		const char *found;
 	} rows[] = {
-		{ "", "", 0, 0 },
-		{ "TargetName=iqn.2001-04.com.example:a", "iqn.2001-04.com.example:a\n", 1, 0 },
-		{ "TargetName=iqn.2001-04.com.example:a|TargetAddress=192.0.2.1:3260,1",
-		  "iqn.2001-04.com.example:a 192.0.2.1:3260,1\n", 1, 0 },
-		{ "TargetName=iqn.2001-04.com.example:a|TargetAlias=x|TargetAddress=192.0.2.1,1|"
-		  "TargetAddress=[2001:db8::1]:3261,2|TargetName=iqn.2001-04.com.example:b|"
-		  "TargetAddress=disk.example.com",
-		  "iqn.2001-04.com.example:a(x) 192.0.2.1:3260,1 2001:db8::1:3261,2\n"
-		  "iqn.2001-04.com.example:b disk.example.com:3260,-1\n",
-		  2, 0 },
-		{ "TargetName=iqn.2001-04.com.example:a|X-com.example.y=1|TargetAddress=192.0.2.1",
-		  "iqn.2001-04.com.example:a 192.0.2.1:3260,-1\n", 1, 0 },
-		/* a bad name goes with all that belongs to it */
-		{ "TargetName=bad|TargetAddress=192.0.2.1|TargetName=iqn.2001-04.com.example:b",
-		  "iqn.2001-04.com.example:b\n", 1, 1 },
-		{ "TargetName=iqn.2001-04.com.example:\x07|TargetName=eui.02004567a425678d",
-		  "eui.02004567a425678d\n", 1, 1 },
-		{ "TargetName=|TargetName=eui.02004567a425678d", "eui.02004567a425678d\n", 1, 1 },
-		/* a bad address goes alone */
-		{ "TargetName=iqn.2001-04.com.example:a|TargetAddress=1:99999|TargetAddress=192.0."
-		  "2.1",
-		  "iqn.2001-04.com.example:a 192.0.2.1:3260,-1\n", 1, 1 },
-		{ "TargetName=iqn.2001-04.com.example:a|TargetAddress=|TargetName=iqn.2001-04.com."
-		  "example:b",
-		  "iqn.2001-04.com.example:b\n", 2, 1 },
-		/* what is no pair goes alone */
-		{ "TargetName|TargetName=iqn.2001-04.com.example:a", "iqn.2001-04.com.example:a\n",
-		  1, 1 },
-		{ "targetname=x|TargetName=iqn.2001-04.com.example:a",
-		  "iqn.2001-04.com.example:a\n", 1, 1 },
-		/* an address of nobody */
-		{ "TargetAddress=192.0.2.1|TargetName=iqn.2001-04.com.example:a",
-		  "iqn.2001-04.com.example:a\n", 1, 0 },
+		{ A, "" },
+		{ A "|TargetAddress=192.0.2.1:3260,1|" B, NAME "a 192.0.2.1:3260,1\n" },
+		{ A "|TargetAddress=192.0.2.1:3260,1|TargetAddress=192.0.2.2:32",
+		  NAME "a 192.0.2.1:3260,1\n" },
+		{ A "|Tar", NAME "a" HERE },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char pairs[256];
+		size_t length = strlen(rows[i].text);
+
+		for (size_t k = 0; k < length; k++)
+			pairs[k] = rows[i].text[k] == '|' ? '\0' : rows[i].text[k];
 		begin();
-		reply(rows[i].text);
+		reply_bytes(pairs, length, true, false);
 		assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
 		assert_string_equal(all_found(), rows[i].found);
-		assert_int_equal(last.done.targets, rows[i].targets);
-		assert_int_equal(last.done.skipped, rows[i].skipped);
-		assert_int_equal(n_events, rows[i].skipped);
-		assert_int_equal(raised(EVENT_DISCOVERY_ENTRY_INVALID), rows[i].skipped > 0);
+		assert_int_equal(last.done.skipped, 1);
+		assert_int_equal(n_events, 1);
+		assert_true(raised(EVENT_DISCOVERY_ENTRY_INVALID));
 	}
+}
+
+/* A pair that goes on in the next PDU, though the C bit is not set. */
+static void test_continued_without_c(void **state)
+{
+	static const char text[] = A "|TargetAddress=192.0.2.1:3260,1";
+
+	for (size_t i = 1; i < sizeof(text); i++) {
+		char pairs[sizeof(text)];
+
+		for (size_t k = 0; k < sizeof(text); k++)
+			pairs[k] = text[k] == '|' ? '\0' : text[k];
+		begin();
+		reply_bytes(pairs, i, false, false);
+		reply_bytes(pairs + i, sizeof(text) - i, true, false);
+		assert_string_equal(all_found(), NAME "a 192.0.2.1:3260,1\n");
+		assert_int_equal(n_events, 0);
+	}
+}
+
+/* A tag that is not reserved in the last response harms nobody, and is reported. */
+static void test_last_tag(void **state)
+{
+	struct pdu pdu;
+
+	begin();
+	pdu = text_response(sizeof(A), true, false);
+	pdu.text_response.ttt = TTT;
+	receive(&pdu, A);
+	assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
+	assert_string_equal(all_found(), NAME "a" HERE);
+	assert_int_equal(n_events, 1);
+	assert_true(raised(EVENT_PDU_INVALID));
 }
 
 static void test_long_name(void **state)
@@ -320,7 +442,7 @@ static void test_many_portals(void **state)
 			lines += *p == '\n';
 			portals += *p == ' ';
 		}
-		assert_int_equal(portals, n);
+		assert_int_equal(portals, n + 1); /* b is where it was asked for */
 		assert_int_equal(lines,
 				 (n + SENDTARGETS_PORTALS_MAX - 1) / SENDTARGETS_PORTALS_MAX + 1);
 	}
@@ -382,7 +504,7 @@ static void test_logout(void **state)
 	begin();
 	reply("TargetName=iqn.2001-04.com.example:a");
 	assert_int_equal(last.type, SENDTARGETS_STEP_WAIT);
-	assert_string_equal(all_found(), "iqn.2001-04.com.example:a\n");
+	assert_string_equal(all_found(), NAME "a" HERE);
 	assert_int_equal(request.opcode, PDU_OPCODE_LOGOUT_REQUEST);
 	assert_int_equal(request.logout_request.reason, PDU_LOGOUT_CLOSE_SESSION);
 	assert_int_equal(request.logout_request.cid, 3);
@@ -557,6 +679,25 @@ static void test_limits(void **state)
 	assert_failed(EVENT_PDU_INVALID, -EPROTO);
 }
 
+/* An answer with more portals than there can be. */
+static void test_too_many(void **state)
+{
+	enum { NAMES = 200 };
+	_cleanup_(buffer_done) struct buffer text = { 0 };
+	unsigned n;
+
+	for (unsigned i = 0; i < NAMES; i++)
+		assert_int_equal(text_write(&text, "TargetName", i % 2 ? NAME "a" : NAME "b"), 0);
+	begin();
+	for (n = 0; n < 1000000 && last.type == SENDTARGETS_STEP_WAIT; n++) {
+		reply_bytes(text.data, text.length, false, false);
+		buffer_clear(&found);
+	}
+	assert_in_range(n, SENDTARGETS_ANSWER_PORTALS_MAX / NAMES,
+			SENDTARGETS_ANSWER_PORTALS_MAX / NAMES + 2);
+	assert_failed(EVENT_PDU_INVALID, -EPROTO);
+}
+
 /* A response to a request that was not sent yet is none. */
 static void test_unasked(void **state)
 {
@@ -600,12 +741,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_request),     TEST(test_records),      TEST(test_long_name),
-		TEST(test_any_split),   TEST(test_many_portals), TEST(test_many_targets),
-		TEST(test_many_faults), TEST(test_logout),       TEST(test_ping),
-		TEST(test_async),       TEST(test_silence),      TEST(test_reject),
-		TEST(test_faults),      TEST(test_limits),       TEST(test_unasked),
-		TEST(test_any_bytes),
+		TEST(test_request),      TEST(test_records),
+		TEST(test_long_name),    TEST(test_scope),
+		TEST(test_by_name),      TEST(test_cut),
+		TEST(test_last_tag),     TEST(test_continued_without_c),
+		TEST(test_any_split),    TEST(test_many_portals),
+		TEST(test_many_targets), TEST(test_many_faults),
+		TEST(test_logout),       TEST(test_ping),
+		TEST(test_async),        TEST(test_silence),
+		TEST(test_reject),       TEST(test_faults),
+		TEST(test_limits),       TEST(test_unasked),
+		TEST(test_too_many),     TEST(test_any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

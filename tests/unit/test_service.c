@@ -474,23 +474,6 @@ static void test_luns(void **state)
 
 /* Parameters */
 
-static void test_addresses(void **state)
-{
-	static const char *const good[] = { "192.0.2.1", "::1", "fe80::1%eth0", "host",
-					    "a.example" };
-	static const char *const bad[] = {
-		"",    "[::1]",      "192.0.2.1:3260", "a b",    "a\nb",
-		"a/b", "[::1]:3260", "\xff",           "host:1", "host,1",
-	};
-
-	for (size_t i = 0; i < ELEMENTSOF(good); i++)
-		if (!address_is_valid(good[i]))
-			fail_msg("%s is refused", good[i]);
-	for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-		if (address_is_valid(bad[i]))
-			fail_msg("%s is accepted", bad[i]);
-}
-
 static void test_selectors(void **state)
 {
 	static const struct {
@@ -560,17 +543,11 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_access),
-		TEST(test_not_ready),
-		TEST(test_listing),
-		TEST(test_session_states),
-		TEST(test_session_found),
-		TEST(test_foreign_text),
-		cmocka_unit_test(test_luns),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_selectors),
-		TEST(test_message_timeout),
-		TEST(test_no_timeout),
+		TEST(test_access),           TEST(test_not_ready),
+		TEST(test_listing),          TEST(test_session_states),
+		TEST(test_session_found),    TEST(test_foreign_text),
+		cmocka_unit_test(test_luns), cmocka_unit_test(test_selectors),
+		TEST(test_message_timeout),  TEST(test_no_timeout),
 	};
 #undef TEST
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Addresses of portals as text: host names, IPv4, IPv6 without brackets; a link-local IPv6 address
+ * may end in "%" and the network interface it is meant on, its scope (RFC 4007, 11).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Writes @text in the one form in which addresses are kept and compared: IPv6 as in RFC 5952, all
+ * else as it is. Errors: -EINVAL (no address, or too long for @size).
+ */
+int address_normalize(const char *text, char *ret, size_t size);
+
+/* These take any text; what is no numeric address is none of it. */
+bool address_is_wildcard(const char *address);   /* 0.0.0.0, :: */
+bool address_is_link_local(const char *address); /* of IPv6, with or without scope */
+/* The scope, or NULL. */
+const char *address_scope(const char *address);
+/* Puts @scope in place of the one of a link-local address. Errors: -EINVAL (too long for @size). */
+int address_set_scope(char *address, size_t size, const char *scope);
