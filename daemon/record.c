@@ -34,7 +34,7 @@ struct record_write {
 	} files[_RECORD_FILE_MAX];
 };
 
-static uint64_t now_usec(void)
+uint64_t record_now(void)
 {
 	struct timespec now;
 
@@ -197,7 +197,7 @@ static int add(struct records *records, const struct node_key *key, enum node_or
 	if (r < 0)
 		return r;
 	record->node.origin = origin;
-	record->node.created_usec = record->node.changed_usec = now_usec();
+	record->node.created_usec = record->node.changed_usec = record_now();
 	r = records_insert(records, record);
 	if (r < 0)
 		return r;
@@ -258,7 +258,7 @@ void records_remove(struct records *records, struct node *node)
 
 void records_changed(struct records *records, struct node *node, bool facts)
 {
-	node->changed_usec = now_usec();
+	node->changed_usec = record_now();
 	records->files[facts ? RECORD_FILE_DISCOVERED : RECORD_FILE_NODES].dirty = true;
 }
 
@@ -311,7 +311,7 @@ int records_found(struct records *records, const struct node_key *key, int porta
 		node = &record->node;
 		found = RECORDS_FOUND_CREATED;
 	}
-	node->last_seen_usec = now_usec();
+	node->last_seen_usec = record_now();
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 	if (node->origin == NODE_ORIGIN_SEND_TARGETS) {
 		r = replace_text(&node->origin_address, origin_address);
@@ -535,6 +535,7 @@ struct records *records_free(struct records *records)
 		return NULL;
 	finish_writes(records);
 	tdestroy(records->tree, forget_record);
+	records_free_portals(records);
 	for (int i = 0; i < _RECORD_FILE_MAX; i++) {
 		for (struct record_line *line = records->files[i].kept, *next; line; line = next) {
 			next = line->next;

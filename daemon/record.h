@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Node records: which targets this host may log in to. All of them are in memory; this is the only
- * file that touches them on disk. What a discovery found (facts: portals, tags, aliases, when and
- * where) and what a person set (settings, secrets, static nodes) live in two files, so that a
- * discovery can never reset a setting.
+ * Node records: which targets this host may log in to; and what a person keeps for discoveries at a
+ * portal. All of them are in memory, and nobody else touches them on disk. What a discovery found
+ * (facts: portals, tags, aliases, when and where) and what a person set (settings, secrets, static
+ * nodes) live in two files, so that a discovery can never reset a setting.
  */
 #pragma once
 
@@ -41,6 +41,16 @@ struct node {
 	uint64_t last_seen_usec;             /* by a discovery; 0: never */
 
 	struct settings *settings; /* what a person configured; never NULL */
+	struct secret *secret, *target_secret;
+};
+
+/* Settings and secrets of discoveries at a portal; a person made it. */
+struct portal {
+	char *address; /* as address_normalize() writes it */
+	uint16_t port;
+	uint64_t created_usec, changed_usec; /* CLOCK_REALTIME */
+
+	struct settings *settings; /* of SETTINGS_DISCOVERY; never NULL */
 	struct secret *secret, *target_secret;
 };
 
@@ -86,6 +96,17 @@ enum records_found {
 int records_found(struct records *records, const struct node_key *key, int portal_group_tag,
 		  const char *target_alias, const char *origin_address, uint16_t origin_port,
 		  bool create, enum records_found *ret);
+
+/* In the order of address and port; NULL at the end. */
+struct portal *records_portal_at(const struct records *records, size_t index);
+/* The address may be in any form. */
+struct portal *records_find_portal(const struct records *records, const char *address,
+				   uint16_t port);
+/* -EEXIST; -EINVAL (no address or port); -ENOMEM. Nothing is set in the new portal. */
+int records_create_portal(struct records *records, const char *address, uint16_t port,
+			  struct portal **ret);
+void records_remove_portal(struct records *records, struct portal *portal);
+void records_portal_changed(struct records *records, struct portal *portal);
 
 typedef void (*records_done_t)(void *userdata, int error);
 

@@ -150,7 +150,10 @@ static int read_line(struct reader *reader, const char *text, size_t length)
 		return keep_line(reader, text, length, "the line is no JSON object");
 	if (r < 0)
 		return r;
-	r = record_line_read(reader->file, line, &record, &fault);
+	if (reader->file == RECORD_FILE_NODES && portal_line_is(line))
+		r = portal_line_read(reader->records, line, &fault);
+	else
+		r = record_line_read(reader->file, line, &record, &fault);
 	json_object_put(line);
 	if (record)
 		r = add_record(reader, &record, &fault);
@@ -252,6 +255,8 @@ int record_file_format(const struct records *records, enum record_file file, str
 	for (size_t i = 0; r >= 0 && (node = records_at(records, i)); i++)
 		if (record_has_line((struct record *)node, file))
 			r = record_line_write((struct record *)node, file, content);
+	if (r >= 0 && file == RECORD_FILE_NODES)
+		r = portal_lines_write(records, content);
 	for (const struct record_line *line = records->files[file].kept; r >= 0 && line;
 	     line = line->next) {
 		r = buffer_append(content, secret_bytes(line->text), secret_length(line->text));

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What record.c (nodes in memory, commits) and record_file.c (lines and files) share.
+ * What the files about records share: record.c (nodes in memory, commits), record_file.c (files),
+ * record_line.c (lines about nodes), record_portal.c (portals in memory and their lines),
+ * record_member.c (members of lines).
  *
  * Each file is JSON Lines. The first line tells format and version, each other line is an object
- * about one node: nodes.jsonl       what a person set: settings, secrets, and that a node is static
- *   discovered.jsonl  facts: what a discovery found, when, and through which portal
+ * about one node or one portal:
+ * - nodes.jsonl: what a person set: settings, secrets, and that a node is static; and settings and
+ *   secrets for discoveries at a portal, in lines with the member "discovery"
+ * - discovered.jsonl: facts: what a discovery found, when, and through which portal
  * A node stands in one of them or in both.
  */
 #pragma once
@@ -28,6 +32,11 @@ struct record {
 	 * back. */
 	json_object *unknown[_RECORD_FILE_MAX];
 	json_object *unknown_settings;
+};
+
+struct portal_record {
+	struct portal portal; /* first, so that a portal is its record */
+	json_object *unknown, *unknown_settings;
 };
 
 /* A line that could not be understood, kept as it is. It may hold a secret. */
@@ -61,6 +70,8 @@ struct records {
 	void *tree; /* of struct record, tsearch(3) */
 	size_t n;
 	struct record_order *order;
+	struct portal_record **portals; /* in their order */
+	size_t n_portals;
 
 	struct record_write *write; /* under way */
 	struct record_waiter *waiting, **waiting_end;
@@ -69,6 +80,8 @@ struct records {
 };
 
 /* record.c */
+/* CLOCK_REALTIME */
+uint64_t record_now(void);
 /* What keeps a key from being stored, or NULL. */
 const char *node_key_fault(const struct node_key *key);
 int record_new(const struct node_key *key, struct record **ret);
@@ -77,7 +90,7 @@ DEFINE_CLEANUP(struct record *, record_free);
 /* Takes over a record whose key is new, on success only. Errors: -ENOMEM. */
 int records_insert(struct records *records, struct record *record);
 
-/* record_line.c */
+/* record_member.c */
 
 /* Why a line cannot be used. */
 struct record_fault {
@@ -90,6 +103,33 @@ const char *record_line_text(json_object *object, const char *name, struct recor
 /* Absent: @absent. No number, negative, or above @maximum: the same, and @fault. */
 int64_t record_line_number(json_object *object, const char *name, int64_t maximum, int64_t absent,
 			   struct record_fault *fault);
+uint64_t record_line_time(json_object *object, const char *name, struct record_fault *fault);
+/* Absent: *@ret stays. Errors: -ENOMEM. */
+int record_line_copy(json_object *line, const char *name, char **ret, struct record_fault *fault);
+int record_line_secret(json_object *object, const char *name, struct secret **ret,
+		       struct record_fault *fault);
+/* Member "settings"; what is none of @settings goes to *@ret_unknown. Errors: -ENOMEM. */
+int record_line_settings(json_object *line, struct settings *settings, json_object **ret_unknown,
+			 struct record_fault *fault);
+/* Secrets are deleted from the line and from memory. */
+void record_line_wipe(json_object *line);
+/* What is left of a line when everything @known (NULL at the end) was taken from it. */
+void record_line_unknown(json_object *line, const char *const *known, json_object **ret);
+
+/*
+ * Append a member; @name is all that stands before the value, as in ",\"port\":". What is absent
+ * (NULL, a negative number, nothing set) is left out. Errors: -ENOMEM.
+ */
+int record_append_text(struct buffer *content, const char *name, const char *text);
+int record_append_number(struct buffer *content, const char *name, int64_t number);
+int record_append_secret(struct buffer *content, const char *name, const struct secret *secret);
+int record_append_settings(struct buffer *content, const struct settings *settings,
+			   json_object *unknown);
+/* The members of @unknown, and the end of the line. */
+int record_append_rest(struct buffer *content, json_object *unknown);
+
+/* record_line.c */
+
 /* Makes a record of a line, which it takes apart; with @fault set there is none. Errors: -ENOMEM.
  */
 int record_line_read(enum record_file file, json_object *line, struct record **ret,
@@ -97,6 +137,16 @@ int record_line_read(enum record_file file, json_object *line, struct record **r
 /* True if the file has something to tell about the node. */
 bool record_has_line(const struct record *record, enum record_file file);
 int record_line_write(const struct record *record, enum record_file file, struct buffer *content);
+
+/* record_portal.c */
+struct portal_record *portal_record_free(struct portal_record *record);
+DEFINE_CLEANUP(struct portal_record *, portal_record_free);
+void records_free_portals(struct records *records);
+/* True if a line of nodes.jsonl is about a portal. */
+bool portal_line_is(json_object *line);
+/* Adds the portal of a line, which is taken apart, unless @fault is set. Errors: -ENOMEM. */
+int portal_line_read(struct records *records, json_object *line, struct record_fault *fault);
+int portal_lines_write(const struct records *records, struct buffer *content);
 
 /* record_file.c */
 const char *record_file_name(enum record_file file);

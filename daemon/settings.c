@@ -153,6 +153,11 @@ int settings_new(enum settings_scope scope, struct settings **ret)
 	return 0;
 }
 
+enum settings_scope settings_get_scope(const struct settings *settings)
+{
+	return settings->scope;
+}
+
 static void clear_value(struct settings *settings, enum setting setting)
 {
 	if (!is_present(settings, setting))

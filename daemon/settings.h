@@ -58,6 +58,7 @@ struct settings;
 
 int settings_new(enum settings_scope scope, struct settings **ret);
 int settings_copy(const struct settings *settings, struct settings **ret);
+enum settings_scope settings_get_scope(const struct settings *settings);
 struct settings *settings_free(struct settings *settings);
 DEFINE_CLEANUP(struct settings *, settings_free);
 

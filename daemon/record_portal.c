@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Portals that a person keeps something for, in memory and as lines of nodes.jsonl. There are few
+ * of them, so they stand in an array in their order.
+ */
+#include <string.h>
+
+#include "address.h"
+#include "parse.h"
+#include "record_private.h"
+
+/* As in Method of org.ois.discovery; by this member a line is known to be about a portal. */
+#define METHOD_MEMBER "discovery"
+#define METHOD_NAME   "send_targets"
+
+struct portal_record *portal_record_free(struct portal_record *record)
+{
+	if (!record)
+		return NULL;
+	free(record->portal.address);
+	(void)settings_free(record->portal.settings);
+	(void)secret_free(record->portal.secret);
+	(void)secret_free(record->portal.target_secret);
+	json_object_put(record->unknown);
+	json_object_put(record->unknown_settings);
+	free(record);
+	return NULL;
+}
+
+/* Errors: -EINVAL (no address or port), -ENOMEM. */
+static int portal_record_new(const char *address, uint16_t port, struct portal_record **ret)
+{
+	_cleanup_(portal_record_freep) struct portal_record *record = NULL;
+	char normal[PORTAL_ADDRESS_MAX];
+
+	if (port == 0 || address_normalize(address, normal, sizeof(normal)) < 0)
+		return -EINVAL;
+	record = calloc(1, sizeof(*record));
+	if (!record)
+		return -ENOMEM;
+	record->portal.address = strdup(normal);
+	record->portal.port = port;
+	if (!record->portal.address ||
+	    settings_new(SETTINGS_DISCOVERY, &record->portal.settings) < 0)
+		return -ENOMEM;
+	*ret = TAKE_PTR(record);
+	return 0;
+}
+
+/* In memory */
+
+/* Index of the first portal that is not before this one. */
+static size_t position(const struct records *records, const char *address, uint16_t port)
+{
+	size_t low = 0, high = records->n_portals;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct portal *portal = &records->portals[middle]->portal;
+		int order = strcmp(portal->address, address);
+
+		if (order == 0)
+			order = (int)portal->port - (int)port;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct portal *records_portal_at(const struct records *records, size_t index)
+{
+	return index < records->n_portals ? &records->portals[index]->portal : NULL;
+}
+
+struct portal *records_find_portal(const struct records *records, const char *address,
+				   uint16_t port)
+{
+	char normal[PORTAL_ADDRESS_MAX];
+	struct portal *found;
+
+	if (address_normalize(address, normal, sizeof(normal)) < 0)
+		return NULL;
+	found = records_portal_at(records, position(records, normal, port));
+	return found && found->port == port && strcmp(found->address, normal) == 0 ? found : NULL;
+}
+
+/* Takes over a record whose key is new, on success only. */
+static int insert(struct records *records, struct portal_record *record)
+{
+	size_t at = position(records, record->portal.address, record->portal.port);
+	struct portal_record **portals;
+
+	portals = reallocarray(records->portals, records->n_portals + 1, sizeof(*portals));
+	if (!portals)
+		return -ENOMEM;
+	memmove(portals + at + 1, portals + at, (records->n_portals - at) * sizeof(*portals));
+	portals[at] = record;
+	records->portals = portals;
+	records->n_portals++;
+	return 0;
+}
+
+int records_create_portal(struct records *records, const char *address, uint16_t port,
+			  struct portal **ret)
+{
+	_cleanup_(portal_record_freep) struct portal_record *record = NULL;
+	int r;
+
+	if (records_find_portal(records, address, port))
+		return -EEXIST;
+	r = portal_record_new(address, port, &record);
+	if (r < 0)
+		return r;
+	record->portal.created_usec = record_now();
+	r = insert(records, record);
+	if (r < 0)
+		return r;
+	*ret = &TAKE_PTR(record)->portal;
+	records_portal_changed(records, *ret);
+	return 0;
+}
+
+void records_portal_changed(struct records *records, struct portal *portal)
+{
+	portal->changed_usec = record_now();
+	records->files[RECORD_FILE_NODES].dirty = true;
+}
+
+void records_remove_portal(struct records *records, struct portal *portal)
+{
+	size_t at = position(records, portal->address, portal->port);
+
+	(void)portal_record_free(records->portals[at]);
+	records->n_portals--;
+	memmove(records->portals + at, records->portals + at + 1,
+		(records->n_portals - at) * sizeof(*records->portals));
+	records->files[RECORD_FILE_NODES].dirty = true;
+}
+
+void records_free_portals(struct records *records)
+{
+	for (size_t i = 0; i < records->n_portals; i++)
+		(void)portal_record_free(records->portals[i]);
+	free(records->portals);
+	records->portals = NULL;
+	records->n_portals = 0;
+}
+
+/* Lines */
+
+bool portal_line_is(json_object *line)
+{
+	return json_object_object_get_ex(line, METHOD_MEMBER, NULL);
+}
+
+static int take_configuration(struct portal_record *record, json_object *line,
+			      struct record_fault *fault)
+{
+	struct portal *portal = &record->portal;
+	int r;
+
+	portal->created_usec = record_line_time(line, "createdTimestampUSec", fault);
+	portal->changed_usec = record_line_time(line, "changedTimestampUSec", fault);
+	r = record_line_secret(line, "secretBase64", &portal->secret, fault);
+	if (r >= 0)
+		r = record_line_secret(line, "targetSecretBase64", &portal->target_secret, fault);
+	if (r >= 0)
+		r = record_line_settings(line, portal->settings, &record->unknown_settings, fault);
+	return r;
+}
+
+/* Makes a record of a line. *@fault is set if it cannot be used. Errors: -ENOMEM. */
+static int take_line(json_object *line, struct portal_record **ret, struct record_fault *fault)
+{
+	_cleanup_(portal_record_freep) struct portal_record *record = NULL;
+	const char *method = record_line_text(line, METHOD_MEMBER, fault);
+	const char *address = record_line_text(line, "address", fault);
+	uint16_t port = (uint16_t)record_line_number(line, "port", UINT16_MAX, 0, fault);
+	int r;
+
+	if (!fault->reason && (!method || strcmp(method, METHOD_NAME) != 0))
+		fault->reason = "this kind of discovery is not known";
+	if (fault->reason)
+		return 0;
+	r = portal_record_new(address ?: "", port, &record);
+	if (r == -EINVAL) {
+		fault->reason = "address or port is none";
+		return 0;
+	}
+	if (r >= 0)
+		r = take_configuration(record, line, fault);
+	if (r < 0 || fault->reason)
+		return r;
+	*ret = TAKE_PTR(record);
+	return 0;
+}
+
+int portal_line_read(struct records *records, json_object *line, struct record_fault *fault)
+{
+	static const char *const known[] = {
+		METHOD_MEMBER,          "address",  "port", "createdTimestampUSec",
+		"changedTimestampUSec", "settings", NULL,
+	};
+	_cleanup_(portal_record_freep) struct portal_record *record = NULL;
+	int r;
+
+	r = take_line(line, &record, fault);
+	record_line_wipe(line);
+	if (!record)
+		return r;
+	if (records_find_portal(records, record->portal.address, record->portal.port)) {
+		fault->reason = "an earlier line is about the same portal";
+		return 0;
+	}
+	record_line_unknown(line, known, &record->unknown);
+	r = insert(records, record);
+	if (r >= 0)
+		record = NULL;
+	return r;
+}
+
+static int write_line(const struct portal_record *record, struct buffer *content)
+{
+	const struct portal *portal = &record->portal;
+	int r;
+
+	r = record_append_text(content, "{\"" METHOD_MEMBER "\":", METHOD_NAME);
+	if (r >= 0)
+		r = record_append_text(content, ",\"address\":", portal->address);
+	if (r >= 0)
+		r = record_append_number(content, ",\"port\":", portal->port);
+	if (r >= 0)
+		r = record_append_number(
+			content, ",\"createdTimestampUSec\":", (int64_t)portal->created_usec);
+	if (r >= 0)
+		r = record_append_number(
+			content, ",\"changedTimestampUSec\":", (int64_t)portal->changed_usec);
+	if (r >= 0)
+		r = record_append_settings(content, portal->settings, record->unknown_settings);
+	if (r >= 0)
+		r = record_append_secret(content, ",\"secretBase64\":", portal->secret);
+	if (r >= 0)
+		r = record_append_secret(content,
+					 ",\"targetSecretBase64\":", portal->target_secret);
+	return r < 0 ? r : record_append_rest(content, record->unknown);
+}
+
+int portal_lines_write(const struct records *records, struct buffer *content)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < records->n_portals && r >= 0; i++)
+		r = write_line(records->portals[i], content);
+	return r;
+}
