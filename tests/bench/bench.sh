@@ -52,8 +52,11 @@ disks_are_there()
 	while disks=(/dev/sd*); ((${#disks[@]} < $1)) || [[ ! -b ${disks[0]} ]]; do
 		read -r -t 0.002 <>"$work/never" || true
 	done
+	# A node may be there before its disk can be opened.
 	for disk in "${disks[@]}"; do
-		: <"$disk"
+		until : 2>/dev/null <"$disk"; do
+			read -r -t 0.002 <>"$work/never" || true
+		done
 	done
 }
 
