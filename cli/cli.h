@@ -57,6 +57,10 @@ enum cli_option {
 	OPTION_TARGET,
 	OPTION_SINCE,
 	OPTION_LINES,
+	OPTION_WATCH,
+	OPTION_INTERVAL,
+	OPTION_COUNT,
+	OPTION_OPENMETRICS,
 	_OPTION_MAX,
 };
 _Static_assert(_OPTION_MAX <= 64, "options are bits of an uint64_t");
@@ -95,6 +99,8 @@ struct cli {
 	size_t n_numbers;
 	int64_t since_usec; /* -1: no limit */
 	int64_t lines;      /* -1: no limit */
+	int64_t interval;   /* seconds */
+	int64_t count;      /* -1: no limit */
 };
 
 /* What completion offers for arguments of a verb. */
@@ -176,6 +182,7 @@ enum status verb_logout(struct cli *cli, char **arguments);
 enum status verb_sessions(struct cli *cli, char **arguments);
 enum status verb_session_show(struct cli *cli, char **arguments);
 enum status verb_rescan(struct cli *cli, char **arguments);
+enum status verb_stats(struct cli *cli, char **arguments);
 enum status verb_events(struct cli *cli, char **arguments);
 enum status verb_completion(struct cli *cli, char **arguments);
 

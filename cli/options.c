@@ -58,6 +58,10 @@ const struct option_row option_rows[_OPTION_MAX] = {
 	[OPTION_SINCE] = { "since", '\0', "TIME",
 			   "Only events since then, such as '18:00', '2026-11-23', '-2h'" },
 	[OPTION_LINES] = { "lines", 'n', "N", "The last N events only" },
+	[OPTION_WATCH] = { "watch", 'w', NULL, "Look again and again, and show rates" },
+	[OPTION_INTERVAL] = { "interval", '\0', "SECONDS", "Time between two looks (2)" },
+	[OPTION_COUNT] = { "count", '\0', "N", "Look N times only" },
+	[OPTION_OPENMETRICS] = { "openmetrics", '\0', NULL, "OpenMetrics text for a collector" },
 };
 
 enum status usage_error(const char *format, ...)
@@ -201,13 +205,13 @@ static int set_since(struct cli *cli, const char *text)
 	return parse_since(text, (int64_t)now.tv_sec * 1000000, &cli->since_usec);
 }
 
-static int set_lines(struct cli *cli, const char *text)
+static int set_count(int64_t *variable, const char *text, uint64_t minimum)
 {
 	uint64_t number;
 
-	if (parse_number(text, INT32_MAX, &number) < 0)
+	if (parse_number(text, INT32_MAX, &number) < 0 || number < minimum)
 		return -EINVAL;
-	cli->lines = (int64_t)number;
+	*variable = (int64_t)number;
 	return 0;
 }
 
@@ -289,7 +293,11 @@ static int apply_value(struct cli *cli, enum cli_option option, const char *valu
 	case OPTION_SINCE:
 		return set_since(cli, value);
 	case OPTION_LINES:
-		return set_lines(cli, value);
+		return set_count(&cli->lines, value, 0);
+	case OPTION_INTERVAL:
+		return set_count(&cli->interval, value, 1);
+	case OPTION_COUNT:
+		return set_count(&cli->count, value, 1);
 	}
 	return 0;
 }
@@ -447,7 +455,7 @@ int options_parse(struct cli *cli, int argc, char **argv, char ***ret_arguments)
 {
 	int words = 0, r;
 
-	cli->since_usec = cli->lines = -1;
+	cli->since_usec = cli->lines = cli->count = -1;
 	cli->timeout_usec = OIS_TIMEOUT_DEFAULT;
 	output_init(&cli->output);
 	r = parse_getopt(cli, argc, argv);

@@ -43,6 +43,10 @@ const struct verb verbs[] = {
 	  "Log out of sessions" },
 	{ "rescan", "SESSION|TARGET...", 1, -1, BIT(OPTION_LUN) | BIT(OPTION_PORTAL),
 	  COMPLETE_SESSIONS, verb_rescan, "Look for new logical units" },
+	{ "stats", "[SESSION|TARGET]", 0, 1,
+	  BIT(OPTION_PORTAL) | BIT(OPTION_WATCH) | BIT(OPTION_INTERVAL) | BIT(OPTION_COUNT) |
+		  BIT(OPTION_OPENMETRICS),
+	  COMPLETE_SESSIONS, verb_stats, "Show counters of sessions" },
 	{ "events", NULL, 0, 0,
 	  BIT(OPTION_FOLLOW) | BIT(OPTION_LIVE) | BIT(OPTION_LIST) | BIT(OPTION_NUMBER) |
 		  BIT(OPTION_TARGET) | BIT(OPTION_SINCE) | BIT(OPTION_LINES),

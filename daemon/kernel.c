@@ -229,6 +229,16 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
+struct kernel_channel *kernel_get_channel(struct kernel *kernel)
+{
+	return &kernel->channel;
+}
+
+struct work *kernel_get_work(struct kernel *kernel)
+{
+	return kernel->work;
+}
+
 uint64_t kernel_n_ignored(const struct kernel *kernel)
 {
 	return kernel->n_ignored;
@@ -298,29 +308,29 @@ static int nl_to_errno(int error)
 	}
 }
 
-static int open_socket(int buffer_size, struct nl_sock **ret)
+int kernel_open_socket(int buffer_size, int group, struct nl_sock **ret)
 {
+	_cleanup_(nl_socket_freep) struct nl_sock *socket = nl_socket_alloc();
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	struct nl_sock *socket = nl_socket_alloc();
 	int r, fd;
 
 	if (!socket)
 		return -ENOMEM;
 	r = nl_connect(socket, KERNEL_NETLINK_FAMILY);
-	if (r < 0) {
-		nl_socket_free(socket);
+	if (r < 0)
 		return nl_to_errno(r);
-	}
 	fd = nl_socket_get_fd(socket);
 	/* Connected to port 0, nobody but the kernel can send to it. */
-	if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0) {
-		r = -errno;
-		nl_socket_free(socket);
-		return r;
-	}
+	if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_size, sizeof(buffer_size)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_size, sizeof(buffer_size));
-	*ret = socket;
+	if (group > 0) {
+		r = nl_socket_add_membership(socket, group);
+		if (r < 0)
+			return nl_to_errno(r);
+	}
+	*ret = TAKE_PTR(socket);
 	return 0;
 }
 
@@ -360,7 +370,7 @@ int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *
 	kernel->callbacks = callbacks;
 	kernel->userdata = userdata;
 
-	r = open_socket(REQUEST_BUFFER_SIZE, &kernel->request_socket);
+	r = kernel_open_socket(REQUEST_BUFFER_SIZE, 0, &kernel->request_socket);
 	if (r < 0)
 		return r;
 	kernel->channel.fd = nl_socket_get_fd(kernel->request_socket);
@@ -370,12 +380,9 @@ int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *
 	if (r < 0)
 		return r;
 
-	r = open_socket(EVENT_BUFFER_SIZE, &kernel->event_socket);
+	r = kernel_open_socket(EVENT_BUFFER_SIZE, KERNEL_NETLINK_GROUP, &kernel->event_socket);
 	if (r < 0)
 		return r;
-	r = nl_socket_add_membership(kernel->event_socket, KERNEL_NETLINK_GROUP);
-	if (r < 0)
-		return nl_to_errno(r);
 	r = open_event_source(kernel, event);
 	if (r < 0)
 		return r;

@@ -120,3 +120,56 @@ typedef void (*kernel_done_t)(void *userdata, const struct kernel_result *result
  * value or PDU too long), -EAGAIN, -ENOTCONN (a batch made without a kernel).
  */
 int kernel_batch_submit(struct kernel_batch *batch, kernel_done_t done, void *userdata);
+
+/* What the kernel counts of a connection, in the order of its interface. */
+enum iscsi_kernel_counter {
+	KERNEL_COUNTER_NOOP_OUT,
+	KERNEL_COUNTER_SCSI_COMMAND,
+	KERNEL_COUNTER_TASK_MANAGEMENT_REQUEST,
+	KERNEL_COUNTER_LOGIN_REQUEST,
+	KERNEL_COUNTER_TEXT_REQUEST,
+	KERNEL_COUNTER_DATA_OUT,
+	KERNEL_COUNTER_LOGOUT_REQUEST,
+	KERNEL_COUNTER_SNACK_REQUEST,
+	KERNEL_COUNTER_NOOP_IN,
+	KERNEL_COUNTER_SCSI_RESPONSE,
+	KERNEL_COUNTER_TASK_MANAGEMENT_RESPONSE,
+	KERNEL_COUNTER_TEXT_RESPONSE,
+	KERNEL_COUNTER_DATA_IN,
+	KERNEL_COUNTER_LOGOUT_RESPONSE,
+	KERNEL_COUNTER_R2T,
+	KERNEL_COUNTER_ASYNC_MESSAGE,
+	KERNEL_COUNTER_REJECT,
+	KERNEL_COUNTER_DIGEST_ERROR,
+	KERNEL_COUNTER_TIMEOUT_ERROR,
+	_KERNEL_COUNTER_MAX,
+};
+
+/* Counters of the connection of one session, since it was made. */
+struct kernel_statistics {
+	/* Asked for. */
+	uint64_t transport_handle;
+	uint32_t sid;
+	/* 0; -ENOTCONN: it has no connection; -ETIMEDOUT: no answer; -ENOMEM */
+	int error;
+	uint64_t transmitted_bytes, received_bytes; /* PDUs, whole */
+	uint32_t counters[_KERNEL_COUNTER_MAX];
+	/* Those of the transport itself; names are ended by NUL. Owned: kernel_statistics_done().
+	 */
+	struct iscsi_kernel_custom_counter *custom;
+	size_t n_custom;
+};
+
+void kernel_statistics_done(struct kernel_statistics *statistics);
+
+/* @error: 0, or the kernel could not be asked at all. */
+typedef void (*kernel_statistics_ready_t)(void *userdata, int error);
+
+/*
+ * Asks for the counters of @n sessions; @items is the caller's, who must leave it alone until
+ * ready(), which is called exactly once from the loop. The kernel executes nothing else meanwhile:
+ * ask for few at a time. Errors (ready() is then not called): -ENOMEM, -EAGAIN, -ENOTCONN (NULL
+ * kernel).
+ */
+int kernel_query_statistics(struct kernel *kernel, struct kernel_statistics *items, size_t n,
+			    kernel_statistics_ready_t ready, void *userdata);

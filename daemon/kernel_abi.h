@@ -30,6 +30,7 @@ enum iscsi_kernel_request {
 	KERNEL_REQUEST_START_CONNECTION = 17,
 	KERNEL_REQUEST_STOP_CONNECTION = 18,
 	KERNEL_REQUEST_SEND_PDU = 19,
+	KERNEL_REQUEST_GET_STATISTICS = 20, /* also the type word of its answer */
 	KERNEL_REQUEST_UNBIND_SESSION = 27,
 	KERNEL_REQUEST_DESTROY_SESSION_ASYNC = 43,
 };
@@ -198,6 +199,25 @@ struct iscsi_kernel_event {
 		uint8_t size[16];
 	} result;
 };
+
+/* Payload of the answer to KERNEL_REQUEST_GET_STATISTICS; @n_custom of the last struct follow. */
+#define KERNEL_COUNTER_NAME_MAX 64
+
+struct iscsi_kernel_statistics {
+	uint64_t transmitted_bytes;
+	uint64_t received_bytes;
+	uint32_t counters[19]; /* enum iscsi_kernel_counter */
+	uint32_t n_custom;
+};
+
+struct iscsi_kernel_custom_counter {
+	char name[KERNEL_COUNTER_NAME_MAX]; /* not ended by NUL if it is that long */
+	uint64_t value;
+};
+
+_Static_assert(sizeof(struct iscsi_kernel_statistics) == 96, "kernel ABI: size of the statistics");
+_Static_assert(offsetof(struct iscsi_kernel_statistics, n_custom) == 92, "kernel ABI: n_custom");
+_Static_assert(sizeof(struct iscsi_kernel_custom_counter) == 72, "kernel ABI: custom counter");
 
 #define KERNEL_ABI_AT(field, offset)                                                               \
 	_Static_assert(offsetof(struct iscsi_kernel_event, field) == (offset),                     \

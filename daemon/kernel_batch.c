@@ -430,7 +430,7 @@ static void await_replies(struct kernel_batch *batch, struct kernel_channel *cha
 	}
 }
 
-static void drop_stale_replies(struct kernel_channel *channel)
+void kernel_drop_stale_replies(struct kernel_channel *channel)
 {
 	uint8_t reply[KERNEL_MESSAGE_SIZE];
 
@@ -447,7 +447,7 @@ void kernel_batch_execute(struct kernel_batch *batch, struct kernel_channel *cha
 	struct datagram datagram;
 
 	batch->result = (struct kernel_result){ .sid = batch->sid };
-	drop_stale_replies(channel);
+	kernel_drop_stale_replies(channel);
 	for (size_t next = 0; next < batch->n_messages;) {
 		int r;
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <linux/netlink.h>
+#include <netlink/socket.h>
 
 #include "buffer.h"
 #include "kernel.h"
@@ -49,5 +50,23 @@ struct kernel_batch {
 	void *userdata;
 };
 
+/* Forgets the replies that came too late. */
+void kernel_drop_stale_replies(struct kernel_channel *channel);
+
 /* Sends everything and fills batch->result. Blocks. */
 void kernel_batch_execute(struct kernel_batch *batch, struct kernel_channel *channel);
+
+/*
+ * Fills @item from a datagram of the multicast group. 1: it was the answer for this session; 0: it
+ * was something else. Errors: -ENOMEM.
+ */
+int kernel_statistics_parse(struct kernel_statistics *item, const void *data, size_t length);
+
+/* kernel.c, for requests that are no batch. */
+
+DEFINE_CLEANUP(struct nl_sock *, nl_socket_free);
+struct work;
+/* @group: KERNEL_NETLINK_GROUP, or 0 to hear nothing. Errors: those of kernel_new(). */
+int kernel_open_socket(int buffer_size, int group, struct nl_sock **ret);
+struct kernel_channel *kernel_get_channel(struct kernel *kernel);
+struct work *kernel_get_work(struct kernel *kernel);

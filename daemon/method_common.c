@@ -154,22 +154,30 @@ static int set_if_known(json_object *object, const char *name, const char *text)
 	return text[0] ? json_set_string(object, name, text) : 0;
 }
 
-static json_object *lun_to_json(const struct sysfs_lun *lun)
+int lun_identity_to_json(json_object *object, const struct sysfs_lun *lun)
 {
-	_cleanup_json_ json_object *object = json_object_new_object();
 	char number[32], address[64];
 	int r;
 
-	if (!object)
-		return NULL;
 	format_lun(lun->lun, number, sizeof(number));
 	(void)snprintf(address, sizeof(address), "%u:%u:%u:%llu", lun->host, lun->channel,
 		       lun->target, (unsigned long long)lun->lun);
 	r = json_set_string(object, "lun", number);
 	r |= json_set_string(object, "address", address);
+	r |= set_if_known(object, "blockDevice", lun->block);
+	return r;
+}
+
+static json_object *lun_to_json(const struct sysfs_lun *lun)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = lun_identity_to_json(object, lun);
 	r |= json_set_int(object, "deviceType", lun->type);
 	r |= set_if_known(object, "state", lun->state);
-	r |= set_if_known(object, "blockDevice", lun->block);
 	r |= set_if_known(object, "genericDevice", lun->generic);
 	r |= set_if_known(object, "vendor", lun->vendor);
 	r |= set_if_known(object, "model", lun->model);
@@ -189,6 +197,13 @@ json_object *luns_to_json(const struct sysfs_lun *luns, size_t n)
 		if (json_append(array, lun_to_json(&luns[i])) < 0)
 			return NULL;
 	return TAKE_PTR(array);
+}
+
+const char *session_transport_name(const struct session *session)
+{
+	if (session->transport)
+		return session->transport->name;
+	return session->found ? session->found->transport : "";
 }
 
 /* What a call is about */

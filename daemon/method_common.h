@@ -46,8 +46,14 @@ json_object *key_to_json(const char *target_name, const char *address, uint16_t 
 			 int portal_group_tag);
 /* Kernel numbers of the sessions made from a node. */
 json_object *node_sessions_to_json(struct manager *manager, const struct node *node);
+/* Sets the field "state", a SessionState of org.ois.session. */
+int session_state_to_json(json_object *object, const struct session *session);
+/* "" if it is not known. */
+const char *session_transport_name(const struct session *session);
 /* A Failure of org.ois.session. */
 json_object *failure_to_json(const struct session_failure *failure);
+/* The fields that tell which logical unit it is: lun, address, blockDevice. */
+int lun_identity_to_json(json_object *object, const struct sysfs_lun *lun);
 /* An array of LogicalUnit. */
 json_object *luns_to_json(const struct sysfs_lun *luns, size_t n);
 /*

@@ -16,7 +16,7 @@
 /* A session as JSON */
 
 /* The tables have the names of the RFC in capitals. */
-static int set_state(json_object *object, const char *name, const char *state)
+static int set_lower(json_object *object, const char *name, const char *state)
 {
 	char text[32];
 	size_t i = 0;
@@ -25,6 +25,11 @@ static int set_state(json_object *object, const char *name, const char *state)
 		text[i] = (char)tolower((unsigned char)state[i]);
 	text[i] = '\0';
 	return json_set_string(object, name, text);
+}
+
+int session_state_to_json(json_object *object, const struct session *session)
+{
+	return set_lower(object, "state", session_state_to_string(session->state));
 }
 
 static int set_known(json_object *object, const char *name, int64_t value)
@@ -155,7 +160,7 @@ static json_object *connection_to_json(const struct session *session, const stru
 		return NULL;
 	/* A session has one connection, which the kernel numbers 0. */
 	r = json_set_int(object, "connection", 0);
-	r |= set_state(object, "state", connection_state_to_string(session->connection));
+	r |= set_lower(object, "state", connection_state_to_string(session->connection));
 	r |= json_set_string(object, "address", session->current_address ?: session->address);
 	r |= json_set_int(object, "port",
 			  session->current_address ? session->current_port : session->port);
@@ -210,10 +215,7 @@ static int set_identity(json_object *object, const struct session *session)
 			r |= json_set_string(object, "targetAlias", session->result.target_alias);
 	}
 	r |= json_set_string(object, "initiatorName", initiator_name(session));
-	r |= json_set_string(object, "transport",
-			     session->transport ? session->transport->name
-			     : session->found   ? session->found->transport
-						: "");
+	r |= json_set_string(object, "transport", session_transport_name(session));
 	return r;
 }
 
@@ -221,7 +223,7 @@ static int set_life(json_object *object, const struct session *session)
 {
 	int r;
 
-	r = set_state(object, "state", session_state_to_string(session->state));
+	r = session_state_to_json(object, session);
 	r |= json_set_string(object, "phase", session_phase_to_string(session->phase));
 	r |= json_set_bool(object, "managed", session->managed);
 	r |= json_set_bool(object, "recovering", session->recovering);

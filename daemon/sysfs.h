@@ -112,3 +112,12 @@ int sysfs_lun_count_unbound(const struct sysfs *sysfs, uint32_t sid, uint32_t ho
  * worker threads only.
  */
 int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const uint64_t *lun);
+
+/* Commands of a device since the kernel has it; -1: not shown. */
+struct sysfs_lun_counters {
+	int64_t requests, completed, errors, timeouts;
+};
+
+/* Some fourteen system calls, none of which waits. A device that is gone has no counters. */
+void sysfs_lun_read_counters(const struct sysfs *sysfs, const struct sysfs_lun *lun,
+			     struct sysfs_lun_counters *ret);

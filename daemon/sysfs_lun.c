@@ -308,3 +308,34 @@ int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, c
 			return -errno;
 	return 0;
 }
+
+/* "0x1a" */
+static int64_t read_counter(int directory_fd, const char *name)
+{
+	char text[32], *end;
+	unsigned long long value;
+
+	if (sysfs_read_string(directory_fd, name, text, sizeof(text)) < 0 ||
+	    strncmp(text, "0x", 2) != 0)
+		return -1;
+	errno = 0;
+	value = strtoull(text, &end, 16);
+	return errno != 0 || *end || value > INT64_MAX ? -1 : (int64_t)value;
+}
+
+void sysfs_lun_read_counters(const struct sysfs *sysfs, const struct sysfs_lun *lun,
+			     struct sysfs_lun_counters *ret)
+{
+	_cleanup_close_ int fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY,
+					    "class/scsi_device/%" PRIu32 ":%" PRIu32 ":%" PRIu32
+					    ":%" PRIu64 "/device",
+					    lun->host, lun->channel, lun->target, lun->lun);
+
+	*ret = (struct sysfs_lun_counters){ -1, -1, -1, -1 };
+	if (fd < 0)
+		return;
+	ret->requests = read_counter(fd, "iorequest_cnt");
+	ret->completed = read_counter(fd, "iodone_cnt");
+	ret->errors = read_counter(fd, "ioerr_cnt");
+	ret->timeouts = read_counter(fd, "iotmo_cnt");
+}

@@ -77,7 +77,7 @@ _ois_ctl()
 		compopt -o filenames
 		return
 		;;
-	--portal | --timeout | --since | --lines | --lun)
+	--portal | --timeout | --since | --lines | --lun | --interval | --count)
 		return
 		;;
 	esac

@@ -236,12 +236,14 @@ OIS_OBJECT(node);
 /* org.ois.discovery: Target, Portal */
 OIS_OBJECT(target);
 OIS_OBJECT(portal);
-/* org.ois.session: Session, Connection, LogicalUnit, LoginProgress and LogoutProgress, Failure */
+/* org.ois.session: Session, Connection, LogicalUnit, LoginProgress and LogoutProgress, Failure,
+ * Statistics */
 OIS_OBJECT(session);
 OIS_OBJECT(connection);
 OIS_OBJECT(logical_unit);
 OIS_OBJECT(progress);
 OIS_OBJECT(failure);
+OIS_OBJECT(statistics);
 /* What came of it all, in numbers: LoginSummary, LogoutSummary, Summary of org.ois.discovery */
 OIS_OBJECT(summary);
 /* org.ois.event: Event */
@@ -268,6 +270,7 @@ struct ois_node *ois_reply_get_node(const struct ois_reply *reply);
 struct ois_target *ois_reply_get_target(const struct ois_reply *reply);
 struct ois_session *ois_reply_get_session(const struct ois_reply *reply);
 struct ois_progress *ois_reply_get_progress(const struct ois_reply *reply);
+struct ois_statistics *ois_reply_get_statistics(const struct ois_reply *reply);
 struct ois_summary *ois_reply_get_summary(const struct ois_reply *reply);
 struct ois_event *ois_reply_get_event(const struct ois_reply *reply);
 
@@ -535,6 +538,32 @@ const char *ois_logical_unit_get_vendor(const struct ois_logical_unit *unit);
 const char *ois_logical_unit_get_model(const struct ois_logical_unit *unit);
 const char *ois_logical_unit_get_wwid(const struct ois_logical_unit *unit);
 int ois_logical_unit_get_size_bytes(const struct ois_logical_unit *unit, int64_t *ret);
+
+/*
+ * Waits for the counters of the sessions selected; array as in ois_list_settings(). Sessions whose
+ * login is under way for the first time have none.
+ */
+int ois_list_statistics(struct ois_client *client, const struct ois_selector *selector,
+			struct ois_statistics ***ret, struct ois_error **ret_error);
+struct ois_statistics **ois_statistics_array_free(struct ois_statistics **statistics);
+/* Replies: ois_reply_get_statistics(). */
+int ois_list_statistics_call(struct ois_client *client, const struct ois_selector *selector,
+			     struct ois_call **ret);
+
+/*
+ * All counters are numbers named as in org.ois.session: ois_statistics_get_number() with "dataIn",
+ * "r2t", "reconnects", ...; those the transport does not count are absent.
+ */
+int ois_statistics_get_session(const struct ois_statistics *statistics, int64_t *ret);
+const char *ois_statistics_get_target_name(const struct ois_statistics *statistics);
+const char *ois_statistics_get_address(const struct ois_statistics *statistics);
+int ois_statistics_get_port(const struct ois_statistics *statistics, int64_t *ret);
+/* Of PDUs, headers included. */
+int ois_statistics_get_transmitted_bytes(const struct ois_statistics *statistics, int64_t *ret);
+int ois_statistics_get_received_bytes(const struct ois_statistics *statistics, int64_t *ret);
+/* With the numbers "requests", "completed", "errors", "timeouts". NULL after the last. Borrowed. */
+struct ois_logical_unit *ois_statistics_get_logical_unit(const struct ois_statistics *statistics,
+							 size_t index);
 
 enum ois_login_flags {
 	/* The summary comes as soon as the logins are queued. */

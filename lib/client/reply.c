@@ -49,6 +49,7 @@ DEFINE_REPLY(node, "record");
 DEFINE_REPLY(target, "target");
 DEFINE_REPLY(session, "session");
 DEFINE_REPLY(progress, "progress");
+DEFINE_REPLY(statistics, "statistics");
 DEFINE_REPLY(summary, "summary");
 DEFINE_REPLY(event, "event");
 

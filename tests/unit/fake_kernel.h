@@ -129,6 +129,17 @@ static void fake_kick(void)
 		(void)sd_event_source_set_enabled(world.devices->turn, SD_EVENT_ONESHOT);
 }
 
+/* Counts nothing. */
+int kernel_query_statistics(struct kernel *kernel, struct kernel_statistics *items, size_t n,
+			    kernel_statistics_ready_t ready, void *userdata)
+{
+	return -ENOTCONN;
+}
+
+void kernel_statistics_done(struct kernel_statistics *statistics)
+{
+}
+
 /* Events */
 
 static struct fake_event *fake_tell(enum iscsi_kernel_event_type type, uint32_t sid)

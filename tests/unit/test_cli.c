@@ -619,6 +619,84 @@ static void test_rescan(void **state)
 	      "Failed to rescan session 4: the session has no connection now\n");
 }
 
+#define STATISTICS(session, bytes, commands)                                                       \
+	"{\"statistics\":{\"session\":" session                                                    \
+	",\"targetName\":\"iqn.a\",\"address\":\"fe80::1\","                                       \
+	"\"port\":860,\"transport\":\"tcp\",\"state\":\"logged_in\",\"transmittedBytes\":" bytes   \
+	",\"scsiCommand\":" commands ",\"reconnects\":2,\"logicalUnits\":[{\"lun\":\"0\","         \
+	"\"address\":\"5:0:0:0\",\"blockDevice\":\"sda\",\"requests\":9,\"errors\":1},"            \
+	"{\"lun\":\"1\",\"address\":\"5:0:0:1\",\"errors\":3}]}}"
+
+static void test_stats(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.GetStatistics",
+		  .replies = { MORE(STATISTICS("3", "2048", "7")),
+			       OK(STATISTICS("12", "0", "0")) } },
+		{},
+	};
+	static const struct scene watched[] = {
+		{ .method = "org.ois.session.GetStatistics",
+		  .parameters = "{\"selector\":{\"session\":3}}",
+		  .replies = { OK(STATISTICS("3", "2048", "7")) } },
+		{},
+	};
+	static const struct scene nothing[] = {
+		{ .method = "org.ois.session.GetStatistics", .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene idle[] = { {} };
+
+	check(scenes, "stats", 0,
+	      "SESSION TARGET READ WRITTEN COMMANDS TASK MGMT ERRORS TIMEOUTS RECONNECTS\n"
+	      "      3 iqn.a     -   2 KiB        7         -      4        -          2\n"
+	      "     12 iqn.a     -     0 B        0         -      4        -          2\n",
+	      "");
+	/* The first look shows the totals; it is the only one here. */
+	check(watched, "stats 3 --watch --count=1", 0,
+	      "SESSION TARGET READ WRITTEN COMMANDS TASK MGMT ERRORS TIMEOUTS RECONNECTS\n"
+	      "      3 iqn.a     -   2 KiB        7         -      4        -          2\n",
+	      "");
+	check(nothing, "stats", 0, "", "No sessions.\n");
+	check(nothing, "stats iqn.b", 3, "", "No session matches 'iqn.b'\n");
+	check(idle, "stats --count=2", 2, "", "--interval and --count need --watch\n");
+	check(idle, "stats --openmetrics --json=short", 2, "",
+	      "--openmetrics goes with neither --watch nor --json\n");
+}
+
+/* Counters that are not there are not zero. */
+static void test_openmetrics(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.GetStatistics",
+		  .replies = { OK(STATISTICS("3", "2048", "7")) } },
+		{},
+	};
+	static const char labels[] =
+		"{session=\"3\",target=\"iqn.a\",portal=\"[fe80::1]:860\",transport=\"tcp\"";
+	struct fake_daemon fake;
+	struct result result;
+	const char *text = result.output;
+	char line[256];
+
+	fake_start(&fake, scenes);
+	run("stats --openmetrics", fake.path, &result);
+	fake_stop(&fake);
+	assert_int_equal(result.status, 0);
+	(void)snprintf(line, sizeof(line), "\nois_session_transmitted_bytes_total%s} 2048\n",
+		       labels);
+	assert_non_null(strstr(text, line));
+	(void)snprintf(line, sizeof(line), "\nois_session_logged_in%s} 1\n", labels);
+	assert_non_null(strstr(text, line));
+	(void)snprintf(line, sizeof(line),
+		       "\nois_logical_unit_errors_total%s,lun=\"1\",device=\"\"} 3\n", labels);
+	assert_non_null(strstr(text, line));
+	assert_non_null(strstr(text, "\n# TYPE ois_session_transmitted_bytes counter\n"
+				     "# UNIT ois_session_transmitted_bytes bytes\n"));
+	assert_null(strstr(text, "ois_session_received_bytes_total"));
+	assert_string_equal(text + strlen(text) - strlen("# EOF\n"), "# EOF\n");
+}
+
 static void test_settings_and_status(void **state)
 {
 	static const struct scene settings[] = {
@@ -776,6 +854,8 @@ int main(void)
 		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_session_show),
 		cmocka_unit_test(test_rescan),
+		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_openmetrics),
 		cmocka_unit_test(test_settings_and_status),
 		cmocka_unit_test(test_completion),
 		cmocka_unit_test(test_bash_completion),

@@ -289,6 +289,66 @@ static void no_callbacks(void **state)
 	}
 }
 
+/* The answer to GET_STATS, as the kernel lays it out: offsets are its own. */
+static size_t make_statistics(uint8_t *message, uint32_t sid, uint32_t n_custom)
+{
+	uint64_t value;
+
+	make_event(message, 20, 0, 0, 0);
+	value = 0x1122334455667788;
+	memcpy(message + 16 + 8, &value, sizeof(value));
+	put32(message + 16 + 16, sid);
+	put32(message + 16 + 20, 0);
+	memset(message + 72, 0, 96);
+	value = 5000000000;
+	memcpy(message + 72, &value, sizeof(value));
+	value = 7;
+	memcpy(message + 72 + 8, &value, sizeof(value));
+	for (uint32_t i = 0; i < 19; i++)
+		put32(message + 72 + 16 + 4 * i, 100 + i);
+	put32(message + 72 + 92, n_custom);
+	for (uint32_t i = 0; i < n_custom; i++) {
+		memset(message + 72 + 96 + 72 * i, 'x', 64);
+		value = 40 + i;
+		memcpy(message + 72 + 96 + 72 * i + 64, &value, sizeof(value));
+	}
+	return 72 + 96 + 72 * n_custom;
+}
+
+static void statistics(void **state)
+{
+	struct kernel_statistics item = { .sid = 9, .transport_handle = 0x1122334455667788 };
+	uint8_t message[72 + 96 + 3 * 72];
+	size_t length = make_statistics(message, 9, 3);
+
+	assert_int_equal(kernel_statistics_parse(&item, message, length), 1);
+	assert_int_equal(item.transmitted_bytes, 5000000000);
+	assert_int_equal(item.received_bytes, 7);
+	assert_int_equal(item.counters[KERNEL_COUNTER_NOOP_OUT], 100);
+	assert_int_equal(item.counters[KERNEL_COUNTER_DATA_IN], 112);
+	assert_int_equal(item.counters[KERNEL_COUNTER_TIMEOUT_ERROR], 118);
+	assert_int_equal(item.n_custom, 3);
+	assert_int_equal(strlen(item.custom[2].name), 63);
+	assert_int_equal(item.custom[2].value, 42);
+
+	/* Too short for what it claims, of another session, of another transport, a reply. */
+	for (size_t shorter = 0; shorter < length; shorter++)
+		assert_int_equal(kernel_statistics_parse(&item, message, shorter), 0);
+	put32(message + 72 + 92, UINT32_MAX);
+	assert_int_equal(kernel_statistics_parse(&item, message, length), 0);
+	length = make_statistics(message, 8, 0);
+	assert_int_equal(kernel_statistics_parse(&item, message, length), 0);
+	length = make_statistics(message, 9, 0);
+	item.transport_handle = 1;
+	assert_int_equal(kernel_statistics_parse(&item, message, length), 0);
+	item.transport_handle = 0x1122334455667788;
+	message[4] = 20;
+	assert_int_equal(kernel_statistics_parse(&item, message, length), 0);
+	message[4] = 0;
+	assert_int_equal(kernel_statistics_parse(&item, message, length), 1);
+	kernel_statistics_done(&item);
+}
+
 /* Random datagrams must only be survived; the sanitizer judges. */
 static void random_datagrams(void **state)
 {
@@ -746,6 +806,7 @@ int main(void)
 		cmocka_unit_test(other_events),
 		cmocka_unit_test(several_in_a_datagram),
 		cmocka_unit_test(no_callbacks),
+		cmocka_unit_test(statistics),
 		cmocka_unit_test(random_datagrams),
 		cmocka_unit_test(names),
 		cmocka_unit_test(login),

@@ -425,6 +425,30 @@ static void luns(void **state)
 	assert_int_equal(n_unbound, 3);
 }
 
+static void lun_counters(void **state)
+{
+	static const char *const base = "class/scsi_device/3:0:1:18446744073709551615/device";
+	const struct sysfs_lun lun = { .host = 3, .target = 1, .lun = UINT64_MAX };
+	struct sysfs_lun_counters counters;
+	char path[128];
+
+	sysfs_lun_read_counters(&fake, &lun, &counters);
+	assert_true(counters.requests == -1 && counters.timeouts == -1);
+	(void)snprintf(path, sizeof(path), "%s/iorequest_cnt", base);
+	fake_put(path, "0x1a");
+	(void)snprintf(path, sizeof(path), "%s/iodone_cnt", base);
+	fake_put(path, "26");
+	(void)snprintf(path, sizeof(path), "%s/ioerr_cnt", base);
+	fake_put(path, "0x0");
+	(void)snprintf(path, sizeof(path), "%s/iotmo_cnt", base);
+	fake_put(path, "0xffffffffffffffff");
+	sysfs_lun_read_counters(&fake, &lun, &counters);
+	assert_int_equal(counters.requests, 26);
+	assert_int_equal(counters.completed, -1);
+	assert_int_equal(counters.errors, 0);
+	assert_int_equal(counters.timeouts, -1);
+}
+
 static void many_luns(void **state)
 {
 	_cleanup_free_ struct sysfs_lun *list = NULL;
@@ -577,6 +601,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(addresses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(texts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(luns, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(lun_counters, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_luns, set_up, tear_down),
 		cmocka_unit_test(disks),
 		cmocka_unit_test_setup_teardown(usage, set_up, tear_down),

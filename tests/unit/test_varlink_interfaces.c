@@ -39,6 +39,7 @@ HANDLER(node_set_secret)
 HANDLER(session_list)
 HANDLER(session_login)
 HANDLER(session_logout)
+HANDLER(session_get_statistics)
 HANDLER(session_rescan)
 HANDLER(service_get_info)
 HANDLER(service_get_interface_description)
@@ -181,6 +182,8 @@ static const struct {
 	{ "org.ois.node.List", VARLINK_ACCESS_READ, true, false, method_node_list },
 	{ "org.ois.node.SetSecret", VARLINK_ACCESS_CHANGE, false, true, method_node_set_secret },
 	{ "org.ois.node.Update", VARLINK_ACCESS_CHANGE, false, false, method_node_update },
+	{ "org.ois.session.GetStatistics", VARLINK_ACCESS_READ, true, false,
+	  method_session_get_statistics },
 	{ "org.ois.session.List", VARLINK_ACCESS_READ, true, false, method_session_list },
 	{ "org.ois.session.Login", VARLINK_ACCESS_CHANGE, true, false, method_session_login },
 	{ "org.ois.session.Logout", VARLINK_ACCESS_CHANGE, true, false, method_session_logout },
