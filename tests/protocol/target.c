@@ -2,25 +2,16 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
-#include "buffer.h"
+#include "chap.h"
 #include "parse.h"
-#include "pdu.h"
-#include "target.h"
+#include "secret.h"
+#include "target_private.h"
 #include "text.h"
-
-struct target {
-	int listener, fd;
-	uint16_t port;
-	uint8_t received[PDU_HEADER_LENGTH];
-	struct pdu request;
-	struct buffer text;
-	uint32_t stat_sn;
-};
 
 int target_new(struct target **ret)
 {
@@ -32,8 +23,6 @@ int target_new(struct target **ret)
 	target = calloc(1, sizeof(*target));
 	if (!target)
 		return -ENOMEM;
-	target->fd = -EBADF;
-	target->stat_sn = 1000;
 	target->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (target->listener < 0 ||
 	    bind(target->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -45,13 +34,22 @@ int target_new(struct target **ret)
 	return 0;
 }
 
+static void connection_free(struct connection *connection)
+{
+	(void)close_fd(connection->fd);
+	buffer_done(&connection->request_data);
+	buffer_done(&connection->sent_data);
+	free(connection);
+}
+
 struct target *target_free(struct target *target)
 {
 	if (!target)
 		return NULL;
-	(void)close_fd(target->fd);
+	for (size_t i = 0; i < target->n_connections; i++)
+		connection_free(target->connections[i]);
+	free(target->connections);
 	(void)close_fd(target->listener);
-	buffer_done(&target->text);
 	free(target);
 	return NULL;
 }
@@ -66,10 +64,30 @@ void target_deafen(struct target *target)
 	target->listener = close_fd(target->listener);
 }
 
-static int complain(int error, const char *what, const char *detail)
+/* Where the queue of connections is full, the system answers no more of them. */
+void target_block(struct target *target)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				       .sin_port = htons(target->port) };
+	struct pollfd poll_fd = { .events = POLLOUT };
+
+	(void)listen(target->listener, 0);
+	do {
+		poll_fd.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(poll_fd.fd, (struct sockaddr *)&address, sizeof(address));
+	} while (poll(&poll_fd, 1, 0) > 0);
+}
+
+int complain(int error, const char *what, const char *detail)
 {
 	fprintf(stderr, "target: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
 	return error;
+}
+
+int no_connection(void)
+{
+	return complain(-ENOTCONN, "no connection was accepted", NULL);
 }
 
 static int wait_readable(int fd, int timeout_ms, const char *what)
@@ -83,22 +101,46 @@ static int wait_readable(int fd, int timeout_ms, const char *what)
 
 int target_accept(struct target *target, int timeout_ms)
 {
-	int r = wait_readable(target->listener, timeout_ms, "a connection");
+	int r = wait_readable(target->listener, timeout_ms, "a connection"), on = 1;
+	struct connection **connections, *connection;
 
 	if (r < 0)
 		return r;
-	target->fd = close_fd(target->fd);
-	target->fd = accept4(target->listener, NULL, NULL, SOCK_CLOEXEC);
-	return target->fd < 0 ? complain(-errno, "accept failed", strerror(errno)) : 0;
+	connections =
+		reallocarray(target->connections, target->n_connections + 1, sizeof(*connections));
+	if (!connections)
+		return -ENOMEM;
+	target->connections = connections;
+	connection = calloc(1, sizeof(*connection));
+	if (!connection)
+		return -ENOMEM;
+	connections[target->n_connections++] = target->current = connection;
+	connection->stat_sn = 1000;
+	connection->fd = accept4(target->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (connection->fd < 0)
+		return complain(-errno, "accept failed", strerror(errno));
+	(void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return 0;
+}
+
+int target_select(struct target *target, unsigned number)
+{
+	if (number == 0 || number > target->n_connections)
+		return no_connection();
+	target->current = target->connections[number - 1];
+	return 0;
 }
 
 int target_close(struct target *target, int reset)
 {
 	struct linger linger = { .l_onoff = 1 };
 
+	if (!target->current)
+		return no_connection();
 	if (reset)
-		(void)setsockopt(target->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	target->fd = close_fd(target->fd);
+		(void)setsockopt(target->current->fd, SOL_SOCKET, SO_LINGER, &linger,
+				 sizeof(linger));
+	target->current->fd = close_fd(target->current->fd);
 	return 0;
 }
 
@@ -107,56 +149,17 @@ int target_expect_close(struct target *target, int timeout_ms)
 	char discard[256];
 	ssize_t n;
 
+	if (!target->current)
+		return no_connection();
 	do {
-		if (wait_readable(target->fd, timeout_ms, "the end of the connection") < 0)
+		if (wait_readable(target->current->fd, timeout_ms, "the end of the connection") < 0)
 			return -ETIMEDOUT;
-		n = recv(target->fd, discard, sizeof(discard), 0);
+		n = recv(target->current->fd, discard, sizeof(discard), 0);
 	} while (n > 0);
 	return n == 0 || errno == ECONNRESET ? 0 : -errno;
 }
 
-static int receive_all(struct target *target, void *data, size_t length, int timeout_ms)
-{
-	for (size_t have = 0; have < length;) {
-		ssize_t n;
-
-		if (wait_readable(target->fd, timeout_ms, "a PDU") < 0)
-			return -ETIMEDOUT;
-		n = recv(target->fd, (char *)data + have, length - have, 0);
-		if (n <= 0)
-			return complain(-ECONNRESET, "the initiator closed the connection", NULL);
-		have += (size_t)n;
-	}
-	return 0;
-}
-
-static int receive_pdu(struct target *target, int timeout_ms)
-{
-	uint8_t padding[4], *data;
-	size_t length;
-	int r;
-
-	r = receive_all(target, target->received, sizeof(target->received), timeout_ms);
-	if (r < 0)
-		return r;
-	r = pdu_decode(target->received, &target->request);
-	if (r < 0)
-		return complain(r, "a PDU with an unknown opcode came", NULL);
-	length = target->request.data_length;
-	buffer_clear(&target->text);
-	r = buffer_reserve(&target->text, length, &data);
-	if (r >= 0 && length > 0)
-		r = receive_all(target, data, length, timeout_ms);
-	if (r >= 0 && pdu_padding(length) > 0)
-		r = receive_all(target, padding, pdu_padding(length), timeout_ms);
-	buffer_commit(&target->text, r < 0 ? 0 : length);
-	return r;
-}
-
-static const struct opcode_word {
-	const char *word;
-	enum pdu_opcode request, response;
-} opcode_words[] = {
+static const struct opcode_word opcode_words[] = {
 	{ "login", PDU_OPCODE_LOGIN_REQUEST, PDU_OPCODE_LOGIN_RESPONSE },
 	{ "text", PDU_OPCODE_TEXT_REQUEST, PDU_OPCODE_TEXT_RESPONSE },
 	{ "logout", PDU_OPCODE_LOGOUT_REQUEST, PDU_OPCODE_LOGOUT_RESPONSE },
@@ -165,7 +168,7 @@ static const struct opcode_word {
 	{ "async", PDU_OPCODE_ASYNC_MESSAGE, PDU_OPCODE_ASYNC_MESSAGE },
 };
 
-static const struct opcode_word *opcode_word(const char *word)
+const struct opcode_word *opcode_word(const char *word)
 {
 	for (size_t i = 0; i < ELEMENTSOF(opcode_words); i++)
 		if (strcmp(opcode_words[i].word, word) == 0)
@@ -173,33 +176,137 @@ static const struct opcode_word *opcode_word(const char *word)
 	return NULL;
 }
 
-/* The value of a key in what was received, or NULL. */
-static const struct text_pair *find_key(struct target *target, const char *key, size_t length)
+/* The value of a key, or NULL; good until the next call. */
+static const struct text_pair *find_key(const struct buffer *text, const char *key, size_t length)
 {
 	static struct text_pair pair;
 	struct text_iterator iterator;
 
-	text_iterator_init(&iterator, target->text.data, target->text.length);
+	text_iterator_init(&iterator, text->data, text->length);
 	while (text_iterator_next(&iterator, &pair, NULL) > 0)
 		if (pair.key_length == length && memcmp(pair.key, key, length) == 0)
 			return &pair;
 	return NULL;
 }
 
-static int check_key(struct target *target, const char *word)
+/* Values */
+
+static int append_chap(struct buffer *out, const struct connection *connection,
+		       const struct buffer *asked, const char *word, size_t length)
 {
+	_cleanup_(secret_freep) struct secret *secret = NULL;
+	uint8_t challenge[CHAP_CHALLENGE_MAX], response[CHAP_RESPONSE_MAX];
+	int algorithm = chap_algorithm_from_number((unsigned)connection->chap_algorithm);
+	char digits[2 * CHAP_RESPONSE_MAX + 1];
+	const struct text_pair *pair;
+	uint64_t identifier;
+	size_t n;
+	int r;
+
+	pair = find_key(asked, "CHAP_I", 6);
+	r = pair ? text_parse_number(pair->value, pair->value_length, &identifier) : -ENOENT;
+	pair = find_key(asked, "CHAP_C", 6);
+	if (r >= 0)
+		r = pair ? text_parse_binary(pair->value, pair->value_length, challenge,
+					     sizeof(challenge), &n)
+			 : -ENOENT;
+	if (r < 0 || algorithm < 0)
+		return complain(-EINVAL, "there is no challenge to answer", NULL);
+	r = secret_new(word, length, &secret);
+	if (r >= 0)
+		r = chap_respond((enum chap_algorithm)algorithm, (uint8_t)identifier, secret,
+				 challenge, n, response);
+	if (r < 0)
+		return r;
+	hex_encode(response, chap_response_length((enum chap_algorithm)algorithm), digits);
+	return buffer_printf(out, "0x%s", digits);
+}
+
+int expand(struct buffer *out, const struct connection *connection, const struct buffer *asked,
+	   const char *value)
+{
+	int r = 0;
+
+	while (*value && r >= 0) {
+		const char *end = *value == '{' ? strchr(value, '}') : NULL;
+		char digits[3];
+		unsigned times;
+
+		if (end && sscanf(value, "{%2[0-9a-fA-F]*%u}", digits, &times) == 2) {
+			for (unsigned i = 0; i < times && r >= 0; i++)
+				r = buffer_append_string(out, digits);
+			value = end + 1;
+		} else if (end && strncmp(value, "{chap:", 6) == 0) {
+			r = append_chap(out, connection, asked, value + 6,
+					(size_t)(end - value - 6));
+			value = end + 1;
+		} else {
+			r = buffer_append(out, value++, 1);
+		}
+	}
+	return r;
+}
+
+/* Receiving */
+
+static int receive_all(struct connection *connection, void *data, size_t length, int timeout_ms)
+{
+	for (size_t have = 0; have < length;) {
+		ssize_t n;
+
+		if (wait_readable(connection->fd, timeout_ms, "a PDU") < 0)
+			return -ETIMEDOUT;
+		n = recv(connection->fd, (char *)data + have, length - have, 0);
+		if (n <= 0)
+			return complain(-ECONNRESET, "the initiator closed the connection", NULL);
+		have += (size_t)n;
+	}
+	return 0;
+}
+
+static int receive_pdu(struct connection *connection, int timeout_ms)
+{
+	uint8_t padding[4], *data;
+	size_t length;
+	int r;
+
+	r = receive_all(connection, connection->received, sizeof(connection->received), timeout_ms);
+	if (r < 0)
+		return r;
+	r = pdu_decode(connection->received, &connection->request);
+	if (r < 0)
+		return complain(r, "a PDU with an unknown opcode came", NULL);
+	length = connection->request.data_length;
+	buffer_clear(&connection->request_data);
+	r = buffer_reserve(&connection->request_data, length, &data);
+	if (r >= 0 && length > 0)
+		r = receive_all(connection, data, length, timeout_ms);
+	if (r >= 0 && pdu_padding(length) > 0)
+		r = receive_all(connection, padding, pdu_padding(length), timeout_ms);
+	buffer_commit(&connection->request_data, r < 0 ? 0 : length);
+	return r;
+}
+
+static int check_key(struct connection *connection, const char *word)
+{
+	_cleanup_(buffer_done) struct buffer value = { 0 };
 	const char *equals = strchr(word, '=');
 	const struct text_pair *pair;
 
 	if (*word == '!') {
-		if (find_key(target, word + 1, strlen(word + 1)))
+		if (find_key(&connection->request_data, word + 1, strlen(word + 1)))
 			return complain(-EPROTO, "a key came that should not", word + 1);
 		return 0;
 	}
-	pair = find_key(target, word, (size_t)(equals - word));
+	if (!equals)
+		return complain(-EINVAL, "neither a flag nor a key", word);
+	if (expand(&value, connection, &connection->sent_data, equals + 1) < 0 ||
+	    buffer_append(&value, "", 1) < 0)
+		return -EINVAL;
+	pair = find_key(&connection->request_data, word, (size_t)(equals - word));
 	if (!pair)
 		return complain(-EPROTO, "a key is missing", word);
-	if (strcmp(equals + 1, "*") != 0 && !text_value_is(pair, equals + 1)) {
+	if (strcmp(equals + 1, "*") != 0 && !text_value_is(pair, (char *)value.data)) {
 		fprintf(stderr, "target: expected %s, received %.*s\n", word,
 			(int)pair->value_length, pair->value);
 		return -EPROTO;
@@ -207,19 +314,29 @@ static int check_key(struct target *target, const char *word)
 	return 0;
 }
 
-static int check_login_field(const struct pdu *pdu, const char *name, uint64_t value)
+static int check_field(const struct pdu *pdu, const char *name, uint64_t value)
 {
-	uint64_t is;
+	const struct {
+		const char *name;
+		enum pdu_opcode opcode;
+		uint64_t is;
+	} fields[] = {
+		{ "csg", PDU_OPCODE_LOGIN_REQUEST, pdu->login_request.csg },
+		{ "nsg", PDU_OPCODE_LOGIN_REQUEST, pdu->login_request.nsg },
+		{ "tsih", PDU_OPCODE_LOGIN_REQUEST, pdu->login_request.tsih },
+		{ "cid", PDU_OPCODE_LOGIN_REQUEST, pdu->login_request.cid },
+		{ "expstatsn", PDU_OPCODE_LOGIN_REQUEST, pdu->login_request.exp_stat_sn },
+		{ "ttt", PDU_OPCODE_TEXT_REQUEST, pdu->text_request.ttt },
+		{ "expstatsn", PDU_OPCODE_TEXT_REQUEST, pdu->text_request.exp_stat_sn },
+		{ "reason", PDU_OPCODE_LOGOUT_REQUEST, pdu->logout_request.reason },
+	};
 
-	if (strcmp(name, "csg") == 0)
-		is = pdu->login_request.csg;
-	else if (strcmp(name, "nsg") == 0)
-		is = pdu->login_request.nsg;
-	else if (strcmp(name, "tsih") == 0)
-		is = pdu->login_request.tsih;
-	else
-		return complain(-EINVAL, "unknown field", name);
-	return is == value ? 0 : complain(-EPROTO, "a header field differs", name);
+	for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+		if (fields[i].opcode == pdu->opcode && strcmp(fields[i].name, name) == 0)
+			return fields[i].is == value
+				       ? 0
+				       : complain(-EPROTO, "a header field differs", name);
+	return complain(-EINVAL, "unknown field", name);
 }
 
 static int check_flag(const struct pdu *pdu, char flag)
@@ -236,222 +353,64 @@ static int check_flag(const struct pdu *pdu, char flag)
 int target_expect(struct target *target, char **words, size_t n, int timeout_ms)
 {
 	const struct opcode_word *opcode = n > 0 ? opcode_word(words[0]) : NULL;
+	struct connection *connection = target->current;
 	int r;
 
 	if (!opcode)
 		return complain(-EINVAL, "unknown opcode", n > 0 ? words[0] : "");
-	r = receive_pdu(target, timeout_ms);
+	if (!connection)
+		return no_connection();
+	r = receive_pdu(connection, timeout_ms);
 	if (r < 0)
 		return r;
-	if (target->request.opcode != opcode->request)
+	if (connection->request.opcode != opcode->request)
 		return complain(-EPROTO, "another PDU came",
-				pdu_opcode_to_string(target->request.opcode));
+				pdu_opcode_to_string(connection->request.opcode));
 	for (size_t i = 1; i < n && r >= 0; i++) {
 		char *equals = strchr(words[i], '=');
 
 		if (strlen(words[i]) == 1) {
-			r = check_flag(&target->request, words[i][0]);
+			r = check_flag(&connection->request, words[i][0]);
 		} else if (islower((unsigned char)words[i][0]) && equals) {
 			*equals = '\0';
-			r = check_login_field(&target->request, words[i],
-					      strtoull(equals + 1, NULL, 0));
+			r = check_field(&connection->request, words[i],
+					strtoull(equals + 1, NULL, 0));
 		} else {
-			r = check_key(target, words[i]);
+			r = check_key(connection, words[i]);
 		}
 	}
 	return r;
 }
 
-/* Sending */
+/* Variables */
 
-static int expand(struct buffer *out, const char *value)
+static int append_hex(struct buffer *out, const void *data, size_t length)
 {
-	int r = 0;
+	_cleanup_free_ char *digits = malloc(2 * length + 1);
 
-	while (*value && r >= 0) {
-		char digits[3];
-		unsigned times;
-
-		if (sscanf(value, "{%2[0-9a-fA-F]*%u}", digits, &times) == 2) {
-			for (unsigned i = 0; i < times && r >= 0; i++)
-				r = buffer_append_string(out, digits);
-			value = strchr(value, '}') + 1;
-		} else {
-			r = buffer_append(out, value++, 1);
-		}
-	}
-	return r;
+	if (!digits)
+		return -ENOMEM;
+	hex_encode(data, length, digits);
+	return buffer_append_string(out, digits);
 }
 
-static int add_key(struct buffer *out, const char *word)
+int target_variable(const struct target *target, const char *name, struct buffer *out)
 {
-	int r = expand(out, word);
+	const struct connection *connection = target->current;
 
-	return r < 0 ? r : buffer_append(out, "", 1);
-}
-
-/* "+1" is relative to @right, other numbers are what they are. */
-static uint32_t number(const char *text, uint32_t right)
-{
-	if (*text == '+' || *text == '-')
-		return right + (uint32_t)strtol(text, NULL, 0);
-	return (uint32_t)strtoul(text, NULL, 0);
-}
-
-struct field {
-	const char *name;
-	uint32_t *value;
-};
-
-static int set_field(const struct field *fields, size_t n, const char *name, const char *value)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(fields[i].name, name) == 0) {
-			*fields[i].value = number(value, *fields[i].value);
-			return 0;
-		}
-	return complain(-EINVAL, "unknown field", name);
-}
-
-/* What the target's answer says, before it becomes a PDU. */
-struct answer {
-	uint32_t csg, nsg, status, tsih, itt, statsn, expcmdsn, maxcmdsn, version, ttt, reason,
-		opcode;
-	uint32_t isid; /* added to the last byte */
-	bool transit, more, final;
-	struct buffer data;
-	bool raw;
-};
-
-static int parse_word(struct answer *answer, char *word)
-{
-	const struct field fields[] = {
-		{ "csg", &answer->csg },           { "nsg", &answer->nsg },
-		{ "status", &answer->status },     { "tsih", &answer->tsih },
-		{ "itt", &answer->itt },           { "statsn", &answer->statsn },
-		{ "expcmdsn", &answer->expcmdsn }, { "maxcmdsn", &answer->maxcmdsn },
-		{ "version", &answer->version },   { "ttt", &answer->ttt },
-		{ "reason", &answer->reason },     { "opcode", &answer->opcode },
-		{ "isid", &answer->isid },
-	};
-	char *equals = strchr(word, '=');
-
-	if (strcmp(word, "T") == 0)
-		answer->transit = true;
-	else if (strcmp(word, "C") == 0)
-		answer->more = true;
-	else if (strcmp(word, "F") == 0)
-		answer->final = true;
-	else if (!equals || !islower((unsigned char)*word))
-		return add_key(&answer->data, word);
-	else if (strncmp(word, "data=", 5) == 0) {
-		_cleanup_(buffer_done) struct buffer digits = { 0 };
-		uint8_t *bytes;
-		size_t length;
-		int r;
-
-		r = expand(&digits, word + 5);
-		if (r >= 0)
-			r = buffer_reserve(&answer->data, digits.length / 2 + 1, &bytes);
-		if (r >= 0)
-			r = hex_decode((char *)digits.data, digits.length, bytes,
-				       digits.length / 2 + 1, &length);
-		if (r >= 0)
-			buffer_commit(&answer->data, length);
-		return r;
-	} else {
-		*equals = '\0';
-		return set_field(fields, ELEMENTSOF(fields), word, equals + 1);
-	}
-	return 0;
-}
-
-static void fill_login(struct target *target, const struct answer *answer, struct pdu *pdu)
-{
-	const struct pdu *request = &target->request;
-
-	pdu->login_response.transit = answer->transit;
-	pdu->login_response.more = answer->more;
-	pdu->login_response.csg = (uint8_t)answer->csg;
-	pdu->login_response.nsg = (uint8_t)answer->nsg;
-	pdu->login_response.version_max = (uint8_t)answer->version;
-	pdu->login_response.version_active = (uint8_t)answer->version;
-	memcpy(pdu->login_response.isid, request->login_request.isid, 6);
-	pdu->login_response.isid[5] = (uint8_t)(pdu->login_response.isid[5] + answer->isid);
-	pdu->login_response.tsih = (uint16_t)answer->tsih;
-	pdu->login_response.status_class = (uint8_t)(answer->status >> 8);
-	pdu->login_response.status_detail = (uint8_t)answer->status;
-	pdu->login_response.numbers =
-		(struct pdu_numbers){ answer->statsn, answer->expcmdsn, answer->maxcmdsn };
-}
-
-static void fill_other(const struct answer *answer, struct pdu *pdu)
-{
-	struct pdu_numbers numbers = { answer->statsn, answer->expcmdsn, answer->maxcmdsn };
-
-	if (pdu->opcode == PDU_OPCODE_TEXT_RESPONSE) {
-		pdu->text_response.final = answer->final;
-		pdu->text_response.more = answer->more;
-		pdu->text_response.ttt = answer->ttt;
-		pdu->text_response.numbers = numbers;
-	} else if (pdu->opcode == PDU_OPCODE_LOGOUT_RESPONSE) {
-		pdu->logout_response.response = (uint8_t)answer->status;
-		pdu->logout_response.numbers = numbers;
-	} else if (pdu->opcode == PDU_OPCODE_REJECT) {
-		pdu->itt = PDU_TAG_RESERVED;
-		pdu->reject.reason = (uint8_t)answer->reason;
-		pdu->reject.numbers = numbers;
-	} else if (pdu->opcode == PDU_OPCODE_NOP_IN) {
-		pdu->nop_in.ttt = answer->ttt;
-		pdu->nop_in.numbers = numbers;
-	}
-}
-
-static uint32_t request_cmd_sn(const struct pdu *request)
-{
-	if (request->opcode == PDU_OPCODE_LOGIN_REQUEST)
-		return request->login_request.cmd_sn;
-	if (request->opcode == PDU_OPCODE_TEXT_REQUEST)
-		return request->text_request.cmd_sn;
-	return request->logout_request.cmd_sn;
-}
-
-int target_send(struct target *target, char **words, size_t n)
-{
-	const struct opcode_word *opcode = n > 0 ? opcode_word(words[0]) : NULL;
-	uint32_t cmd_sn = request_cmd_sn(&target->request);
-	struct answer answer = {
-		.csg = target->request.login_request.csg,
-		.itt = target->request.itt,
-		.statsn = target->stat_sn++,
-		.expcmdsn = cmd_sn,
-		.maxcmdsn = cmd_sn + 16,
-		.ttt = PDU_TAG_RESERVED,
-	};
-	uint8_t header[PDU_HEADER_LENGTH];
-	struct pdu pdu = { 0 };
-	int r = 0;
-
-	if (!opcode)
-		return complain(-EINVAL, "unknown opcode", n > 0 ? words[0] : "");
-	for (size_t i = 1; i < n && r >= 0; i++)
-		r = parse_word(&answer, words[i]);
-	pdu.opcode = answer.opcode ? (enum pdu_opcode)answer.opcode : opcode->response;
-	pdu.itt = answer.itt;
-	if (pdu.opcode == PDU_OPCODE_LOGIN_RESPONSE)
-		fill_login(target, &answer, &pdu);
-	else
-		fill_other(&answer, &pdu);
-	pdu.data_length = (uint32_t)answer.data.length;
-	pdu_encode(&pdu, header);
-	if (r >= 0)
-		r = buffer_append(&answer.data, "\0\0\0", pdu_padding(answer.data.length));
-	if (r >= 0 && send(target->fd, header, sizeof(header),
-			   MSG_NOSIGNAL | (answer.data.length ? MSG_MORE : 0)) < 0)
-		r = -errno;
-	if (r >= 0 && answer.data.length > 0 &&
-	    send(target->fd, answer.data.data, answer.data.length, MSG_NOSIGNAL) < 0)
-		r = -errno;
-	buffer_done(&answer.data);
-	return r < 0 ? complain(r, "cannot send", strerror(-r)) : 0;
+	if (strcmp(name, "port") == 0)
+		return buffer_printf(out, "%u", target->port);
+	if (!connection)
+		return no_connection();
+	if (strcmp(name, "request") == 0)
+		return append_hex(out, connection->received, PDU_HEADER_LENGTH);
+	if (strcmp(name, "response") == 0)
+		return append_hex(out, connection->sent, PDU_HEADER_LENGTH);
+	if (strcmp(name, "data") == 0)
+		return append_hex(out, connection->sent_data.data, connection->sent_data.length);
+	if (strcmp(name, "length") == 0)
+		return buffer_printf(out, "%zu", connection->sent_data.length);
+	if (strcmp(name, "isid") == 0)
+		return append_hex(out, connection->request.login_request.isid, 6);
+	return -ENOENT;
 }

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the two directions of the scripted target share. */
+#pragma once
+
+#include "pdu.h"
+#include "target.h"
+
+struct connection {
+	int fd;
+	uint32_t stat_sn;
+	uint8_t received[PDU_HEADER_LENGTH], sent[PDU_HEADER_LENGTH];
+	struct pdu request;
+	struct buffer request_data, sent_data;
+	uint64_t chap_algorithm; /* of the last CHAP_A sent */
+};
+
+struct target {
+	int listener;
+	uint16_t port;
+	struct connection **connections, *current;
+	size_t n_connections;
+};
+
+struct opcode_word {
+	const char *word;
+	enum pdu_opcode request, response;
+};
+
+/* NULL: none. */
+const struct opcode_word *opcode_word(const char *word);
+
+/* Writes a line on standard error and returns @error. */
+int complain(int error, const char *what, const char *detail);
+int no_connection(void);
+
+/*
+ * Values may hold {HH*N}, the two digits HH N times, and {chap:SECRET}, the response to the
+ * challenge in @asked.
+ */
+int expand(struct buffer *out, const struct connection *connection, const struct buffer *asked,
+	   const char *value);
