@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The addresses of a name are tried in the order of RFC 6724, which getaddrinfo() gives them, but
+ * IPv6 and IPv4 by turns; each gets a short time alone before the next one joins in, and the first
+ * that is connected wins (Happy Eyeballs, RFC 8305).
+ */
+#include <arpa/inet.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -9,15 +15,37 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "address.h"
 #include "portal.h"
+
+/* RFC 8305, section 5: Connection Attempt Delay. */
+#define ATTEMPT_DELAY_USEC          UINT64_C(250000)
+#define ATTEMPT_DELAY_ACCURACY_USEC UINT64_C(10000)
+/* Of the addresses of a name. */
+#define ADDRESSES_MAX 32
+
+static const char scope_missing[] = "a link-local address needs its network interface";
+
+union ip_address {
+	struct sockaddr any;
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6;
+};
 
 /* A name lookup in a worker; outlives the connect that asked when that is cancelled. */
 struct lookup {
 	struct portal_connect *connect;
 	char host[PORTAL_ADDRESS_MAX];
-	char service[8];
 	struct addrinfo *addresses;
 	int gai_error;
+};
+
+/* One address, and the socket on its way there. */
+struct attempt {
+	struct portal_connect *connect;
+	union ip_address address;
+	int fd;
+	sd_event_source *io, *timer;
 };
 
 struct portal_connect {
@@ -26,22 +54,23 @@ struct portal_connect {
 	void *userdata;
 
 	char address[PORTAL_ADDRESS_MAX];
-	char source_address[64];
 	char net_device[IFNAMSIZ];
 	uint16_t port;
 	int window_size, type_of_service;
 	uint64_t timeout_usec;
+	union ip_address source; /* AF_UNSPEC: any */
+
+	int setup_error; /* found before the first attempt, a negative errno */
 
 	struct lookup *lookup;
-	struct addrinfo *addresses, *current;
-	struct sockaddr_storage source;
-	socklen_t source_length; /* 0: any */
+	struct attempt *attempts; /* in the order in which they are made */
+	size_t n_attempts, n_begun, n_ended;
+	int error; /* of the last one that failed */
+	enum event_number reported;
 
-	int fd;
-	sd_event_source *io, *timer, *start;
+	sd_event_source *timer; /* of the lookup, then until the next attempt */
+	sd_event_source *start;
 };
-
-static void connect_next(struct portal_connect *c, int error, enum event_number reported);
 
 static void raise_event(struct portal_connect *c, struct event *event)
 {
@@ -57,175 +86,371 @@ static struct event *error_event(enum event_number number, int error)
 	return event;
 }
 
-static void stop_attempt(struct portal_connect *c)
+/* The errors of a lookup have no number of their own among those of the system. */
+const char *portal_failure_text(int error, enum event_number event)
+{
+	if (event == EVENT_RESOLVE_FAILED)
+		return "the name cannot be looked up";
+	if (event == EVENT_PORTAL_SETUP_FAILED && error == -EINVAL)
+		return scope_missing;
+	return strerror(-error);
+}
+
+/* Addresses */
+
+static socklen_t address_length(const union ip_address *address)
+{
+	return address->any.sa_family == AF_INET ? sizeof(address->ipv4) : sizeof(address->ipv6);
+}
+
+static void format_address(const union ip_address *address, char ret[64])
+{
+	*ret = '\0';
+	(void)getnameinfo(&address->any, address_length(address), ret, 64, NULL, 0, NI_NUMERICHOST);
+}
+
+static bool is_link_local(const union ip_address *address)
+{
+	return address->any.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_LINKLOCAL(&address->ipv6.sin6_addr);
+}
+
+static int parse_scope(const char *scope, uint32_t *ret)
+{
+	uint64_t number;
+
+	if (parse_u64(scope, 1, UINT32_MAX, &number) >= 0) {
+		*ret = (uint32_t)number;
+		return 0;
+	}
+	*ret = if_nametoindex(scope);
+	return *ret > 0 ? 0 : -ENODEV;
+}
+
+/* Errors: -EINVAL (no numeric address), -ENODEV (there is no interface as its scope says). */
+static int parse_numeric(const char *text, uint16_t port, union ip_address *ret)
+{
+	const char *scope = address_scope(text);
+	union ip_address address = { 0 };
+	char digits[INET6_ADDRSTRLEN];
+	int r = 0;
+
+	if (inet_pton(AF_INET, text, &address.ipv4.sin_addr) == 1) {
+		address.ipv4.sin_family = AF_INET;
+		address.ipv4.sin_port = htons(port);
+		*ret = address;
+		return 0;
+	}
+	(void)snprintf(digits, sizeof(digits), "%.*s", (int)strcspn(text, "%"), text);
+	if (inet_pton(AF_INET6, digits, &address.ipv6.sin6_addr) != 1)
+		return -EINVAL;
+	address.ipv6.sin6_family = AF_INET6;
+	address.ipv6.sin6_port = htons(port);
+	if (scope)
+		r = parse_scope(scope, &address.ipv6.sin6_scope_id);
+	if (r >= 0)
+		*ret = address;
+	return r;
+}
+
+/* Attempts */
+
+static void end_attempt(struct attempt *attempt)
+{
+	attempt->timer = sd_event_source_disable_unref(attempt->timer);
+	attempt->io = sd_event_source_disable_unref(attempt->io);
+	attempt->fd = close_fd(attempt->fd);
+}
+
+static void end_attempts(struct portal_connect *c)
 {
 	c->timer = sd_event_source_disable_unref(c->timer);
-	c->io = sd_event_source_disable_unref(c->io);
-	c->fd = close_fd(c->fd);
+	for (size_t i = 0; i < c->n_attempts; i++)
+		end_attempt(&c->attempts[i]);
+}
+
+/* Ends the attempt, reported by @event, which tells whether others go on. */
+static void attempt_failed(struct attempt *attempt, int error, struct event *event,
+			   enum event_number number)
+{
+	struct portal_connect *c = attempt->connect;
+
+	end_attempt(attempt);
+	c->n_ended++;
+	c->error = error;
+	c->reported = number;
+	event_set_outcome(event, c->n_ended < c->n_attempts ? EVENT_OUTCOME_CONTINUED
+							    : EVENT_OUTCOME_FAILED);
+	raise_event(c, event);
 }
 
 /* Event 1 carries the address and the port, whatever the reason. */
-static void connect_failed(struct portal_connect *c, int error)
+static void connect_failed(struct attempt *attempt, int error)
 {
-	char host[64] = "";
-	struct event *event;
+	struct event *event = error_event(EVENT_CONNECT_FAILED, error);
+	char host[64];
 
-	(void)getnameinfo(c->current->ai_addr, c->current->ai_addrlen, host, sizeof(host), NULL, 0,
-			  NI_NUMERICHOST);
-	event = error_event(EVENT_CONNECT_FAILED, error);
+	format_address(&attempt->address, host);
 	event_set_string(event, FIELD_DUMP_ADDRESS, host);
-	event_set_number(event, FIELD_DUMP_PORT, c->port);
-	event_set_outcome(event,
-			  c->current->ai_next ? EVENT_OUTCOME_CONTINUED : EVENT_OUTCOME_FAILED);
-	raise_event(c, event);
-	stop_attempt(c);
-	connect_next(c, error, EVENT_CONNECT_FAILED);
+	event_set_number(event, FIELD_DUMP_PORT, attempt->connect->port);
+	attempt_failed(attempt, error, event, EVENT_CONNECT_FAILED);
 }
 
-static void connect_succeeded(struct portal_connect *c)
+static void connect_succeeded(struct attempt *attempt)
 {
+	struct portal_connect *c = attempt->connect;
 	struct portal_connected connected = { 0 };
-	struct sockaddr_storage local;
+	union ip_address local = { 0 };
 	socklen_t length = sizeof(local);
-	char service[8] = "0";
 
-	(void)getnameinfo(c->current->ai_addr, c->current->ai_addrlen, connected.address,
-			  sizeof(connected.address), NULL, 0, NI_NUMERICHOST);
-	if (getsockname(c->fd, (struct sockaddr *)&local, &length) == 0)
-		(void)getnameinfo((struct sockaddr *)&local, length, connected.local_address,
-				  sizeof(connected.local_address), service, sizeof(service),
-				  NI_NUMERICHOST | NI_NUMERICSERV);
-	connected.local_port = (uint16_t)atoi(service);
-	c->io = sd_event_source_disable_unref(c->io);
-	c->timer = sd_event_source_disable_unref(c->timer);
-	connected.fd = TAKE_FD(c->fd);
+	format_address(&attempt->address, connected.address);
+	if (getsockname(attempt->fd, &local.any, &length) == 0) {
+		format_address(&local, connected.local_address);
+		connected.local_port = ntohs(local.any.sa_family == AF_INET ? local.ipv4.sin_port
+									    : local.ipv6.sin6_port);
+	}
+	connected.fd = TAKE_FD(attempt->fd);
+	end_attempts(c);
 	c->callbacks->connected(c->userdata, &connected);
 }
 
+static void go_on(struct portal_connect *c);
+
 static int connect_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-	struct portal_connect *c = userdata;
+	struct attempt *attempt = userdata;
+	struct portal_connect *c = attempt->connect;
 	socklen_t length = sizeof(int);
 	int error = 0;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		error = errno;
-	if (error)
-		connect_failed(c, -error);
-	else
-		connect_succeeded(c);
+	if (error) {
+		connect_failed(attempt, -error);
+		go_on(c);
+	} else {
+		connect_succeeded(attempt);
+	}
 	return 0;
 }
 
 static int connect_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	connect_failed(userdata, -ETIMEDOUT);
-	return 0;
-}
+	struct attempt *attempt = userdata;
+	struct portal_connect *c = attempt->connect;
 
-static int arm_timer(struct portal_connect *c, sd_event_time_handler_t handler)
-{
-	c->timer = sd_event_source_disable_unref(c->timer);
-	return sd_event_add_time_relative(c->event, &c->timer, CLOCK_MONOTONIC, c->timeout_usec, 0,
-					  handler, c);
+	connect_failed(attempt, -ETIMEDOUT);
+	go_on(c);
+	return 0;
 }
 
 /* The initiator's portal: what the settings ask for and the system must grant. Returns an errno,
  * event 5. */
-static int prepare_source(struct portal_connect *c)
+static int prepare_source(const struct portal_connect *c, int fd)
 {
-	if (c->net_device[0] && setsockopt(c->fd, SOL_SOCKET, SO_BINDTODEVICE, c->net_device,
+	if (c->net_device[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->net_device,
 					   (socklen_t)strlen(c->net_device)) < 0)
 		return -errno;
-	if (c->source_length > 0 &&
-	    bind(c->fd, (struct sockaddr *)&c->source, c->source_length) < 0)
+	if (c->source.any.sa_family != AF_UNSPEC &&
+	    bind(fd, &c->source.any, address_length(&c->source)) < 0)
 		return -errno;
 	return 0;
 }
 
-static void prepare_options(struct portal_connect *c)
+static void prepare_options(struct attempt *attempt)
 {
-	int on = 1, tos = c->type_of_service;
+	struct portal_connect *c = attempt->connect;
+	int on = 1, tos = c->type_of_service, fd = attempt->fd;
 
-	if (setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0) {
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0) {
 		struct event *event = error_event(EVENT_NODELAY_FAILED, -errno);
 
 		event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 		raise_event(c, event);
 	}
-	(void)setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (c->window_size > 0) {
-		(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &c->window_size, sizeof(int));
-		(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &c->window_size, sizeof(int));
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &c->window_size, sizeof(int));
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &c->window_size, sizeof(int));
 	}
-	if (tos > 0 && c->current->ai_family == AF_INET)
-		(void)setsockopt(c->fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	if (tos > 0 && attempt->address.any.sa_family == AF_INET)
+		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
 	else if (tos > 0)
-		(void)setsockopt(c->fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 }
 
-/* The address family the source is bound to must be the portal's. */
-static bool family_matches(struct portal_connect *c)
+/* 1: connected, and reported; 0: under way; negative: failed, and reported. */
+static int start_attempt(struct attempt *attempt)
 {
-	struct event *event;
-
-	if (c->source_length == 0 || c->source.ss_family == c->current->ai_family)
-		return true;
-	event = event_new(EVENT_PORTAL_TYPE_MISMATCH);
-	event_set_string(event, FIELD_DUMP_IP_TYPE,
-			 c->source.ss_family == AF_INET ? "IPv4" : "IPv6");
-	event_set_outcome(event,
-			  c->current->ai_next ? EVENT_OUTCOME_CONTINUED : EVENT_OUTCOME_FAILED);
-	raise_event(c, event);
-	return false;
-}
-
-static void start_attempt(struct portal_connect *c)
-{
+	struct portal_connect *c = attempt->connect;
+	const union ip_address *address = &attempt->address;
 	int r;
 
-	if (!family_matches(c)) {
-		connect_next(c, -EAFNOSUPPORT, EVENT_PORTAL_TYPE_MISMATCH);
-		return;
-	}
-	c->fd = socket(c->current->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-		       IPPROTO_TCP);
-	if (c->fd < 0) {
+	attempt->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			     IPPROTO_TCP);
+	if (attempt->fd < 0) {
 		r = -errno;
-		raise_event(c, error_event(EVENT_REQUEST_RESOURCES, r));
-		connect_next(c, r, EVENT_REQUEST_RESOURCES);
-		return;
+		attempt_failed(attempt, r, error_event(EVENT_REQUEST_RESOURCES, r),
+			       EVENT_REQUEST_RESOURCES);
+		return r;
 	}
-	r = prepare_source(c);
+	r = prepare_source(c, attempt->fd);
 	if (r < 0) {
-		raise_event(c, error_event(EVENT_PORTAL_SETUP_FAILED, r));
-		stop_attempt(c);
-		connect_next(c, r, EVENT_PORTAL_SETUP_FAILED);
-		return;
+		attempt_failed(attempt, r, error_event(EVENT_PORTAL_SETUP_FAILED, r),
+			       EVENT_PORTAL_SETUP_FAILED);
+		return r;
 	}
-	prepare_options(c);
-	if (connect(c->fd, c->current->ai_addr, c->current->ai_addrlen) == 0) {
-		connect_succeeded(c);
-		return;
+	prepare_options(attempt);
+	if (connect(attempt->fd, &address->any, address_length(address)) == 0) {
+		connect_succeeded(attempt);
+		return 1;
 	}
 	r = -errno;
 	if (r == -EINPROGRESS)
-		r = sd_event_add_io(c->event, &c->io, c->fd, EPOLLOUT, connect_ready, c);
+		r = sd_event_add_io(c->event, &attempt->io, attempt->fd, EPOLLOUT, connect_ready,
+				    attempt);
 	if (r >= 0)
-		r = arm_timer(c, connect_timed_out);
+		r = sd_event_add_time_relative(c->event, &attempt->timer, CLOCK_MONOTONIC,
+					       c->timeout_usec, 0, connect_timed_out, attempt);
 	if (r < 0)
-		connect_failed(c, r);
+		connect_failed(attempt, r);
+	return r < 0 ? r : 0;
 }
 
-/* Goes to the next address, or ends with the last failure. */
-static void connect_next(struct portal_connect *c, int error, enum event_number reported)
+static int next_attempt_due(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	c->current = c->current->ai_next;
-	if (c->current)
-		start_attempt(c);
-	else
-		c->callbacks->failed(c->userdata, error, reported);
+	go_on(userdata);
+	return 0;
 }
+
+/* Makes the next attempt, and one after the other while they fail at once. Ends when all have. */
+static void go_on(struct portal_connect *c)
+{
+	int r = -EAGAIN;
+
+	c->timer = sd_event_source_disable_unref(c->timer);
+	while (r < 0 && c->n_begun < c->n_attempts)
+		r = start_attempt(&c->attempts[c->n_begun++]);
+	if (r > 0)
+		return;
+	if (c->n_ended == c->n_attempts) {
+		c->callbacks->failed(c->userdata, c->error, c->reported);
+		return;
+	}
+	if (c->n_begun == c->n_attempts)
+		return;
+	r = sd_event_add_time_relative(c->event, &c->timer, CLOCK_MONOTONIC, ATTEMPT_DELAY_USEC,
+				       ATTEMPT_DELAY_ACCURACY_USEC, next_attempt_due, c);
+	/* Without a timer the next one waits for the end of this one. */
+	if (r < 0)
+		raise_event(c, error_event(EVENT_WORKITEM_RESOURCES, r));
+}
+
+static void fail_unattempted(struct portal_connect *c, int error, enum event_number number,
+			     struct event *event)
+{
+	event_set_outcome(event, EVENT_OUTCOME_FAILED);
+	raise_event(c, event);
+	c->callbacks->failed(c->userdata, error, number);
+}
+
+/* Event 5, for what is known to be wrong before a socket is there. */
+static void setup_failed(struct portal_connect *c, int error)
+{
+	struct event *event = event_new(EVENT_PORTAL_SETUP_FAILED);
+
+	event_set_status(event, (uint64_t)-error,
+			 portal_failure_text(error, EVENT_PORTAL_SETUP_FAILED));
+	fail_unattempted(c, error, EVENT_PORTAL_SETUP_FAILED, event);
+}
+
+/* The address family the source is bound to must be the portal's. */
+static void family_mismatch(struct portal_connect *c)
+{
+	struct event *event = event_new(EVENT_PORTAL_TYPE_MISMATCH);
+
+	event_set_string(event, FIELD_DUMP_IP_TYPE,
+			 c->source.any.sa_family == AF_INET ? "IPv4" : "IPv6");
+	fail_unattempted(c, -EAFNOSUPPORT, EVENT_PORTAL_TYPE_MISMATCH, event);
+}
+
+/* On which link is a link-local address? */
+static bool scope_is_missing(const struct portal_connect *c)
+{
+	const union ip_address *address = &c->attempts[0].address;
+
+	return c->n_attempts == 1 && is_link_local(address) && address->ipv6.sin6_scope_id == 0 &&
+	       c->source.ipv6.sin6_scope_id == 0 && !c->net_device[0];
+}
+
+static void begin_attempts(struct portal_connect *c)
+{
+	c->callbacks->resolved(c->userdata);
+	if (c->setup_error < 0)
+		setup_failed(c, c->setup_error);
+	else if (c->n_attempts == 0)
+		family_mismatch(c);
+	else if (scope_is_missing(c))
+		setup_failed(c, -EINVAL);
+	else
+		go_on(c);
+}
+
+/* Addresses to try */
+
+static void add_attempt(struct portal_connect *c, const union ip_address *address)
+{
+	int family = address->any.sa_family;
+
+	if (c->source.any.sa_family != AF_UNSPEC && c->source.any.sa_family != family)
+		return;
+	c->attempts[c->n_attempts++] =
+		(struct attempt){ .connect = c, .address = *address, .fd = -EBADF };
+}
+
+static void add_found(struct portal_connect *c, const struct addrinfo *found)
+{
+	union ip_address address = { 0 };
+
+	memcpy(&address, found->ai_addr, found->ai_addrlen);
+	if (found->ai_family == AF_INET)
+		address.ipv4.sin_port = htons(c->port);
+	else
+		address.ipv6.sin6_port = htons(c->port);
+	add_attempt(c, &address);
+}
+
+/* The first of this family from here on. */
+static const struct addrinfo *find_family(const struct addrinfo *address, int family)
+{
+	while (address && address->ai_family != family)
+		address = address->ai_next;
+	return address;
+}
+
+/* RFC 8305, section 4: the families by turns, that of the best address first. */
+static int order_attempts(struct portal_connect *c, const struct addrinfo *list)
+{
+	int first = list->ai_family, second = first == AF_INET ? AF_INET6 : AF_INET;
+	const struct addrinfo *turn = find_family(list, first), *other = find_family(list, second);
+
+	c->attempts = calloc(ADDRESSES_MAX, sizeof(*c->attempts));
+	if (!c->attempts)
+		return -ENOMEM;
+	while ((turn || other) && c->n_attempts < ADDRESSES_MAX) {
+		const struct addrinfo *now = turn;
+
+		turn = other;
+		other = now;
+		if (!now)
+			continue;
+		add_found(c, now);
+		other = find_family(now->ai_next, now->ai_family);
+	}
+	return 0;
+}
+
+/* Lookup */
 
 static int gai_errno(int error)
 {
@@ -241,19 +466,6 @@ static int gai_errno(int error)
 	}
 }
 
-/* The errors of a lookup have no number of their own among those of the system. */
-const char *portal_failure_text(int error, enum event_number event)
-{
-	return event == EVENT_RESOLVE_FAILED ? "the name cannot be looked up" : strerror(-error);
-}
-
-static int resolve(struct lookup *lookup, int flags)
-{
-	struct addrinfo hints = { .ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
-
-	return getaddrinfo(lookup->host, lookup->service, &hints, &lookup->addresses);
-}
-
 static struct lookup *lookup_free(struct lookup *lookup)
 {
 	if (lookup) {
@@ -266,9 +478,11 @@ static struct lookup *lookup_free(struct lookup *lookup)
 
 static int lookup_run(void *argument)
 {
+	static const struct addrinfo hints = { .ai_flags = AI_ADDRCONFIG,
+					       .ai_socktype = SOCK_STREAM };
 	struct lookup *lookup = argument;
 
-	lookup->gai_error = resolve(lookup, AI_ADDRCONFIG);
+	lookup->gai_error = getaddrinfo(lookup->host, NULL, &hints, &lookup->addresses);
 	return 0;
 }
 
@@ -276,12 +490,10 @@ static void resolve_failed(struct portal_connect *c, int error, const char *text
 {
 	struct event *event = event_new(EVENT_RESOLVE_FAILED);
 
-	event_set_string(event, FIELD_ADDRESS, c->address);
 	c->timer = sd_event_source_disable_unref(c->timer);
+	event_set_string(event, FIELD_ADDRESS, c->address);
 	event_set_status(event, (uint64_t)-error, text);
-	event_set_outcome(event, EVENT_OUTCOME_FAILED);
-	raise_event(c, event);
-	c->callbacks->failed(c->userdata, error, EVENT_RESOLVE_FAILED);
+	fail_unattempted(c, error, EVENT_RESOLVE_FAILED, event);
 }
 
 static void lookup_done(void *argument, int result)
@@ -291,15 +503,16 @@ static void lookup_done(void *argument, int result)
 
 	if (c) {
 		c->lookup = NULL;
-		if (result < 0 || lookup->gai_error) {
-			resolve_failed(c, result < 0 ? result : gai_errno(lookup->gai_error),
+		c->timer = sd_event_source_disable_unref(c->timer);
+		if (result >= 0 && !lookup->gai_error)
+			result = order_attempts(c, lookup->addresses);
+		if (result < 0)
+			resolve_failed(c, result, strerror(-result));
+		else if (lookup->gai_error)
+			resolve_failed(c, gai_errno(lookup->gai_error),
 				       gai_strerror(lookup->gai_error));
-		} else {
-			c->timer = sd_event_source_disable_unref(c->timer);
-			c->addresses = c->current = TAKE_PTR(lookup->addresses);
-			c->callbacks->resolved(c->userdata);
-			start_attempt(c);
-		}
+		else
+			begin_attempts(c);
 	}
 	(void)lookup_free(lookup);
 }
@@ -315,18 +528,7 @@ static int lookup_timed_out(sd_event_source *source, uint64_t usec, void *userda
 	return 0;
 }
 
-static int connect_start(sd_event_source *source, void *userdata)
-{
-	struct portal_connect *c = userdata;
-
-	c->start = sd_event_source_disable_unref(c->start);
-	c->callbacks->resolved(c->userdata);
-	start_attempt(c);
-	return 0;
-}
-
-/* Numeric addresses need nobody's help; names go to a worker. */
-static int begin(struct portal_connect *c, struct work *resolver)
+static int start_lookup(struct portal_connect *c, struct work *resolver)
 {
 	struct lookup *lookup;
 	int r;
@@ -335,14 +537,9 @@ static int begin(struct portal_connect *c, struct work *resolver)
 	if (!lookup)
 		return -ENOMEM;
 	(void)snprintf(lookup->host, sizeof(lookup->host), "%s", c->address);
-	(void)snprintf(lookup->service, sizeof(lookup->service), "%u", c->port);
-	if (resolve(lookup, AI_NUMERICHOST) == 0) {
-		c->addresses = c->current = TAKE_PTR(lookup->addresses);
-		(void)lookup_free(lookup);
-		return sd_event_add_defer(c->event, &c->start, connect_start, c);
-	}
 	lookup->connect = c;
-	r = arm_timer(c, lookup_timed_out);
+	r = sd_event_add_time_relative(c->event, &c->timer, CLOCK_MONOTONIC, c->timeout_usec, 0,
+				       lookup_timed_out, c);
 	if (r >= 0)
 		r = work_submit(resolver, lookup_run, lookup_done, lookup);
 	if (r < 0) {
@@ -353,17 +550,33 @@ static int begin(struct portal_connect *c, struct work *resolver)
 	return 0;
 }
 
-static int set_source(struct portal_connect *c, const char *source_address)
+static int start_numeric(sd_event_source *source, void *userdata)
 {
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found = NULL;
+	struct portal_connect *c = userdata;
 
-	if (getaddrinfo(source_address, NULL, &hints, &found) != 0)
-		return -EINVAL;
-	memcpy(&c->source, found->ai_addr, found->ai_addrlen);
-	c->source_length = found->ai_addrlen;
-	freeaddrinfo(found);
+	c->start = sd_event_source_disable_unref(c->start);
+	begin_attempts(c);
 	return 0;
+}
+
+/* Numeric addresses need nobody's help; names go to a worker. */
+static int begin(struct portal_connect *c, struct work *resolver)
+{
+	union ip_address address;
+	int r;
+
+	r = parse_numeric(c->address, c->port, &address);
+	if (r == -EINVAL)
+		return start_lookup(c, resolver);
+	if (r < 0) {
+		c->setup_error = r;
+	} else {
+		c->attempts = calloc(1, sizeof(*c->attempts));
+		if (!c->attempts)
+			return -ENOMEM;
+		add_attempt(c, &address);
+	}
+	return sd_event_add_defer(c->event, &c->start, start_numeric, c);
 }
 
 int portal_connect_new(sd_event *event, struct work *resolver, const struct portal_config *config,
@@ -379,7 +592,6 @@ int portal_connect_new(sd_event *event, struct work *resolver, const struct port
 	c->event = event;
 	c->callbacks = callbacks;
 	c->userdata = userdata;
-	c->fd = -EBADF;
 	c->port = config->port;
 	c->window_size = config->window_size;
 	c->type_of_service = config->type_of_service;
@@ -388,9 +600,10 @@ int portal_connect_new(sd_event *event, struct work *resolver, const struct port
 	if (config->net_device)
 		(void)snprintf(c->net_device, sizeof(c->net_device), "%s", config->net_device);
 	if (config->source_address) {
-		r = set_source(c, config->source_address);
-		if (r < 0)
+		r = parse_numeric(config->source_address, 0, &c->source);
+		if (r == -EINVAL)
 			return r;
+		c->setup_error = r;
 	}
 	r = begin(c, resolver);
 	if (r < 0)
@@ -406,9 +619,8 @@ struct portal_connect *portal_connect_free(struct portal_connect *c)
 	if (c->lookup)
 		c->lookup->connect = NULL;
 	c->start = sd_event_source_disable_unref(c->start);
-	stop_attempt(c);
-	if (c->addresses)
-		freeaddrinfo(c->addresses);
+	end_attempts(c);
+	free(c->attempts);
 	free(c);
 	return NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * From a portal's address to a connected TCP socket: resolves a name off the loop, prepares the
- * initiator's portal (source address, net device, socket options), tries the addresses in turn.
+ * initiator's portal (source address, net device, socket options), tries the addresses of a name,
+ * several at a time. Every address that fails is reported by an event of its own.
  */
 #pragma once
 
