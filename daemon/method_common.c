@@ -104,6 +104,33 @@ json_object *key_to_json(const char *target_name, const char *address, uint16_t 
 	return r < 0 ? NULL : TAKE_PTR(key);
 }
 
+json_object *configured_to_json(const struct settings *settings, const struct secret *secret,
+				const struct secret *target_secret)
+{
+	_cleanup_json_ json_object *object = settings_to_json(settings);
+	int r = 0;
+
+	if (!object)
+		return NULL;
+	if (secret)
+		r |= json_set_path(object, "authentication.secretSet",
+				   json_object_new_boolean(true));
+	if (target_secret)
+		r |= json_set_path(object, "authentication.targetSecretSet",
+				   json_object_new_boolean(true));
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+json_object *effective_to_json(const struct settings *defaults, const struct settings *own,
+			       const struct secret *secret, const struct secret *target_secret)
+{
+	_cleanup_(settings_freep) struct settings *effective = NULL;
+
+	if (settings_effective(defaults, own, &effective) < 0)
+		return NULL;
+	return configured_to_json(effective, secret, target_secret);
+}
+
 json_object *node_sessions_to_json(struct manager *manager, const struct node *node)
 {
 	const struct session *session = manager_find_session_of(manager, &node->key);

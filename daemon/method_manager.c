@@ -211,6 +211,7 @@ static json_object *setting_to_json(const struct setting_description *setting)
 	if (setting->values)
 		r |= json_set(object, "values", values_to_json(setting->values));
 	r |= json_set_string(object, "applies", setting->immediate ? "immediately" : "next_login");
+	r |= json_set_bool(object, "discovery", setting->discovery);
 	r |= json_set_string(object, "description", setting->description);
 	return r < 0 ? NULL : TAKE_PTR(object);
 }

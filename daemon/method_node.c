@@ -12,42 +12,6 @@
 
 /* Records as JSON */
 
-static int set_secrets(json_object *settings, const struct node *node)
-{
-	int r = 0;
-
-	if (node->secret)
-		r |= json_set_path(settings, "authentication.secretSet",
-				   json_object_new_boolean(true));
-	if (node->target_secret)
-		r |= json_set_path(settings, "authentication.targetSecretSet",
-				   json_object_new_boolean(true));
-	return r;
-}
-
-static json_object *own_settings_to_json(const struct node *node)
-{
-	_cleanup_json_ json_object *object = settings_to_json(node->settings);
-
-	if (!object || set_secrets(object, node) < 0)
-		return NULL;
-	return TAKE_PTR(object);
-}
-
-static json_object *effective_settings_to_json(const struct manager *manager,
-					       const struct node *node)
-{
-	_cleanup_(settings_freep) struct settings *effective = NULL;
-	_cleanup_json_ json_object *object = NULL;
-
-	if (settings_effective(manager->config->node_defaults, node->settings, &effective) < 0)
-		return NULL;
-	object = settings_to_json(effective);
-	if (!object || set_secrets(object, node) < 0)
-		return NULL;
-	return TAKE_PTR(object);
-}
-
 static json_object *origin_to_json(const struct node *node)
 {
 	static const char *const names[] = {
@@ -82,9 +46,12 @@ json_object *record_to_json(struct manager *manager, const struct node *node, bo
 		return NULL;
 	r = json_set(record, "key", node_key_to_json(node));
 	r |= json_set_string(record, "targetAlias", node->target_alias);
-	r |= json_set(record, "settings", own_settings_to_json(node));
+	r |= json_set(record, "settings",
+		      configured_to_json(node->settings, node->secret, node->target_secret));
 	if (effective)
-		r |= json_set(record, "effective", effective_settings_to_json(manager, node));
+		r |= json_set(record, "effective",
+			      effective_to_json(manager->config->node_defaults, node->settings,
+						node->secret, node->target_secret));
 	r |= json_set(record, "origin", origin_to_json(node));
 	r |= json_set_int(record, "createdTimestampUSec", (int64_t)node->created_usec);
 	r |= json_set_int(record, "changedTimestampUSec", (int64_t)node->changed_usec);

@@ -4,18 +4,16 @@
  * stay.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "address.h"
-#include "chap.h"
 #include "interfaces.h"
 #include "json.h"
 #include "method_change.h"
 #include "method_node.h"
+#include "method_secret.h"
 #include "parse.h"
-#include "secret.h"
 
 static int refuse_setting(struct call *call, int error, const struct settings_fault *fault)
 {
@@ -198,124 +196,29 @@ int method_node_delete(struct call *call)
 
 /* SetSecret */
 
-/* Answers that the secret itself cannot be taken. */
-static int _printf_(3, 4) refuse_secret(struct call *call, bool target, const char *format, ...)
+static void raise_too_short(struct call *call, struct node *const *nodes, size_t n,
+			    const struct secret_change *change)
 {
-	struct settings_fault fault = { 0 };
-	va_list arguments;
-
-	(void)snprintf(fault.name, sizeof(fault.name), "authentication.%s",
-		       target ? "targetSecret" : "secret");
-	va_start(arguments, format);
-	(void)vsnprintf(fault.message, sizeof(fault.message), format, arguments);
-	va_end(arguments);
-	return refuse_setting(call, -EINVAL, &fault);
+	for (size_t i = 0; i < n; i++)
+		secret_too_short_raise(call, change,
+				       node_event(call, nodes[i], secret_too_short_event(change)));
 }
 
-/* The bytes of what was sent; base64 lets them have any value. -ENOBUFS: too many. */
-static int decode_secret(const char *text, const char *base64, struct secret **ret)
-{
-	char bytes[CHAP_SECRET_MAXIMUM];
-	size_t length;
-	int r;
-
-	if (text) {
-		length = strlen(text);
-		return length > sizeof(bytes) ? -ENOBUFS : secret_new(text, length, ret);
-	}
-	r = base64_decode(base64, strlen(base64), bytes, sizeof(bytes), &length);
-	if (r >= 0)
-		r = secret_new(bytes, length, ret);
-	memory_erase(bytes, sizeof(bytes));
-	return r;
-}
-
-/* 0: *@ret is the new secret, or NULL to remove it; 1: the call was answered. */
-static int read_secret(struct call *call, bool target, struct secret **ret)
-{
-	json_object *parameters = call_parameters(call);
-	const char *text = NULL, *base64 = NULL;
-	int r;
-
-	(void)json_get_string(parameters, "secret", &text);
-	(void)json_get_string(parameters, "secretBase64", &base64);
-	if (!text && !base64)
-		return 0;
-	r = text && base64 ? -EINVAL : decode_secret(text, base64, ret);
-	if (r == -EINVAL)
-		call_invalid_parameter(call, "secretBase64");
-	else if (r == -ENOBUFS)
-		r = refuse_secret(call, target, "must have at most %d bytes", CHAP_SECRET_MAXIMUM);
-	else
-		return r;
-	return r == -ENOMEM ? r : 1;
-}
-
-static json_object *too_short_to_json(const char *role)
-{
-	_cleanup_json_ json_object *object =
-		json_wrap("minimumBytes", json_object_new_int(CHAP_SECRET_MINIMUM));
-
-	if (!object || json_set_string(object, "role", role) < 0)
-		return NULL;
-	return TAKE_PTR(object);
-}
-
-/* Events 35 and 36. A login raises them, too, for a secret that came into the records in another
- * way. */
-static void report_too_short(struct call *call, struct node *const *nodes, size_t n, bool target,
-			     size_t length)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct event *event = node_event(call, nodes[i],
-						 target ? EVENT_TARGET_SECRET_TOO_SHORT
-							: EVENT_INITIATOR_SECRET_TOO_SHORT);
-
-		if (!target)
-			event_set_number(event, FIELD_DUMP_SECRET_LENGTH, length);
-		event_set_outcome(event, EVENT_OUTCOME_FAILED);
-		eventlog_raise(call_manager(call)->log, event);
-	}
-}
-
-/*
- * RFC 7143, 9.2.1: a secret that proves this host to any target must prove no target to this host,
- * or the one target could pose as the other. Returns a node that has it in the other direction.
- */
-static const struct node *find_collision(const struct records *records, bool target,
-					 const struct secret *secret)
-{
-	const struct node *node;
-
-	for (size_t i = 0; (node = records_at(records, i)); i++) {
-		const struct secret *other = target ? node->secret : node->target_secret;
-
-		if (other && secret_equal(other, secret))
-			return node;
-	}
-	return NULL;
-}
-
-static int apply_secret(struct call *call, struct node **nodes, size_t n, bool target,
-			const struct secret *secret)
+static int apply_secret(struct call *call, struct node **nodes, size_t n,
+			const struct secret_change *change)
 {
 	struct manager *manager = call_manager(call);
 
 	for (size_t i = 0; i < n; i++) {
-		struct secret **place = target ? &nodes[i]->target_secret : &nodes[i]->secret;
-		struct secret *copy = NULL;
 		struct event *event;
 		int r;
 
-		r = secret ? secret_new(secret_bytes(secret), secret_length(secret), &copy) : 0;
+		r = secret_change_apply(change, &nodes[i]->secret, &nodes[i]->target_secret);
 		if (r < 0)
 			return r;
-		(void)secret_free(*place);
-		*place = copy;
 		records_changed(manager->records, nodes[i], false);
 		event = node_event(call, nodes[i], EVENT_NODE_CHANGED);
-		event_set_string(event, FIELD_SETTING,
-				 target ? "authentication.targetSecret" : "authentication.secret");
+		event_set_string(event, FIELD_SETTING, secret_change_setting(change));
 		eventlog_raise(manager->log, event);
 	}
 	return 0;
@@ -323,35 +226,26 @@ static int apply_secret(struct call *call, struct node **nodes, size_t n, bool t
 
 int method_node_set_secret(struct call *call)
 {
-	_cleanup_(secret_freep) struct secret *secret = NULL;
+	_cleanup_(secret_change_done) struct secret_change change = { 0 };
 	_cleanup_free_ struct node **nodes = NULL;
-	const struct node *collision = NULL;
-	const char *role = NULL;
+	struct settings_fault fault;
 	size_t n = 0;
-	bool target;
 	int r;
 
 	r = call_select_nodes(call, ERROR_NODE_NO_SUCH_NODE, &nodes, &n);
 	if (r <= 0)
 		return r;
-	(void)json_get_string(call_parameters(call), "role", &role);
-	target = strcmp(role, "target") == 0;
-	r = read_secret(call, target, &secret);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (secret && secret_length(secret) < CHAP_SECRET_MINIMUM) {
-		report_too_short(call, nodes, n, target, secret_length(secret));
-		call_error(call, ERROR_NODE_SECRET_TOO_SHORT, too_short_to_json(role));
+	r = secret_change_read(call, &change, &fault);
+	if (r == -EMSGSIZE) {
+		raise_too_short(call, nodes, n, &change);
+		call_error(call, ERROR_NODE_SECRET_TOO_SHORT, secret_too_short_to_json(&change));
 		return 0;
 	}
-	if (secret)
-		collision = find_collision(call_manager(call)->records, target, secret);
-	if (collision)
-		return refuse_secret(
-			call, target,
-			"must differ from the secrets of the other direction, and %s has it",
-			collision->key.target_name);
-	r = apply_secret(call, nodes, n, target, secret);
+	if (r == -EINVAL)
+		return refuse_setting(call, r, &fault);
+	if (r <= 0)
+		return r;
+	r = apply_secret(call, nodes, n, &change);
 	if (r < 0)
 		return r;
 	return change_store(call, json_wrap("updated", json_object_new_int64((int64_t)n)));

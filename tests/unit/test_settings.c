@@ -134,6 +134,8 @@ static void compare_interface(const char *path, enum settings_scope scope)
 static void test_rows_are_the_interfaces(void **state)
 {
 	compare_interface(PROJECT_SOURCE "/include/ois/org.ois.node.varlink", SETTINGS_NODE);
+	compare_interface(PROJECT_SOURCE "/include/ois/org.ois.discovery.varlink",
+			  SETTINGS_DISCOVERY);
 }
 
 static void test_defaults(void **state)

@@ -25,6 +25,10 @@
 		return -ENOSYS;                                                                    \
 	}
 HANDLER(discovery_discover)
+HANDLER(discovery_list_portals)
+HANDLER(discovery_set_portal)
+HANDLER(discovery_set_portal_secret)
+HANDLER(discovery_remove_portal)
 HANDLER(event_subscribe)
 HANDLER(event_list_recent)
 HANDLER(event_list_types)
@@ -169,6 +173,14 @@ static const struct {
 } methods[] = {
 	{ "org.ois.discovery.Discover", VARLINK_ACCESS_CHANGE, true, false,
 	  method_discovery_discover },
+	{ "org.ois.discovery.ListPortals", VARLINK_ACCESS_READ, true, false,
+	  method_discovery_list_portals },
+	{ "org.ois.discovery.RemovePortal", VARLINK_ACCESS_CHANGE, false, false,
+	  method_discovery_remove_portal },
+	{ "org.ois.discovery.SetPortal", VARLINK_ACCESS_CHANGE, false, false,
+	  method_discovery_set_portal },
+	{ "org.ois.discovery.SetPortalSecret", VARLINK_ACCESS_CHANGE, false, true,
+	  method_discovery_set_portal_secret },
 	{ "org.ois.event.ListRecent", VARLINK_ACCESS_READ, true, false, method_event_list_recent },
 	{ "org.ois.event.ListTypes", VARLINK_ACCESS_READ, true, false, method_event_list_types },
 	{ "org.ois.event.Subscribe", VARLINK_ACCESS_READ, true, false, method_event_subscribe },
@@ -240,6 +252,11 @@ static const struct {
 	{ METHOD_DISCOVERY_DISCOVER, "{\"method\":\"send_targets\",\"address\":\"10.0.0.1\"}",
 	  NULL },
 	{ METHOD_DISCOVERY_DISCOVER, "{\"method\":\"isns\",\"address\":\"10.0.0.1\"}", "method" },
+	{ METHOD_DISCOVERY_SET_PORTAL,
+	  "{\"address\":\"::1\",\"settings\":{\"authentication\":{\"method\":\"chap\"}}}", NULL },
+	{ METHOD_DISCOVERY_SET_PORTAL, "{\"address\":\"::1\",\"settings\":{\"scan\":true}}",
+	  "settings" },
+	{ METHOD_DISCOVERY_SET_PORTAL_SECRET, "{\"address\":\"::1\",\"secret\":\"x\"}", "role" },
 	{ METHOD_EVENT_SUBSCRIBE, "{\"numbers\":[1,2],\"severity\":\"error\"}", NULL },
 	{ METHOD_EVENT_SUBSCRIBE, "{\"numbers\":[1,\"x\"]}", "numbers" },
 };
