@@ -40,10 +40,13 @@ struct discovery {
 
 	char *address;
 	uint16_t port;
-	struct settings *settings; /* effective, as they were at the start */
+	/* What is kept for the portal, with defaults, as it was at the start. */
+	struct settings *settings;
+	struct secret *secret, *target_secret;
 	uint64_t started_usec;
 	unsigned timeout_seconds;
 	enum discovery_phase phase;
+	char last_error[200]; /* what the last event of severity error said */
 	size_t targets;
 
 	struct portal_connect *connect;
@@ -66,6 +69,8 @@ static void discovery_raise(struct discovery *discovery, struct event *event)
 	portal_format(discovery->address, discovery->port, portal);
 	event_set_string(event, FIELD_PORTAL, portal);
 	event_set_string(event, FIELD_DISCOVERY, "send_targets");
+	if (event_type(event)->severity == EVENT_SEVERITY_ERROR)
+		event_summary(event, discovery->last_error, sizeof(discovery->last_error));
 	eventlog_raise(discovery->manager->log, event);
 }
 
@@ -105,15 +110,10 @@ static void fail(struct discovery *discovery, int error, unsigned event, const c
 	};
 
 	(void)snprintf(failure.message, sizeof(failure.message), "%s",
-		       message ? message : strerror(-error));
+		       message                    ? message
+		       : discovery->last_error[0] ? discovery->last_error
+						  : strerror(-error));
 	finish(discovery, &failure);
-}
-
-static const char *event_cause(unsigned number)
-{
-	const struct event_type *type = event_type_get(number);
-
-	return type ? type->cause : NULL;
 }
 
 /* SendTargets */
@@ -199,8 +199,7 @@ static void exchange_run(struct discovery *discovery)
 			finish(discovery, NULL);
 			break;
 		case SENDTARGETS_STEP_FAILED:
-			fail(discovery, step.failed.error, step.failed.event,
-			     event_cause(step.failed.event));
+			fail(discovery, step.failed.error, step.failed.event, NULL);
 			break;
 		}
 	}
@@ -253,15 +252,9 @@ static void login_refused(struct discovery *discovery, const struct login_step *
 		.status_detail = step->failed.status_detail,
 		.phase = discovery->phase,
 	};
-	const char *text = NULL;
 
-	if (failure.status_class >= 0)
-		text = login_status_text((unsigned)failure.status_class,
-					 (unsigned)failure.status_detail);
-	if (!text)
-		text = event_cause(failure.event);
 	(void)snprintf(failure.message, sizeof(failure.message), "%s",
-		       text ? text : strerror(-failure.error));
+		       discovery->last_error[0] ? discovery->last_error : strerror(-failure.error));
 	finish(discovery, &failure);
 }
 
@@ -343,7 +336,8 @@ static int start_login(struct discovery *discovery)
 	config.isid[0] = 0x80;
 	if (getrandom(config.isid + 1, 5, GRND_NONBLOCK) != 5)
 		return -EAGAIN;
-	r = authentication_configure(discovery->settings, NULL, NULL, &config);
+	r = authentication_configure(discovery->settings, discovery->secret,
+				     discovery->target_secret, &config);
 	if (r < 0)
 		return r;
 	return login_driver_new(discovery->manager->event, discovery->channel, &config,
@@ -423,6 +417,21 @@ static int connect_portal(struct discovery *discovery, const struct discovery_co
 				  &connect_callbacks, discovery, &discovery->connect);
 }
 
+static int take_portal(struct discovery *discovery)
+{
+	const struct settings *defaults = discovery->manager->config->discovery_defaults;
+	const struct portal *portal = records_find_portal(discovery->manager->records,
+							  discovery->address, discovery->port);
+	int r;
+
+	r = settings_effective(defaults, portal ? portal->settings : NULL, &discovery->settings);
+	if (r >= 0 && portal)
+		r = secret_copy(portal->secret, &discovery->secret);
+	if (r >= 0 && portal)
+		r = secret_copy(portal->target_secret, &discovery->target_secret);
+	return r;
+}
+
 int discovery_start(struct manager *manager, const struct discovery_config *config,
 		    const struct discovery_callbacks *callbacks, void *userdata,
 		    struct discovery **ret)
@@ -443,7 +452,7 @@ int discovery_start(struct manager *manager, const struct discovery_config *conf
 	discovery->address = strdup(config->address);
 	if (!discovery->address)
 		return -ENOMEM;
-	r = settings_effective(manager->config->discovery_defaults, NULL, &discovery->settings);
+	r = take_portal(discovery);
 	if (r >= 0)
 		r = connect_portal(discovery, config);
 	if (r < 0)
@@ -476,6 +485,8 @@ struct discovery *discovery_cancel(struct discovery *discovery)
 	discovery->exchange = sendtargets_free(discovery->exchange);
 	discovery->channel = channel_free(discovery->channel);
 	(void)settings_free(discovery->settings);
+	(void)secret_free(discovery->secret);
+	(void)secret_free(discovery->target_secret);
 	free(discovery->address);
 	free(discovery);
 	return NULL;

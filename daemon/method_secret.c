@@ -124,17 +124,7 @@ void secret_change_done(struct secret_change *change)
 int secret_change_apply(const struct secret_change *change, struct secret **secret,
 			struct secret **target_secret)
 {
-	struct secret **place = change->target ? target_secret : secret, *copy = NULL;
-	int r;
-
-	r = change->secret
-		    ? secret_new(secret_bytes(change->secret), secret_length(change->secret), &copy)
-		    : 0;
-	if (r < 0)
-		return r;
-	(void)secret_free(*place);
-	*place = copy;
-	return 0;
+	return secret_copy(change->secret, change->target ? target_secret : secret);
 }
 
 const char *secret_change_setting(const struct secret_change *change)

@@ -105,24 +105,6 @@ void session_apply(struct session *session, enum session_event event)
 
 /* Events */
 
-/* What a person who waits for the login is told: the reason alone, since the target is known to
- * them. */
-static void remember_error(struct session *session, const struct event *event)
-{
-	_cleanup_free_ char *message = NULL;
-	const char *text;
-
-	if (event_type(event)->severity != EVENT_SEVERITY_ERROR)
-		return;
-	text = event_get(event, FIELD_REASON);
-	if (!text)
-		text = event_get(event, FIELD_STATUS_TEXT);
-	if (!text && event_message(event, &message) >= 0)
-		text = message;
-	(void)snprintf(session->private->last_error, sizeof(session->private->last_error), "%s",
-		       text ? text : "");
-}
-
 void session_raise(struct session *session, struct event *event)
 {
 	char portal[PORTAL_TEXT_MAX];
@@ -142,7 +124,9 @@ void session_raise(struct session *session, struct event *event)
 	}
 	if (session->attempt > 1)
 		event_set_number(event, FIELD_ATTEMPT, session->attempt);
-	remember_error(session, event);
+	if (event_type(event)->severity == EVENT_SEVERITY_ERROR)
+		event_summary(event, session->private->last_error,
+			      sizeof(session->private->last_error));
 	eventlog_raise(session->manager->log, event);
 }
 
@@ -374,12 +358,6 @@ static int derive_isid(const char *initiator, const struct node_key *key, uint8_
 	return 0;
 }
 
-static int copy_secret(const struct secret *from, struct secret **to)
-{
-	*to = secret_free(*to);
-	return from ? secret_new(secret_bytes(from), secret_length(from), to) : 0;
-}
-
 int session_take_node(struct session *session, const struct node *node)
 {
 	struct session_private *p = session->private;
@@ -392,9 +370,9 @@ int session_take_node(struct session *session, const struct node *node)
 	(void)settings_free(session->settings);
 	session->settings = effective;
 	session->portal_group_tag = node->portal_group_tag;
-	r = copy_secret(node->secret, &p->secret);
+	r = secret_copy(node->secret, &p->secret);
 	if (r >= 0)
-		r = copy_secret(node->target_secret, &p->target_secret);
+		r = secret_copy(node->target_secret, &p->target_secret);
 	return r;
 }
 

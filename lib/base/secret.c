@@ -23,6 +23,18 @@ int secret_new(const void *bytes, size_t length, struct secret **ret)
 	return 0;
 }
 
+int secret_copy(const struct secret *secret, struct secret **place)
+{
+	struct secret *copy = NULL;
+	int r = secret ? secret_new(secret->bytes, secret->length, &copy) : 0;
+
+	if (r < 0)
+		return r;
+	(void)secret_free(*place);
+	*place = copy;
+	return 0;
+}
+
 struct secret *secret_free(struct secret *secret)
 {
 	if (secret) {

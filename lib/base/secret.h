@@ -14,6 +14,8 @@ struct secret;
 
 /* Copies @length bytes. Errors: -ENOMEM. */
 int secret_new(const void *bytes, size_t length, struct secret **ret);
+/* Puts a copy of @secret (NULL: none) in place of *@place. Errors: -ENOMEM; *@place then stays. */
+int secret_copy(const struct secret *secret, struct secret **place);
 struct secret *secret_free(struct secret *secret);
 DEFINE_CLEANUP(struct secret *, secret_free);
 

@@ -445,3 +445,13 @@ int event_message(const struct event *event, char **ret)
 	*ret = (char *)TAKE_PTR(message.data);
 	return 0;
 }
+
+void event_summary(const struct event *event, char *ret, size_t size)
+{
+	_cleanup_free_ char *message = NULL;
+	const char *text = event_get(event, FIELD_REASON) ?: event_get(event, FIELD_STATUS_TEXT);
+
+	if (!text && event_message(event, &message) >= 0)
+		text = message;
+	(void)snprintf(ret, size, "%s", text ?: "");
+}

@@ -517,11 +517,14 @@ static bool config_valid(const struct login_config *config)
 	if (!config->initiator_name)
 		return false;
 	return config->authentication == LOGIN_AUTHENTICATION_NONE ||
-	       (config->user_name && config->secret && config->n_chap_algorithms > 0 &&
+	       (config->user_name && config->n_chap_algorithms > 0 &&
 		config->n_chap_algorithms <= _CHAP_ALGORITHM_MAX);
 }
 
-/* RFC 7143, 9.2.1: secrets of less than 96 bits need IPsec, which nobody can vouch for here. */
+/*
+ * RFC 7143, 9.2.1: secrets of less than 96 bits need IPsec, which nobody can vouch for here. One
+ * that nobody has stored yet has none.
+ */
 static int check_secrets(struct login *login)
 {
 	const struct login_config *config = &login->config;

@@ -51,7 +51,7 @@ struct login_config {
 	enum chap_algorithm chap_algorithms[_CHAP_ALGORITHM_MAX]; /* in order of preference */
 	size_t n_chap_algorithms;
 	const char *user_name;
-	const struct secret *secret;
+	const struct secret *secret; /* NULL: there is none, which fails the login */
 	/*
 	 * Mutual authentication is demanded when target_secret is set; target_user_name may be NULL
 	 * (any).
