@@ -252,14 +252,30 @@ static json_object *failure_details(const struct discover *discover,
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
+/* The error where the errno alone does not tell it; NULL. */
+static const char *failure_name(const struct discovery_failure *failure)
+{
+	if (failure->phase == DISCOVERY_RESOLVING)
+		return ERROR_DISCOVERY_RESOLVE_FAILED;
+	/* Credentials that cannot even be tried. */
+	if (failure->event == EVENT_INITIATOR_SECRET_TOO_SHORT ||
+	    failure->event == EVENT_TARGET_SECRET_TOO_SHORT ||
+	    failure->event == EVENT_CHAP_UNAVAILABLE)
+		return ERROR_DISCOVERY_AUTHENTICATION_FAILED;
+	/* It was the portal's word, whatever it is called here. */
+	if (failure->status_class >= 0 && failure->error != -EACCES)
+		return ERROR_DISCOVERY_PROTOCOL_FAILED;
+	return NULL;
+}
+
 static void discover_failed(struct discover *discover, const struct discovery_failure *failure)
 {
 	json_object *details = failure_details(discover, failure);
+	const char *name = failure_name(failure);
 
 	keep_records(discover);
-	if (failure->phase == DISCOVERY_RESOLVING)
-		call_fail_as(discover->call, ERROR_DISCOVERY_RESOLVE_FAILED, failure->error,
-			     details);
+	if (name)
+		call_fail_as(discover->call, name, failure->error, details);
 	else
 		call_fail(discover->call, failure->error, details);
 }

@@ -533,6 +533,8 @@ static int check_secrets(struct login *login)
 	if (secret_length(config->secret) < CHAP_SECRET_MINIMUM) {
 		event = login_event(EVENT_INITIATOR_SECRET_TOO_SHORT, EVENT_OUTCOME_FAILED);
 		event_set_number(event, FIELD_DUMP_SECRET_LENGTH, secret_length(config->secret));
+		if (!config->secret)
+			event_set_string(event, FIELD_REASON, "no secret is stored");
 		return login_fail(login, -EINVAL, false, EVENT_INITIATOR_SECRET_TOO_SHORT, event);
 	}
 	if (config->target_secret && secret_length(config->target_secret) < CHAP_SECRET_MINIMUM)
