@@ -1,0 +1,244 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Real targets: each row of the table is one target, and what must become of a login to it.
+# shellcheck source=tests/kernel/lib.sh
+source "${BASH_SOURCE[0]%/*}/lib.sh"
+# shellcheck source=tests/kernel/targets.sh
+source "${BASH_SOURCE[0]%/*}/targets.sh"
+
+
+# target     lio, tgt or istgt; see targets.sh
+# wants      what the target asks for: none, chap, mutual
+# has        what the node has: none, chap, mutual, wrong (secret), impostor (mutual, wrong secret of the target)
+# digests    what both agree to: none, header, data, both; -header, -data: the node demands one, the target has none
+# family     ipv4, ipv6
+# discovery  what the discovery that finds the target is asked for: none, chap, mutual
+# result     the hash function of CHAP (-: a session without CHAP); or the events of a failure, 10 with the status
+# setting... further settings of the node
+table='
+lio   none   none     none    ipv4 none -
+lio   none   none     header  ipv4 none -
+lio   none   none     data    ipv4 none -
+lio   none   none     both    ipv4 none -
+lio   none   none     none    ipv6 none -
+lio   none   none     both    ipv6 none -
+lio   chap   chap     none    ipv4 none sha3_256
+lio   chap   chap     none    ipv4 none sha256 authentication.algorithms=sha256,md5
+lio   chap   chap     none    ipv4 none sha1 authentication.algorithms=sha1,md5
+lio   chap   chap     none    ipv4 none md5 authentication.algorithms=md5
+lio   chap   chap     both    ipv4 none sha3_256
+lio   chap   chap     none    ipv6 none sha3_256
+lio   chap   chap     both    ipv6 none sha3_256
+lio   mutual mutual   none    ipv4 none sha3_256
+lio   mutual mutual   both    ipv4 none sha3_256
+lio   mutual mutual   none    ipv6 none sha3_256
+lio   mutual mutual   both    ipv6 none sha3_256
+lio   mutual chap     none    ipv4 none sha3_256
+lio   chap   none     none    ipv4 none 10/0201+40
+lio   chap   wrong    none    ipv4 none 10/0201
+lio   chap   wrong    none    ipv6 none 10/0201
+lio   mutual wrong    none    ipv4 none 10/0201
+lio   mutual impostor none    ipv4 none 17
+lio   mutual impostor none    ipv6 none 17
+# It lets this host in, and says nothing of itself.
+lio   chap   mutual   none    ipv4 none 16
+# AuthMethod=CHAP alone is refused, not answered.
+lio   none   chap     none    ipv4 none 10/0201
+lio   none   mutual   none    ipv4 none 10/0201
+# So are digests it does not have.
+lio   none   none     -header ipv4 none 10/0200
+lio   none   none     -data   ipv4 none 10/0200
+
+tgt   none   none     none    ipv4 none -
+tgt   none   none     header  ipv4 none -
+tgt   none   none     data    ipv4 none -
+tgt   none   none     both    ipv4 none -
+tgt   none   none     none    ipv6 none -
+tgt   none   none     both    ipv6 none -
+# It takes 7, SHA-256, for SHA1, fails on the longer response, and does not know 6, which is SHA1.
+tgt   chap   chap     none    ipv4 none 10/0200 authentication.algorithms=sha1
+tgt   chap   chap     none    ipv4 none md5 authentication.algorithms=sha1,md5
+tgt   chap   chap     none    ipv4 none md5 authentication.algorithms=md5
+tgt   chap   chap     both    ipv4 none md5 authentication.algorithms=md5
+tgt   chap   chap     none    ipv6 none md5 authentication.algorithms=md5
+tgt   chap   chap     both    ipv6 none md5 authentication.algorithms=md5
+tgt   mutual mutual   none    ipv4 none md5 authentication.algorithms=md5
+tgt   mutual mutual   both    ipv4 none md5 authentication.algorithms=md5
+tgt   mutual mutual   none    ipv6 none md5 authentication.algorithms=md5
+tgt   mutual mutual   both    ipv6 none md5 authentication.algorithms=md5
+tgt   mutual chap     none    ipv4 none md5 authentication.algorithms=md5
+tgt   chap   none     none    ipv4 none 10/0201+40
+tgt   chap   wrong    none    ipv4 none 10/0201 authentication.algorithms=md5
+tgt   chap   wrong    none    ipv6 none 10/0201 authentication.algorithms=md5
+tgt   mutual wrong    none    ipv4 none 10/0201 authentication.algorithms=md5
+tgt   mutual impostor none    ipv4 none 17 authentication.algorithms=md5
+tgt   mutual impostor none    ipv6 none 17 authentication.algorithms=md5
+# The login is refused if it cannot prove itself.
+tgt   chap   mutual   none    ipv4 none 10/0201 authentication.algorithms=md5
+# AuthMethod=CHAP alone is refused, not answered.
+tgt   none   chap     none    ipv4 none 10/0201
+tgt   none   mutual   none    ipv4 none 10/0201
+# It answers None, which was not offered.
+tgt   none   none     -header ipv4 none 18
+tgt   none   none     -data   ipv4 none 19
+
+istgt none   none     none    ipv4 none -
+istgt none   none     header  ipv4 none -
+istgt none   none     data    ipv4 none -
+istgt none   none     both    ipv4 none -
+istgt none   none     none    ipv6 none -
+istgt none   none     both    ipv6 none -
+istgt chap   chap     none    ipv4 none md5
+istgt chap   chap     both    ipv4 none md5
+istgt chap   chap     none    ipv6 none md5
+istgt chap   chap     both    ipv6 none md5
+istgt mutual mutual   none    ipv4 none md5
+istgt mutual mutual   both    ipv4 none md5
+istgt mutual mutual   none    ipv6 none md5
+istgt mutual mutual   both    ipv6 none md5
+istgt chap   none     none    ipv4 none 10/0201+40
+istgt chap   wrong    none    ipv4 none 10/0201
+istgt chap   wrong    none    ipv6 none 10/0201
+istgt mutual wrong    none    ipv4 none 10/0201
+istgt mutual impostor none    ipv4 none 17
+istgt mutual impostor none    ipv6 none 17
+# It insists on proving itself, and refuses the login if it cannot.
+istgt mutual chap     none    ipv4 none 10/0201
+istgt chap   mutual   none    ipv4 none 10/0201
+istgt none   chap     none    ipv4 none 38
+istgt none   mutual   none    ipv4 none 38
+'
+declare -A addresses=([ipv4]=127.0.0.1 [ipv6]='[::1]')
+mapfile -t rows < <(grep '^[^#]' <<<"$table")
+
+# each_row FUNCTION: calls it with NUMBER TARGET WANTS HAS DIGESTS FAMILY DISCOVERY RESULT SETTING...
+each_row()
+{
+	local number=0 row
+	for row in "${rows[@]}"; do
+		# shellcheck disable=SC2086 # words of the row
+		"$1" $((number += 1)) $row
+	done
+}
+
+add_target()
+{
+	local digests=some
+	[[ $5 != -* ]] || digests=none
+	"$2_add" "$1" "$3" "$digests" "${addresses[$6]}" "$7"
+}
+
+set_node()
+{
+	local settings=("${@:9}")
+	[[ $4 == none ]] || settings+=(authentication.method=chap authentication.userName="$user")
+	case $4 in
+	chap | mutual | impostor) settings+=(--secret-file="$work/secret") ;;&
+	wrong) settings+=(--secret-file="$work/other-secret") ;;
+	mutual) settings+=(--target-secret-file="$work/target-secret") ;;
+	impostor) settings+=(--target-secret-file="$work/other-secret") ;;
+	esac
+	case $5 in
+	header | both) settings+=("keys.headerDigest=crc32c,none") ;;&
+	data | both) settings+=("keys.dataDigest=crc32c,none") ;;
+	-header) settings+=(keys.headerDigest=crc32c headerDigestRequired=true) ;;
+	-data) settings+=(keys.dataDigest=crc32c dataDigestRequired=true) ;;
+	esac
+	((${#settings[@]} == 0)) || ois-ctl node set "$base:$2$1" "${settings[@]}" >/dev/null
+}
+
+# Of each target: what is told, and the disk.
+declare -A told=() disks=()
+
+read_events()
+{
+	local name event
+	while read -r name event; do
+		told[$name]+=${told[$name]:++}$event
+	done < <(ois-ctl events --json=short | jq -r '.number as $number | .fields |
+		select($number <= 72 and $number != 70 and .OIS_TARGET and .OIS_OUTCOME != "continued") |
+		"\(.OIS_TARGET) \($number)" + if $number == 10 then "/0\(.OIS_PDU_STATUS_CLASS)0\(.OIS_PDU_STATUS_DETAIL)" else "" end')
+}
+
+read_sessions()
+{
+	local name disk session words header data
+	while read -r name disk session words; do
+		read -r header <"/sys/class/iscsi_connection/connection$session:0/header_digest"
+		read -r data <"/sys/class/iscsi_connection/connection$session:0/data_digest"
+		told[$name]+="$words $header $data"
+		disks[$name]=$disk
+	done < <(ois-ctl sessions --json=short | jq -r '.[] | . as $session | .connections[0] | [
+		$session.targetName, "/dev/\($session.logicalUnits[].blockDevice | strings)", $session.session,
+		$session.state, .address, $session.chapAlgorithm // "-", $session.mutualAuthentication // false,
+		.parameters.headerDigest, .parameters.dataDigest] | join(" ")')
+}
+
+# What the daemon and the kernel are to tell of the session, or the events of a failure.
+check_login()
+{
+	local address=${addresses[$6]//[\[\]]/} mutual=false digests='none none 0 0' expected=$8
+	[[ $4 != mutual ]] || mutual=true
+	case $5 in
+	header) digests='crc32c none 1 0' ;;
+	data) digests='none crc32c 0 1' ;;
+	both) digests='crc32c crc32c 1 1' ;;
+	esac
+	[[ $8 == [0-9]* ]] || expected="logged_in $address $8 $mutual $digests"
+	check_equal "$2$1: ${*:3}" "$expected" "${told[$base:$2$1]-}"
+}
+
+# 512 KiB of random data, more than one burst, and others on each disk.
+write_disks()
+{
+	local disk place=0
+	head --bytes="$((${#disks[@]} * 512))K" /dev/urandom >"$work/random"
+	for disk in "${disks[@]}"; do
+		dd if="$work/random" of="$disk" bs=512K count=1 skip=$((place++)) oflag=direct status=none || return
+	done
+}
+
+# compare_disk PLACE NAME
+compare_disk() { cmp --bytes=512K --ignore-initial="$(($1 * 512))K:0" "$work/random" "${disks[$2]}"; }
+
+# check_discovery TARGET MODE FAMILY: it finds the targets of these rows.
+check_discovery()
+{
+	local address names
+	address=${addresses[$3]}:$("$1_port" "$2")
+	names=$(printf '%s\n' "${rows[@]}" | awk -v "target=$1" -v "mode=$2" -v "family=$3" -v "base=$base" \
+		'$1 == target && $6 == mode && $5 == family { print base ":" target NR }' | sort)
+	check_equal "discovery of $1 by $3, authentication $2" "$names" \
+		"$(ois-ctl discover "$address" --json=short | jq -r '.target.name // empty' | sort -u | comm -12 - <(echo "$names"))"
+}
+
+printf '%s\n' "$secret" >"$work/secret"
+printf '%s\n' "$target_secret" >"$work/target-secret"
+printf '%s\n' "not-$secret" >"$work/other-secret"
+# istgt makes logins wait for each other, and then connections.
+mkdir -p /etc/ois/ois.conf.d
+printf '%s\n' '[Daemon]' LoginsMax=4 >/etc/ois/ois.conf.d/few.conf
+start_system
+each_row add_target
+for target in lio tgt istgt; do
+	"${target}_start" none
+	check_discovery "$target" none ipv4
+	check_discovery "$target" none ipv6
+done
+each_row set_node
+
+check_fails "login of all, not all succeed" 7 ois-ctl login --all
+# The last event of each failure.
+await_events "$(printf '%s\n' "${rows[@]}" | awk '$7 ~ /^[0-9]/' | wc -l)" 70 >/dev/null
+read_events
+read_sessions
+each_row check_login
+check_equal "the kernel has these sessions only" "${#disks[@]}" "$(find /sys/class/iscsi_session/ -name 'session*' | wc -l)"
+check "data are written to all disks" write_disks
+place=0
+for name in "${!disks[@]}"; do
+	check "data come back from ${name#*:}" compare_disk $((place++)) "$name"
+done
+check "logout" ois-ctl logout --all
+check_nothing_left
