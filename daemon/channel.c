@@ -185,6 +185,10 @@ static int socket_ready(sd_event_source *source, int fd, uint32_t revents, void 
 	if (!(revents & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return 0;
 	r = channel_read(channel);
+	/* The header says what is wrong; the receiver judges it, and goes on no more. */
+	if (r == -EMSGSIZE &&
+	    !channel_pass_up(channel, channel->in, NULL, pdu_header_data_length(channel->in)))
+		return 0;
 	if (r < 0) {
 		(void)channel_fail(channel, r == -ENODATA ? 0 : r, false);
 	} else if (r > 0) {

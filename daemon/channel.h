@@ -18,8 +18,10 @@ struct channel;
 struct kernel;
 
 struct channel_callbacks {
-	/* One PDU; everything is borrowed for the time of the call, in which the channel may be
-	 * freed. */
+	/*
+	 * One PDU; everything is borrowed for the time of the call, in which the channel may be
+	 * freed. With @length above the limit there is no @data, and failed() follows.
+	 */
 	void (*received)(void *userdata, const uint8_t header[48], const void *data, size_t length);
 	/*
 	 * The end, reported once: @error 0: the peer closed; -EMSGSIZE: a data segment above the

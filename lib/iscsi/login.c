@@ -497,13 +497,13 @@ static int receive_pdu(struct login *login)
 	if (pdu.data_length != login->received_length)
 		return login_fault(login,
 				   "the data segment does not have the length the header gives");
+	/* RFC 7143, 13.12: the default holds until the Full Feature Phase. */
+	if (pdu.data_length > LOGIN_DATA_SEGMENT_MAX)
+		return login_fail_plain(login, -EPROTO, false, EVENT_DATA_SEGMENT_TOO_LONG);
 	if (pdu.opcode == PDU_OPCODE_REJECT)
 		return receive_reject(login, &pdu);
 	if (pdu.opcode != PDU_OPCODE_LOGIN_RESPONSE)
 		return login_fault(login, "it is no Login Response");
-	/* RFC 7143, 13.12: the default holds until the Full Feature Phase. */
-	if (pdu.data_length > LOGIN_DATA_SEGMENT_MAX)
-		return login_fail_plain(login, -EPROTO, false, EVENT_DATA_SEGMENT_TOO_LONG);
 	if (!login->awaiting)
 		return login_fault(login, "no request was sent that it could answer");
 	login->awaiting = false;

@@ -91,7 +91,9 @@ int security_key(struct login *login, enum iscsi_key key, const struct text_pair
 {
 	/* A target that speaks of authentication to somebody who has not offered any wants it. */
 	if (login->config.authentication == LOGIN_AUTHENTICATION_NONE)
-		return plain_fault(login, -EACCES, EVENT_CHAP_REQUIRED);
+		return text_value_is(pair, "None")
+			       ? login_fault(login, "an answer to a key that was not offered")
+			       : plain_fault(login, -EACCES, EVENT_CHAP_REQUIRED);
 	if (!key_expected(login->phase, key))
 		return key_fault(login, pair, "the key does not belong into this step");
 	if (login->phase == LOGIN_PHASE_CHAP_RESPONSE && !login->config.target_secret)
