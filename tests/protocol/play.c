@@ -177,14 +177,13 @@ static size_t split(char *line, char *words[WORDS_MAX])
 	return n;
 }
 
-static void play_line(struct play *play, char *text)
+static void play_line(struct play *play, const char *text)
 {
 	_cleanup_(buffer_done) struct buffer expanded = { 0 };
 	_cleanup_free_ char *copy = NULL;
 	char *words[WORDS_MAX];
 	struct line line = { .words = words };
 
-	text[strcspn(text, "\n")] = '\0';
 	if (text[0] == '#' || text[strspn(text, " \t")] == '\0')
 		return;
 	expand_variables(play, text, &expanded);
@@ -200,6 +199,42 @@ static void play_line(struct play *play, char *text)
 			return;
 		}
 	fail("unknown or incomplete: %s", text);
+}
+
+/* Lines between "repeat N" and "end" are played N times. */
+static void play_lines(struct play *play, char **lines, size_t n)
+{
+	size_t start = 0;
+	unsigned again = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		line_number = (unsigned)i + 1;
+		if (sscanf(lines[i], "repeat %u", &again) == 1)
+			start = i;
+		else if (strcmp(lines[i], "end") != 0)
+			play_line(play, lines[i]);
+		else if (again > 0 && --again > 0)
+			i = start;
+	}
+}
+
+static char **read_lines(const char *path, size_t *ret_n)
+{
+	_cleanup_(fclosep) FILE *file = fopen(path, "re");
+	_cleanup_free_ char *line = NULL;
+	char **lines = NULL;
+	size_t n = 0, size = 0;
+
+	if (!file)
+		fail("cannot be read");
+	while (getline(&line, &size, file) >= 0) {
+		line[strcspn(line, "\n")] = '\0';
+		lines = reallocarray(lines, n + 1, sizeof(*lines));
+		if (!lines || !(lines[n++] = strdup(line)))
+			fail("no memory");
+	}
+	*ret_n = n;
+	return lines;
 }
 
 static void finish(struct play *play)
@@ -226,9 +261,8 @@ int main(int argc, char **argv)
 			     .journal = -EBADF,
 			     .clock = -EBADF,
 			     .call = -EBADF };
-	_cleanup_(fclosep) FILE *file = NULL;
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
+	char **lines;
+	size_t n;
 
 	if (argc == 4 && strcmp(argv[1], "--kernel") == 0)
 		play.kernel = true;
@@ -238,14 +272,14 @@ int main(int argc, char **argv)
 	}
 	play.oisd = argv[argc - 2];
 	script = argv[argc - 1];
-	file = fopen(script, "re");
-	if (!file || !mkdtemp(play.directory))
-		fail("cannot begin: %s", strerror(errno));
+	lines = read_lines(script, &n);
+	if (!mkdtemp(play.directory))
+		fail("no directory for files: %s", strerror(errno));
 	check(target_new(&play.target), "target");
-	while (getline(&line, &size, file) >= 0) {
-		line_number++;
-		play_line(&play, line);
-	}
+	play_lines(&play, lines, n);
 	finish(&play);
+	for (size_t i = 0; i < n; i++)
+		free(lines[i]);
+	free(lines);
 	return 0;
 }

@@ -184,15 +184,16 @@ static _Noreturn void run_daemon(const struct play *play, int clock)
 	_exit(127);
 }
 
-static void await_ready(int notify)
+/* @end: readable when the daemon has ended, since only it has the other side. */
+static void await_ready(int notify, int end)
 {
 	char message[512];
 
 	for (;;) {
-		struct pollfd poll_fd = { .fd = notify, .events = POLLIN };
+		struct pollfd fds[] = { { .fd = notify, .events = POLLIN }, { .fd = end } };
 		ssize_t n;
 
-		if (poll(&poll_fd, 1, PATIENCE_MS) <= 0)
+		if (poll(fds, 2, PATIENCE_MS) <= 0 || fds[1].revents)
 			fail("the daemon does not become ready");
 		n = recv(notify, message, sizeof(message) - 1, 0);
 		message[n > 0 ? n : 0] = '\0';
@@ -222,12 +223,12 @@ void start_daemon(struct play *play)
 		fail("fork failed");
 	if (play->daemon == 0)
 		run_daemon(play, clock[1]);
-	await_ready(notify);
+	(void)close(clock[1]);
+	play->clock = clock[0];
+	await_ready(notify, play->clock);
 	(void)close(notify);
 	path_of(play, "notify", path);
 	(void)unlink(path);
-	(void)close(clock[1]);
-	play->clock = clock[0];
 }
 
 void end_daemon(struct play *play)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -229,10 +228,10 @@ int expand(struct buffer *out, const struct connection *connection, const struct
 
 	while (*value && r >= 0) {
 		const char *end = *value == '{' ? strchr(value, '}') : NULL;
-		char digits[3];
+		char digits[65];
 		unsigned times;
 
-		if (end && sscanf(value, "{%2[0-9a-fA-F]*%u}", digits, &times) == 2) {
+		if (end && sscanf(value, "{%64[0-9a-fA-F]*%u}", digits, &times) == 2) {
 			for (unsigned i = 0; i < times && r >= 0; i++)
 				r = buffer_append_string(out, digits);
 			value = end + 1;
@@ -245,6 +244,13 @@ int expand(struct buffer *out, const struct connection *connection, const struct
 		}
 	}
 	return r;
+}
+
+bool is_field(const char *word)
+{
+	size_t length = strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+	return length > 0 && word[length] == '=';
 }
 
 /* Receiving */
@@ -371,7 +377,7 @@ int target_expect(struct target *target, char **words, size_t n, int timeout_ms)
 
 		if (strlen(words[i]) == 1) {
 			r = check_flag(&connection->request, words[i][0]);
-		} else if (islower((unsigned char)words[i][0]) && equals) {
+		} else if (is_field(words[i])) {
 			*equals = '\0';
 			r = check_field(&connection->request, words[i],
 					strtoull(equals + 1, NULL, 0));

@@ -29,12 +29,15 @@ struct opcode_word {
 /* NULL: none. */
 const struct opcode_word *opcode_word(const char *word);
 
+/* Names of header fields are small letters, with which no key is written throughout. */
+bool is_field(const char *word);
+
 /* Writes a line on standard error and returns @error. */
 int complain(int error, const char *what, const char *detail);
 int no_connection(void);
 
 /*
- * Values may hold {HH*N}, the two digits HH N times, and {chap:SECRET}, the response to the
+ * Values may hold {HEX*N}, the digits N times, and {chap:SECRET}, the response to the
  * challenge in @asked.
  */
 int expand(struct buffer *out, const struct connection *connection, const struct buffer *asked,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The target's answers: from words to a PDU, and on their way. */
-#include <ctype.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -104,7 +103,7 @@ static int parse_word(struct answer *answer, struct connection *connection, char
 		answer->more = true;
 	else if (strcmp(word, "F") == 0)
 		answer->final = true;
-	else if (!equals || !islower((unsigned char)*word))
+	else if (!is_field(word))
 		return add_key(answer, connection, word);
 	else if (strncmp(word, "data=", 5) == 0)
 		return set_data(answer, connection, equals + 1);
