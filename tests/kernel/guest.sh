@@ -6,7 +6,7 @@
 set -euo pipefail
 
 : "${SOURCE:?start this in a guest: ./dev test}" "${BUILD:?}"
-export PATH=$BUILD/tests/kernel:$BUILD/tests/bench:$PATH
+export PATH=$BUILD/tests/kernel:$BUILD/tests/protocol:$BUILD/tests/bench:$PATH
 
 declare -A services=()
 work=$(mktemp -d)

@@ -89,7 +89,7 @@ static void assert_file_has(const char *part)
 	char content[4096] = "";
 
 	assert_non_null(file);
-	(void)fread(content, 1, sizeof(content) - 1, file);
+	assert_true(fread(content, 1, sizeof(content) - 1, file) > 0);
 	if (!strstr(content, part))
 		fail_msg("%s is not in %s", part, content);
 }
