@@ -130,6 +130,20 @@ void session_raise(struct session *session, struct event *event)
 	eventlog_raise(session->manager->log, event);
 }
 
+void session_unanswered(struct session *session, enum pdu_opcode opcode, enum event_number then,
+			enum event_outcome outcome)
+{
+	struct event *event = event_new(EVENT_REQUEST_TIMEOUT);
+
+	event_set_number(event, FIELD_DUMP_FUNCTION, opcode);
+	event_set_string(event, FIELD_DUMP_FUNCTION_NAME, pdu_opcode_to_string(opcode));
+	event_set_outcome(event, outcome);
+	session_raise(session, event);
+	event = event_new(then);
+	event_set_outcome(event, outcome);
+	session_raise(session, event);
+}
+
 void session_fail(struct session *session, int error, unsigned event, const char *message)
 {
 	struct session_failure *failure = &session->failure;

@@ -258,6 +258,7 @@ static int driver_new(struct session *session)
 		.target_name = session->target_name,
 		.cmdsn = SESSION_INITIAL_CMDSN,
 		.itt = 1,
+		.reconnect = session->in_kernel,
 		.portal_group_tag = p->redirected ? -1 : session->portal_group_tag,
 	};
 	int r;

@@ -141,10 +141,9 @@ void session_kernel_destroyed(struct session *session)
 static int logout_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *session = userdata;
-	struct event *event = event_new(EVENT_LOGOUT_TIMEOUT);
 
-	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
-	session_raise(session, event);
+	session_unanswered(session, PDU_OPCODE_LOGOUT_REQUEST, EVENT_LOGOUT_TIMEOUT,
+			   EVENT_OUTCOME_CONTINUED);
 	session_fail(session, -ETIMEDOUT, EVENT_LOGOUT_TIMEOUT,
 		     "the target did not answer the logout");
 	session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
@@ -201,10 +200,9 @@ static void end_connection(struct session *session)
 static int announced_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *session = userdata;
-	struct event *event = event_new(EVENT_ASYNC_LOGOUT_TIMEOUT);
 
-	event_set_outcome(event, EVENT_OUTCOME_RETRYING);
-	session_raise(session, event);
+	session_unanswered(session, PDU_OPCODE_LOGOUT_REQUEST, EVENT_ASYNC_LOGOUT_TIMEOUT,
+			   EVENT_OUTCOME_RETRYING);
 	end_connection(session);
 	return 0;
 }

@@ -88,6 +88,9 @@ void session_set_phase(struct session *session, enum session_phase phase,
 		       const struct session_failure *failure);
 /* Completes the event with what it is about, and reports it. */
 void session_raise(struct session *session, struct event *event);
+/* A request was not answered in time: event 8, and @then, the one for this kind of request. */
+void session_unanswered(struct session *session, enum pdu_opcode opcode, enum event_number then,
+			enum event_outcome outcome);
 /* @message NULL: what the last error event said. */
 void session_fail(struct session *session, int error, unsigned event, const char *message);
 int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_handler_t handler);

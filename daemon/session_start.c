@@ -143,10 +143,8 @@ static void start_failed(struct session *session)
 static int proof_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *session = userdata;
-	struct event *event = event_new(EVENT_NOP_TIMEOUT);
 
-	event_set_outcome(event, EVENT_OUTCOME_FAILED);
-	session_raise(session, event);
+	session_unanswered(session, PDU_OPCODE_NOP_OUT, EVENT_NOP_TIMEOUT, EVENT_OUTCOME_FAILED);
 	session_fail(session, -ETIMEDOUT, EVENT_NOP_TIMEOUT,
 		     "the target does not answer on the new connection");
 	start_failed(session);

@@ -652,8 +652,9 @@ void login_timed_out(struct login *login)
 			 pdu_opcode_to_string(PDU_OPCODE_LOGIN_REQUEST));
 	login_raise(login, event);
 	(void)login_fail_plain(login, -ETIMEDOUT, true,
-			       login->config.tsih ? EVENT_ADD_CONNECTION_TIMEOUT
-						  : EVENT_LOGIN_TIMEOUT);
+			       login->config.tsih || login->config.reconnect
+				       ? EVENT_ADD_CONNECTION_TIMEOUT
+				       : EVENT_LOGIN_TIMEOUT);
 }
 
 void login_disconnected(struct login *login)

@@ -30,7 +30,8 @@ struct login_config {
 	const char *initiator_alias; /* NULL: none */
 	const char *target_name;     /* NULL: discovery session */
 	uint8_t isid[6];
-	uint16_t tsih; /* 0: new session, or reinstatement */
+	uint16_t tsih;  /* 0: new session, or reinstatement */
+	bool reconnect; /* the connection is for a session that exists on this side */
 	uint16_t cid;
 	uint32_t cmdsn; /* CmdSN of all Login Requests, which are immediate */
 	uint32_t itt;
