@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Scripts as those of tests/protocol, for what needs a kernel that takes over the connection: its end, and what comes
+# after. CONTRIBUTING.md describes the language. Each starts a daemon of its own.
+# shellcheck source=tests/kernel/lib.sh
+source "${BASH_SOURCE[0]%/*}/lib.sh"
+
+modprobe -a iscsi_tcp crc32c
+for script in "$SOURCE"/tests/kernel/scripts/*.script; do
+	name=${script##*/}
+	check "script ${name%.script}" play --kernel "$BUILD/tests/protocol/oisd-virtual" "$script"
+done
+check_nothing_left
