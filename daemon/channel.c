@@ -273,6 +273,12 @@ void channel_set_limit(struct channel *channel, size_t data_segment_length)
 	channel->limit = data_segment_length;
 }
 
+void channel_hold(struct channel *channel, bool on)
+{
+	if (channel->source)
+		(void)sd_event_source_set_enabled(channel->source, on ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
 static void request_done(void *userdata, const struct kernel_result *result)
 {
 	struct channel_request *request = userdata;

@@ -44,6 +44,9 @@ DEFINE_CLEANUP(struct channel *, channel_free);
 /* Longest data segment to accept, RFC 7143 13.12; initially 8192. The kernel's limit is fixed. */
 void channel_set_limit(struct channel *channel, size_t data_segment_length);
 
+/* Socket carrier: reads nothing more (@on), or goes on. Nothing should be left to be written. */
+void channel_hold(struct channel *channel, bool on);
+
 /*
  * Queues a PDU (copied; padding is added). Failures are reported by failed(), also those found at
  * once. Errors: -ENOMEM; of kernel_batch_submit().

@@ -8,6 +8,7 @@
 #include "authentication.h"
 #include "channel.h"
 #include "discovery.h"
+#include "limits.h"
 #include "login_driver.h"
 #include "manager.h"
 #include "manager_private.h"
@@ -38,13 +39,21 @@ struct discovery {
 	const struct discovery_callbacks *callbacks;
 	void *userdata;
 
+	char *asked_address;
+	uint16_t asked_port;
+	/* After a redirection another one. */
 	char *address;
 	uint16_t port;
-	/* What is kept for the portal, with defaults, as it was at the start. */
+	unsigned redirects;
+	char *target_name;    /* NULL: all */
+	char *source_address; /* NULL: any */
+	char *net_device;     /* NULL: any */
+	/* What is kept for the portal asked, with defaults, as it was at the start. */
 	struct settings *settings;
 	struct secret *secret, *target_secret;
 	uint64_t started_usec;
-	unsigned timeout_seconds;
+	unsigned timeout_seconds; /* for each answer */
+	unsigned connect_timeout_seconds;
 	enum discovery_phase phase;
 	char last_error[200]; /* what the last event of severity error said */
 	size_t targets;
@@ -54,31 +63,47 @@ struct discovery {
 	struct login_driver *driver;
 	struct sendtargets *exchange;
 	sd_event_source *timer;
-	bool busy;      /* exchange_run() is at work: */
-	bool cancelled; /* it frees the discovery when it returns */
+	bool paused;
+
+	bool inside;    /* a callback runs: */
+	bool cancelled; /* the discovery is freed from the loop, by: */
+	sd_event_source *release;
 };
 
 static void exchange_run(struct discovery *discovery);
 
-static void discovery_raise(struct discovery *discovery, struct event *event)
+static void discovery_raise_at(struct discovery *discovery, struct event *event,
+			       const char *address, uint16_t port)
 {
 	char portal[PORTAL_TEXT_MAX];
 
 	if (!event)
 		return;
-	portal_format(discovery->address, discovery->port, portal);
+	portal_format(address, port, portal);
 	event_set_string(event, FIELD_PORTAL, portal);
 	event_set_string(event, FIELD_DISCOVERY, "send_targets");
+	if (discovery->target_name && !event_get(event, FIELD_TARGET))
+		event_set_string(event, FIELD_TARGET, discovery->target_name);
 	if (event_type(event)->severity == EVENT_SEVERITY_ERROR)
 		event_summary(event, discovery->last_error, sizeof(discovery->last_error));
 	eventlog_raise(discovery->manager->log, event);
 }
 
-static void enter_phase(struct discovery *discovery, enum discovery_phase phase)
+static void discovery_raise(struct discovery *discovery, struct event *event)
+{
+	discovery_raise_at(discovery, event, discovery->address, discovery->port);
+}
+
+/* False: it was cancelled. */
+static bool enter_phase(struct discovery *discovery, enum discovery_phase phase)
 {
 	discovery->phase = phase;
-	if (discovery->callbacks->phase)
+	if (discovery->callbacks->phase && !discovery->cancelled) {
+		discovery->inside = true;
 		discovery->callbacks->phase(discovery->userdata, phase);
+		discovery->inside = false;
+	}
+	return !discovery->cancelled;
 }
 
 /* The end; frees the discovery. */
@@ -88,13 +113,16 @@ static void finish(struct discovery *discovery, const struct discovery_failure *
 	void *userdata = discovery->userdata;
 	struct event *event;
 
+	/* Whoever cancelled it does not want to know. */
+	if (discovery->cancelled)
+		return;
 	event = event_new(failure ? EVENT_DISCOVERY_FAILED : EVENT_DISCOVERY_COMPLETED);
 	if (failure)
 		event_set_status(event, (uint64_t)-failure->error, failure->message);
 	else
 		event_set_number(event, FIELD_COUNT, discovery->targets);
 	event_set_number(event, FIELD_DURATION_USEC, manager_monotonic() - discovery->started_usec);
-	discovery_raise(discovery, event);
+	discovery_raise_at(discovery, event, discovery->asked_address, discovery->asked_port);
 	(void)discovery_cancel(discovery);
 	callbacks->done(userdata, failure);
 }
@@ -152,7 +180,9 @@ static void pass_target(struct discovery *discovery, const struct sendtargets_ta
 			.portal_group_tag = target->portals[i].portal_group_tag,
 		};
 	discovery->targets++;
+	discovery->inside = true;
 	discovery->callbacks->target(discovery->userdata, &found);
+	discovery->inside = false;
 }
 
 static void exchange_send(struct discovery *discovery, const struct sendtargets_step *step)
@@ -172,20 +202,16 @@ static void exchange_send(struct discovery *discovery, const struct sendtargets_
 	}
 }
 
-/* Does what the machine wants until it waits or has ended. */
+/* Does what the machine wants until it waits or has ended, or nobody wants more for now. */
 static void exchange_run(struct discovery *discovery)
 {
-	bool waiting = false;
-
-	discovery->busy = true;
-	while (!waiting && !discovery->cancelled) {
+	while (!discovery->cancelled && !discovery->paused) {
 		struct sendtargets_step step;
 
 		sendtargets_next(discovery->exchange, &step);
 		switch (step.type) {
 		case SENDTARGETS_STEP_WAIT:
-			waiting = true;
-			break;
+			return;
 		case SENDTARGETS_STEP_SEND:
 			exchange_send(discovery, &step);
 			break;
@@ -197,23 +223,47 @@ static void exchange_run(struct discovery *discovery)
 			break;
 		case SENDTARGETS_STEP_DONE:
 			finish(discovery, NULL);
-			break;
+			return;
 		case SENDTARGETS_STEP_FAILED:
 			fail(discovery, step.failed.error, step.failed.event, NULL);
-			break;
+			return;
 		}
 	}
-	discovery->busy = false;
-	if (discovery->cancelled)
-		(void)discovery_cancel(discovery);
+}
+
+void discovery_pause(struct discovery *discovery)
+{
+	/* Targets come from an answer, so none is waited for. */
+	discovery->timer = sd_event_source_disable_unref(discovery->timer);
+	discovery->paused = true;
+	channel_hold(discovery->channel, true);
+}
+
+void discovery_resume(struct discovery *discovery)
+{
+	if (!discovery->paused || discovery->cancelled)
+		return;
+	discovery->paused = false;
+	channel_hold(discovery->channel, false);
+	exchange_run(discovery);
+}
+
+/* Of link-local addresses in what the target says: that of our way to it. */
+static const char *link_scope(const struct discovery *discovery)
+{
+	const char *scope = address_scope(discovery->address) ?: discovery->net_device;
+
+	return scope || !discovery->source_address ? scope
+						   : address_scope(discovery->source_address);
 }
 
 static void start_exchange(struct discovery *discovery, const struct login_result *result)
 {
 	struct sendtargets_config config = {
+		.target_name = discovery->target_name,
 		.address = discovery->address,
 		.port = discovery->port,
-		.scope = address_scope(discovery->address),
+		.scope = link_scope(discovery),
 		.itt = DISCOVERY_TEXT_ITT,
 		.cmd_sn = DISCOVERY_CMDSN,
 		.exp_stat_sn = result->stat_sn + 1,
@@ -228,8 +278,8 @@ static void start_exchange(struct discovery *discovery, const struct login_resul
 		fail(discovery, r, 0, NULL);
 		return;
 	}
-	enter_phase(discovery, DISCOVERY_QUERYING);
-	exchange_run(discovery);
+	if (enter_phase(discovery, DISCOVERY_QUERYING))
+		exchange_run(discovery);
 }
 
 /* Login */
@@ -258,6 +308,53 @@ static void login_refused(struct discovery *discovery, const struct login_step *
 	finish(discovery, &failure);
 }
 
+static int connect_portal(struct discovery *discovery);
+
+static int move_to(struct discovery *discovery, const struct login_redirect *redirect)
+{
+	char address[PORTAL_ADDRESS_MAX];
+	const char *scope = link_scope(discovery);
+	char *copy;
+
+	(void)snprintf(address, sizeof(address), "%s", redirect->address);
+	if (scope && address_is_link_local(address))
+		(void)address_set_scope(address, sizeof(address), scope);
+	copy = strdup(address);
+	if (!copy)
+		return -ENOMEM;
+	free(discovery->address);
+	discovery->address = copy;
+	discovery->port = redirect->port;
+	return enter_phase(discovery, DISCOVERY_RESOLVING) ? connect_portal(discovery) : 0;
+}
+
+/* RFC 7143, 11.13.5: also a discovery session can be sent elsewhere. */
+static void login_redirected(struct discovery *discovery, const struct login_redirect *redirect)
+{
+	static const char too_often[] = "redirected too many times";
+	char portal[PORTAL_TEXT_MAX];
+	struct event *event;
+	int r;
+
+	portal_format(redirect->address, redirect->port, portal);
+	if (++discovery->redirects > LOGIN_REDIRECTS_MAX) {
+		event = event_new(EVENT_REDIRECT_INVALID);
+		event_set_string(event, FIELD_DUMP_RETURNED, portal);
+		event_set_string(event, FIELD_STATUS_TEXT, too_often);
+		event_set_outcome(event, EVENT_OUTCOME_FAILED);
+		discovery_raise(discovery, event);
+		fail(discovery, -ELOOP, EVENT_REDIRECT_INVALID, too_often);
+		return;
+	}
+	event = event_new(EVENT_LOGIN_REDIRECTED);
+	event_set_string(event, FIELD_REDIRECT, portal);
+	discovery_raise(discovery, event);
+	discovery->channel = channel_free(discovery->channel);
+	r = move_to(discovery, redirect);
+	if (r < 0)
+		fail(discovery, r, 0, NULL);
+}
+
 static void driver_finished(void *userdata, const struct login_step *step)
 {
 	struct discovery *discovery = userdata;
@@ -270,8 +367,7 @@ static void driver_finished(void *userdata, const struct login_step *step)
 	if (final.type == LOGIN_STEP_DONE)
 		start_exchange(discovery, &result);
 	else if (final.type == LOGIN_STEP_REDIRECT)
-		fail(discovery, -EREMOTE, EVENT_DISCOVERY_FAILED,
-		     "the target redirects discovery sessions; ask the portal it names");
+		login_redirected(discovery, &final.redirect);
 	else
 		login_refused(discovery, &final);
 }
@@ -354,7 +450,7 @@ static void connect_raise(void *userdata, struct event *event)
 
 static void connect_resolved(void *userdata)
 {
-	enter_phase(userdata, DISCOVERY_CONNECTING);
+	(void)enter_phase(userdata, DISCOVERY_CONNECTING);
 }
 
 static void connect_connected(void *userdata, const struct portal_connected *connected)
@@ -364,7 +460,8 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 	int r;
 
 	discovery->connect = portal_connect_free(discovery->connect);
-	enter_phase(discovery, DISCOVERY_AUTHENTICATING);
+	if (!enter_phase(discovery, DISCOVERY_AUTHENTICATING))
+		return;
 	r = channel_new_socket(discovery->manager->event, fd, &channel_callbacks, discovery,
 			       &discovery->channel);
 	if (r >= 0) {
@@ -392,27 +489,19 @@ static const struct portal_callbacks connect_callbacks = {
 	.failed = connect_failed,
 };
 
-static int connect_portal(struct discovery *discovery, const struct discovery_config *config)
+static int connect_portal(struct discovery *discovery)
 {
 	const struct settings *settings = discovery->settings;
 	struct portal_config portal = {
-		.address = config->address,
-		.port = config->port,
-		.source_address = config->source_address
-					  ?: settings_text(settings, SETTING_TCP_SOURCE_ADDRESS),
-		.net_device = settings_text(settings, SETTING_TCP_NET_DEVICE),
+		.address = discovery->address,
+		.port = discovery->port,
+		.source_address = discovery->source_address,
+		.net_device = discovery->net_device,
 		.window_size = (int)settings_number(settings, SETTING_TCP_WINDOW_SIZE),
 		.type_of_service = (int)settings_number(settings, SETTING_TCP_TYPE_OF_SERVICE),
-		.timeout_seconds = config->timeout_seconds,
+		.timeout_seconds = discovery->connect_timeout_seconds,
 	};
 
-	discovery->timeout_seconds = config->timeout_seconds;
-	if (config->timeout_seconds == 0) {
-		discovery->timeout_seconds =
-			(unsigned)settings_number(settings, SETTING_LOGIN_TIMEOUT_SECONDS);
-		portal.timeout_seconds =
-			(unsigned)settings_number(settings, SETTING_CONNECT_TIMEOUT_SECONDS);
-	}
 	return portal_connect_new(discovery->manager->event, discovery->manager->resolver, &portal,
 				  &connect_callbacks, discovery, &discovery->connect);
 }
@@ -432,6 +521,45 @@ static int take_portal(struct discovery *discovery)
 	return r;
 }
 
+static int copy_text(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
+/* What was asked for comes first, then what is configured. */
+static int configure(struct discovery *discovery, const struct discovery_config *config)
+{
+	const struct settings *settings = discovery->settings;
+	unsigned timeout = config->timeout_seconds;
+
+	discovery->timeout_seconds =
+		timeout ?: (unsigned)settings_number(settings, SETTING_LOGIN_TIMEOUT_SECONDS);
+	discovery->connect_timeout_seconds =
+		timeout ?: (unsigned)settings_number(settings, SETTING_CONNECT_TIMEOUT_SECONDS);
+	return copy_text(config->target_name, &discovery->target_name) |
+	       copy_text(config->source_address
+				 ?: settings_text(settings, SETTING_TCP_SOURCE_ADDRESS),
+			 &discovery->source_address) |
+	       copy_text(config->net_device ?: settings_text(settings, SETTING_TCP_NET_DEVICE),
+			 &discovery->net_device);
+}
+
+static int release_cancelled(sd_event_source *source, void *userdata)
+{
+	(void)discovery_cancel(userdata);
+	return 0;
+}
+
+static int add_release(struct discovery *discovery)
+{
+	int r;
+
+	r = sd_event_add_defer(discovery->manager->event, &discovery->release, release_cancelled,
+			       discovery);
+	return r < 0 ? r : sd_event_source_set_enabled(discovery->release, SD_EVENT_OFF);
+}
+
 int discovery_start(struct manager *manager, const struct discovery_config *config,
 		    const struct discovery_callbacks *callbacks, void *userdata,
 		    struct discovery **ret)
@@ -447,14 +575,19 @@ int discovery_start(struct manager *manager, const struct discovery_config *conf
 	discovery->manager = manager;
 	discovery->callbacks = callbacks;
 	discovery->userdata = userdata;
-	discovery->port = config->port;
 	discovery->started_usec = manager_monotonic();
+	discovery->port = discovery->asked_port = config->port;
 	discovery->address = strdup(config->address);
-	if (!discovery->address)
+	discovery->asked_address = strdup(config->address);
+	if (!discovery->address || !discovery->asked_address)
 		return -ENOMEM;
 	r = take_portal(discovery);
 	if (r >= 0)
-		r = connect_portal(discovery, config);
+		r = configure(discovery, config);
+	if (r >= 0)
+		r = add_release(discovery);
+	if (r >= 0)
+		r = connect_portal(discovery);
 	if (r < 0)
 		return r;
 	discovery->next = manager->discoveries;
@@ -470,15 +603,17 @@ struct discovery *discovery_cancel(struct discovery *discovery)
 {
 	if (!discovery)
 		return NULL;
+	if (discovery->inside) {
+		discovery->cancelled = true;
+		(void)sd_event_source_set_enabled(discovery->release, SD_EVENT_ONESHOT);
+		return NULL;
+	}
 	if (discovery->previous) {
 		*discovery->previous = discovery->next;
 		if (discovery->next)
 			discovery->next->previous = discovery->previous;
-		discovery->previous = NULL;
 	}
-	discovery->cancelled = discovery->busy;
-	if (discovery->busy)
-		return NULL;
+	discovery->release = sd_event_source_disable_unref(discovery->release);
 	discovery->timer = sd_event_source_disable_unref(discovery->timer);
 	discovery->connect = portal_connect_free(discovery->connect);
 	discovery->driver = login_driver_free(discovery->driver);
@@ -487,7 +622,11 @@ struct discovery *discovery_cancel(struct discovery *discovery)
 	(void)settings_free(discovery->settings);
 	(void)secret_free(discovery->secret);
 	(void)secret_free(discovery->target_secret);
+	free(discovery->asked_address);
 	free(discovery->address);
+	free(discovery->target_name);
+	free(discovery->source_address);
+	free(discovery->net_device);
 	free(discovery);
 	return NULL;
 }

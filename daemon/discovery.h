@@ -57,17 +57,29 @@ struct discovery_callbacks {
 };
 
 struct discovery_config {
-	const char *address; /* copied */
+	/* Strings are copied. */
+	const char *address;
 	uint16_t port;
-	const char *source_address; /* NULL: any */
-	unsigned timeout_seconds;   /* for each answer; 0: what is configured */
+	const char *target_name;    /* NULL: all targets */
+	const char *source_address; /* NULL: as configured for discoveries */
+	const char *net_device;     /* NULL: the same */
+	unsigned timeout_seconds;   /* for each answer; 0: the default of loginTimeoutSeconds */
 };
 
-/* Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM,
- * -ESHUTDOWN. */
+/*
+ * Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM;
+ * -ESHUTDOWN; -EINVAL (the source address is not numeric).
+ */
 int discovery_start(struct manager *manager, const struct discovery_config *config,
 		    const struct discovery_callbacks *callbacks, void *userdata,
 		    struct discovery **ret);
-/* Ends it at once, no callback any more. */
+/*
+ * From inside target(): no more targets for now. The portal is not read from, and not timed, until
+ * the discovery is resumed.
+ */
+void discovery_pause(struct discovery *discovery);
+/* Not from inside a callback. */
+void discovery_resume(struct discovery *discovery);
+/* Ends it at once, no callback any more; also from inside a callback. */
 struct discovery *discovery_cancel(struct discovery *discovery);
 DEFINE_CLEANUP(struct discovery *, discovery_cancel);

@@ -22,12 +22,16 @@ enum record_mode {
 	RECORD_REPLACE,
 };
 
+/* Of so many nodes that one discovery creates or removes, each is an event. */
+#define NODE_EVENTS_MAX 100
+
 struct discover {
-	struct call *call; /* NULL: the client is gone */
+	struct call *call; /* NULL: it has ended */
 	struct manager *manager;
 	struct discovery *discovery;
 	enum record_mode mode;
 	bool inside; /* a callback of the discovery */
+	unsigned node_events;
 	char address[PORTAL_ADDRESS_MAX];
 	uint16_t port;
 	uint64_t started_usec;     /* CLOCK_MONOTONIC */
@@ -55,38 +59,54 @@ static void keep_records(const struct discover *discover)
 }
 
 /*
- * The client is gone, or has its last answer. From inside a callback the discovery cannot be
- * cancelled: then it goes on unheard. The last callback, or the writer of records, frees us.
+ * The call has ended: the client is gone, or has its last answer. Who uses us frees us: a callback
+ * of the discovery, the last one of them above all, or the writer of records.
  */
 static void discover_gone(void *userdata)
 {
 	struct discover *discover = userdata;
 
 	discover->call = NULL;
-	if (!discover->discovery || discover->inside)
+	if (!discover->discovery)
 		return;
 	discover->discovery = discovery_cancel(discover->discovery);
 	keep_records(discover);
-	free(discover);
+	if (!discover->inside)
+		free(discover);
 }
 
-static void discover_say(struct discover *discover, json_object *answer)
+/* False: the call has ended. */
+static bool discover_say(struct discover *discover, json_object *answer)
 {
 	discover->inside = true;
 	(void)call_stream(discover->call, answer);
 	discover->inside = false;
+	return discover->call != NULL;
+}
+
+static bool say_phase(struct discover *discover, enum discovery_phase phase)
+{
+	const char *name = discovery_phase_to_string(phase);
+
+	return discover_say(discover, json_wrap("phase", json_object_new_string(name)));
 }
 
 static void discover_phase(void *userdata, enum discovery_phase phase)
 {
 	struct discover *discover = userdata;
-	const char *name = discovery_phase_to_string(phase);
 
-	if (discover->call)
-		discover_say(discover, json_wrap("phase", json_object_new_string(name)));
+	if (!say_phase(discover, phase))
+		free(discover);
 }
 
 /* Recording */
+
+static void raise_node_event(struct discover *discover, const struct node *node,
+			     enum event_number number)
+{
+	if (discover->node_events++ < NODE_EVENTS_MAX)
+		eventlog_raise(discover->manager->log, node_event(discover->call, node, number));
+}
 
 /* True if the portal has a record now. */
 static bool record_portal(struct discover *discover, const struct discovery_target *target,
@@ -108,8 +128,7 @@ static bool record_portal(struct discover *discover, const struct discovery_targ
 		discover->oldest_seen_usec = node->last_seen_usec;
 	if (found == RECORDS_FOUND_CREATED) {
 		discover->created++;
-		eventlog_raise(discover->manager->log,
-			       node_event(discover->call, node, EVENT_NODE_CREATED));
+		raise_node_event(discover, node, EVENT_NODE_CREATED);
 	} else if (found == RECORDS_FOUND_UPDATED) {
 		discover->updated++;
 	}
@@ -139,8 +158,7 @@ static void remove_stale(struct discover *discover)
 		node = records_at(records, i);
 		if (!is_stale(discover, node))
 			continue;
-		eventlog_raise(discover->manager->log,
-			       node_event(discover->call, node, EVENT_NODE_REMOVED));
+		raise_node_event(discover, node, EVENT_NODE_REMOVED);
 		records_remove(records, node);
 		discover->deleted++;
 	}
@@ -191,13 +209,25 @@ static void discover_target(void *userdata, const struct discovery_target *targe
 	struct discover *discover = userdata;
 	int64_t recorded = 0;
 
-	if (!discover->call)
-		return;
 	for (size_t i = 0; i < target->n_portals; i++)
 		recorded += record_portal(discover, target, &target->portals[i]);
 	discover->targets++;
 	discover->portals += (int64_t)target->n_portals;
-	discover_say(discover, target_to_json(target, recorded));
+	if (!discover_say(discover, target_to_json(target, recorded))) {
+		free(discover);
+	} else if (call_full(discover->call)) {
+		discovery_pause(discover->discovery);
+		call_wake(discover->call);
+	}
+}
+
+/* The client has read what there was. */
+static void discover_more(struct call *call, void *userdata)
+{
+	struct discover *discover = userdata;
+
+	if (discover->discovery)
+		discovery_resume(discover->discovery);
 }
 
 /* The end */
@@ -285,8 +315,7 @@ static bool discover_store(struct discover *discover)
 {
 	int r;
 
-	discover_phase(discover, DISCOVERY_RECORDING);
-	if (!discover->call)
+	if (!say_phase(discover, DISCOVERY_RECORDING))
 		return false;
 	if (discover->mode == RECORD_REPLACE)
 		remove_stale(discover);
@@ -301,7 +330,7 @@ static void discover_done(void *userdata, const struct discovery_failure *failur
 	struct discover *discover = userdata;
 
 	discover->discovery = NULL;
-	if (discover->call && !failure && discover->mode != RECORD_NONE && discover_store(discover))
+	if (!failure && discover->mode != RECORD_NONE && discover_store(discover))
 		return;
 	if (discover->call && failure)
 		discover_failed(discover, failure);
@@ -334,31 +363,43 @@ static enum record_mode record_mode_from_string(const char *name)
 }
 
 /* The name of a parameter that cannot be, or NULL. */
+static const char *read_addresses(json_object *parameters, struct discover *discover,
+				  struct discovery_config *config)
+{
+	const char *text = NULL;
+	int64_t port = ISCSI_PORT;
+
+	(void)json_get_string(parameters, "address", &text);
+	if (address_normalize(text, discover->address, sizeof(discover->address)) < 0)
+		return "address";
+	if (json_get_int(parameters, "port", 1, UINT16_MAX, &port) < 0)
+		return "port";
+	(void)json_get_string(parameters, "sourceAddress", &config->source_address);
+	if (config->source_address && !address_is_numeric(config->source_address))
+		return "sourceAddress";
+	(void)json_get_string(parameters, "netDevice", &config->net_device);
+	if (config->net_device && !net_device_is_valid(config->net_device))
+		return "netDevice";
+	config->address = discover->address;
+	config->port = discover->port = (uint16_t)port;
+	return NULL;
+}
+
 static const char *read_parameters(json_object *parameters, struct discover *discover,
 				   struct discovery_config *config)
 {
-	int64_t port = ISCSI_PORT, timeout = 0;
-	char source[PORTAL_ADDRESS_MAX];
 	const char *mode = NULL;
+	int64_t timeout = 0;
 
-	(void)json_get_string(parameters, "address", &config->address);
-	(void)json_get_string(parameters, "sourceAddress", &config->source_address);
+	(void)json_get_string(parameters, "targetName", &config->target_name);
+	if (config->target_name && iscsi_target_name_check(config->target_name, NULL) < 0)
+		return "targetName";
 	(void)json_get_string(parameters, "recordMode", &mode);
-	if (address_normalize(config->address, discover->address, sizeof(discover->address)) < 0)
-		return "address";
-	if (config->source_address &&
-	    address_normalize(config->source_address, source, sizeof(source)) < 0)
-		return "sourceAddress";
-	if (json_get_int(parameters, "port", 1, UINT16_MAX, &port) < 0)
-		return "port";
 	if (json_get_int(parameters, "timeoutSeconds", 1, 300, &timeout) < 0)
 		return "timeoutSeconds";
-	config->port = (uint16_t)port;
 	config->timeout_seconds = (unsigned)timeout;
-	config->address = discover->address;
-	discover->port = config->port;
 	discover->mode = record_mode_from_string(mode);
-	return NULL;
+	return read_addresses(parameters, discover, config);
 }
 
 int method_discovery_discover(struct call *call)
@@ -384,5 +425,6 @@ int method_discovery_discover(struct call *call)
 	if (r < 0)
 		return r;
 	call_keep(call, TAKE_PTR(discover), discover_gone);
+	call_produce(call, discover_more);
 	return 0;
 }

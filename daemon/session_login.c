@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "authentication.h"
+#include "limits.h"
 #include "session_private.h"
 
 /* Connect */
@@ -133,7 +134,7 @@ static void login_redirected(struct session *session, const struct login_redirec
 	struct event *event;
 
 	portal_format(redirect->address, redirect->port, portal);
-	if (++p->redirects > SESSION_REDIRECTS_MAX) {
+	if (++p->redirects > LOGIN_REDIRECTS_MAX) {
 		event = event_new(EVENT_REDIRECT_INVALID);
 		event_set_string(event, FIELD_DUMP_RETURNED, portal);
 		event_set_string(event, FIELD_STATUS_TEXT, "redirected too many times");

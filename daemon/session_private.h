@@ -23,8 +23,6 @@
 
 #define SECOND_USEC        UINT64_C(1000000)
 #define SESSION_POSTED_MAX 8
-/* Redirections followed in one attempt. */
-#define SESSION_REDIRECTS_MAX 4
 /* CmdSN and ITT of our Login Requests; any number will do. */
 #define SESSION_INITIAL_CMDSN 1
 /* Marks sessions of ours in the kernel: the interface label. */

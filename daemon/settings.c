@@ -4,12 +4,12 @@
  * made when the first one is set, because most nodes of a large installation have none of their
  * own.
  */
-#include <arpa/inet.h>
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "address.h"
 #include "parse.h"
 #include "settings.h"
 
@@ -33,28 +33,12 @@ static_assert(_SETTING_MAX <= 64, "settings.present has a bit for each setting")
 
 static const char *address_fault(const char *text)
 {
-	static const char *const fault = "must be a numeric IPv4 or IPv6 address";
-	char address[64];
-	uint8_t bytes[16];
-	size_t length = strcspn(text, "%");
-
-	if (length >= sizeof(address))
-		return fault;
-	memcpy(address, text, length);
-	address[length] = '\0';
-	if (text[length] == '\0' && inet_pton(AF_INET, address, bytes) == 1)
-		return NULL;
-	/* A link-local address needs its device behind a percent sign, RFC 4007. */
-	if (inet_pton(AF_INET6, address, bytes) != 1 || strcmp(text + length, "%") == 0)
-		return fault;
-	return NULL;
+	return address_is_numeric(text) ? NULL : "must be a numeric IPv4 or IPv6 address";
 }
 
 static const char *net_device_fault(const char *text)
 {
-	if (strcmp(text, ".") == 0 || strcmp(text, "..") == 0 || strpbrk(text, "/: \t"))
-		return "must be the name of a network device";
-	return NULL;
+	return net_device_is_valid(text) ? NULL : "must be the name of a network device";
 }
 
 #define NAMES(...)                                                                                 \

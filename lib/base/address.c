@@ -8,6 +8,20 @@
 #include "address.h"
 #include "cleanup.h"
 
+/* As the kernel's dev_valid_name(), and nothing that looks like a part of an address. */
+bool net_device_is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length >= IF_NAMESIZE || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		return false;
+	for (; *name; name++)
+		if (!isgraph((unsigned char)*name) || strchr("/:%", *name))
+			return false;
+	return true;
+}
+
 /* False: no IPv6 address. *@ret_scope: where it stands in @text; NULL: none. */
 static bool parse_ipv6(const char *text, struct in6_addr *ret, const char **ret_scope)
 {
@@ -33,8 +47,7 @@ static int normalize_ipv6(const char *text, char *ret, size_t size)
 	    !inet_ntop(AF_INET6, &address, digits, sizeof(digits)))
 		return -EINVAL;
 	/* Elsewhere a scope has no meaning. */
-	if (scope && (!IN6_IS_ADDR_LINKLOCAL(&address) || *scope == '\0' ||
-		      strlen(scope) >= IF_NAMESIZE || strchr(scope, '%')))
+	if (scope && (!IN6_IS_ADDR_LINKLOCAL(&address) || !net_device_is_valid(scope)))
 		return -EINVAL;
 	if (strlen(digits) + (scope ? 1 + strlen(scope) : 0) >= size)
 		return -EINVAL;
@@ -53,6 +66,15 @@ int address_normalize(const char *text, char *ret, size_t size)
 		return normalize_ipv6(text, ret, size);
 	memmove(ret, text, strlen(text) + 1);
 	return 0;
+}
+
+bool address_is_numeric(const char *address)
+{
+	char normal[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
+	struct in_addr ipv4;
+
+	return inet_pton(AF_INET, address, &ipv4) == 1 ||
+	       (strchr(address, ':') && address_normalize(address, normal, sizeof(normal)) >= 0);
 }
 
 bool address_is_wildcard(const char *address)

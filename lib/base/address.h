@@ -15,9 +15,12 @@
 int address_normalize(const char *text, char *ret, size_t size);
 
 /* These take any text; what is no numeric address is none of it. */
+bool address_is_numeric(const char *address);
 bool address_is_wildcard(const char *address);   /* 0.0.0.0, :: */
 bool address_is_link_local(const char *address); /* of IPv6, with or without scope */
 /* The scope, or NULL. */
 const char *address_scope(const char *address);
+/* Whether @name can be the name of a network interface, or a scope. */
+bool net_device_is_valid(const char *name);
 /* Puts @scope in place of the one of a link-local address. Errors: -EINVAL (too long for @size). */
 int address_set_scope(char *address, size_t size, const char *scope);

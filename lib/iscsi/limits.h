@@ -31,6 +31,9 @@
 /* Login Requests we send before we give up. The longest sensible dialogue takes less than 10. */
 #define LOGIN_EXCHANGES_MAX 32
 
+/* Redirections in a row that are followed; the next one counts as a circle. */
+#define LOGIN_REDIRECTS_MAX 4
+
 /* Portals handed out with one target; a target with more is handed out several times. */
 #define SENDTARGETS_PORTALS_MAX 32
 /*

@@ -162,10 +162,28 @@ void play_logout(struct play *play, const struct line *line)
 			"\"more\":true}");
 }
 
+/* NAME=VALUE as a member of a JSON object; VALUE is a number or text. */
+static void add_member(struct buffer *out, const char *word)
+{
+	const char *equals = strchr(word, '='), *quote;
+
+	if (!equals)
+		fail("not NAME=VALUE: %s", word);
+	quote = equals[1 + strspn(equals + 1, "0123456789")] ? "\"" : "";
+	check(buffer_printf(out, ",\"%.*s\":%s%s%s", (int)(equals - word), word, quote, equals + 1,
+			    quote),
+	      "parameters");
+}
+
 void play_discover(struct play *play, const struct line *line)
 {
+	_cleanup_(buffer_done) struct buffer parameters = { 0 };
+
+	for (size_t i = 1; i < line->n; i++)
+		add_member(&parameters, line->words[i]);
+	check(buffer_append(&parameters, "", 1), "parameters");
 	send_call(play,
 		  "{\"method\":\"org.ois.discovery.Discover\",\"parameters\":{\"method\":"
-		  "\"send_targets\",\"address\":\"%s\",\"port\":%u},\"more\":true}",
-		  play->address, target_port(play->target));
+		  "\"send_targets\",\"address\":\"%s\",\"port\":%u%s},\"more\":true}",
+		  play->address, target_port(play->target), (char *)parameters.data);
 }

@@ -22,6 +22,8 @@
 static struct oisd oisd;
 static struct client client;
 static struct target *target;
+/* Of the discovery begun last. */
+static char isid[16];
 
 static int start(void **state)
 {
@@ -68,6 +70,15 @@ static void target_says(const char *text)
 	assert_int_equal(target_send(target, words, n), 0);
 }
 
+static void remember_isid(void)
+{
+	_cleanup_(buffer_done) struct buffer text = { 0 };
+
+	assert_int_equal(target_variable(target, "isid", &text), 0);
+	(void)snprintf(isid, sizeof(isid), "%.*s", (int)text.length, (char *)text.data);
+	assert_int_equal(strlen(isid), 12);
+}
+
 /* Starts a discovery, up to the question for targets. */
 static void begin(struct client *from, const char *mode)
 {
@@ -80,6 +91,7 @@ static void begin(struct client *from, const char *mode)
 	client_send_call(from, "org.ois.discovery.Discover", parameters, "more");
 	assert_int_equal(target_accept(target, PATIENCE_MS), 0);
 	target_hears("login T csg=1 nsg=3 SessionType=Discovery");
+	remember_isid();
 	target_says("login T csg=1 nsg=3 tsih=1");
 	target_hears("text F SendTargets=All");
 }
@@ -94,20 +106,19 @@ static void expect_summary(json_object *reply, int created, int updated, int del
 			 json_object_to_json_string(reply));
 }
 
-/* A whole discovery in which the target says @targets. */
-static void discover(const char *mode, const char *targets, int created, int updated, int deleted)
+/* The target answers @targets, and the discovery ends. */
+static void finish(struct client *of, const char *targets, int created, int updated, int deleted)
 {
 	char answer[512];
 	json_object *reply;
 
-	begin(&client, mode);
 	(void)snprintf(answer, sizeof(answer), "text F%s%s", targets[0] ? " " : "", targets);
 	target_says(answer);
 	target_hears("logout");
 	target_says("logout");
 	assert_int_equal(target_expect_close(target, PATIENCE_MS), 0);
 	for (;;) {
-		reply = client_receive(&client);
+		reply = client_receive(of);
 		assert_non_null(reply);
 		assert_string_equal(text_at(reply, "error"), "");
 		if (json_get_path(reply, "parameters.summary"))
@@ -116,6 +127,13 @@ static void discover(const char *mode, const char *targets, int created, int upd
 	}
 	expect_summary(reply, created, updated, deleted);
 	json_object_put(reply);
+}
+
+/* A whole discovery in which the target says @targets. */
+static void discover(const char *mode, const char *targets, int created, int updated, int deleted)
+{
+	begin(&client, mode);
+	finish(&client, targets, created, updated, deleted);
 }
 
 static size_t count_nodes(const char *name)
@@ -291,13 +309,35 @@ static void test_client_leaves(void **state)
 	assert_int_equal(count_nodes("a"), 1);
 }
 
+/* Two at the same time are two sessions: neither ends the other. */
+static void test_concurrent(void **state)
+{
+	struct client other;
+	char first[sizeof(isid)];
+
+	client_open(&other, &oisd);
+	begin(&client, "add");
+	memcpy(first, isid, sizeof(first));
+	begin(&other, "add");
+	/* Format "random", RFC 7143, 11.12.5. */
+	assert_memory_equal(isid, "80", 2);
+	assert_memory_equal(first, "80", 2);
+	assert_string_not_equal(isid, first);
+	assert_int_equal(target_select(target, 1), 0);
+	finish(&client, A " " B, 2, 0, 0);
+	assert_int_equal(target_select(target, 2), 0);
+	finish(&other, A " " C, 1, 0, 0);
+	client_close(&other);
+	assert_int_equal(count_nodes("*"), 3);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_replies),       TEST(test_add),     TEST(test_update),
-		TEST(test_replace),       TEST(test_durable), TEST(test_replace_other_portal),
-		TEST(test_client_leaves),
+		TEST(test_replies),       TEST(test_add),        TEST(test_update),
+		TEST(test_replace),       TEST(test_durable),    TEST(test_replace_other_portal),
+		TEST(test_client_leaves), TEST(test_concurrent),
 	};
 #undef TEST
 

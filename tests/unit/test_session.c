@@ -795,7 +795,7 @@ static void follows_redirections(void **state)
 	begin("redirection", "in a circle");
 	log_in();
 	check(run(redirected_for_ever, true));
-	check(t.events[EVENT_LOGIN_REDIRECTED] == SESSION_REDIRECTS_MAX);
+	check(t.events[EVENT_LOGIN_REDIRECTED] == LOGIN_REDIRECTS_MAX);
 	world.redirects = false;
 	finish();
 	end();
