@@ -106,10 +106,12 @@ struct cli {
 /* What completion offers for arguments of a verb. */
 enum complete {
 	COMPLETE_NONE,
-	COMPLETE_NODES,    /* target names of nodes */
-	COMPLETE_SESSIONS, /* numbers and target names of sessions */
-	COMPLETE_SETTINGS, /* a target, then settings */
-	COMPLETE_EVENTS,   /* for --number: the verb has no arguments */
+	COMPLETE_NODES,           /* target names of nodes */
+	COMPLETE_SESSIONS,        /* numbers and target names of sessions */
+	COMPLETE_SETTINGS,        /* a target, then settings */
+	COMPLETE_PORTALS,         /* portals that something is kept for */
+	COMPLETE_PORTAL_SETTINGS, /* a portal, then settings of discoveries */
+	COMPLETE_EVENTS,          /* for --number: the verb has no arguments */
 };
 
 struct verb {
@@ -177,6 +179,10 @@ enum status verb_node_show(struct cli *cli, char **arguments);
 enum status verb_node_add(struct cli *cli, char **arguments);
 enum status verb_node_set(struct cli *cli, char **arguments);
 enum status verb_node_remove(struct cli *cli, char **arguments);
+enum status verb_portals(struct cli *cli, char **arguments);
+enum status verb_portal_show(struct cli *cli, char **arguments);
+enum status verb_portal_set(struct cli *cli, char **arguments);
+enum status verb_portal_remove(struct cli *cli, char **arguments);
 enum status verb_login(struct cli *cli, char **arguments);
 enum status verb_logout(struct cli *cli, char **arguments);
 enum status verb_sessions(struct cli *cli, char **arguments);
@@ -226,3 +232,32 @@ struct secret_buffer {
 enum status secret_read(const struct secret_option *option, enum ois_secret_format format,
 			const char *prompt, struct secret_buffer *ret);
 void secret_buffer_done(struct secret_buffer *secret);
+
+/* --- Shared by nodes and portals --- */
+
+typedef int (*setting_function_t)(const char *name, const char *value, void *userdata);
+
+/* An object with settings. */
+struct settings_of {
+	const void *object;
+	const char *noun; /* where a setting that is no default comes from */
+	int (*get)(const void *object, const char *name, unsigned flags, char **ret);
+	int (*foreach)(const void *object, unsigned flags, setting_function_t function,
+		       void *userdata);
+};
+
+/* A table of the settings in effect, after an empty line. */
+void show_settings(const struct output *output, const struct settings_of *settings);
+/* Settings of @what that cannot be sent. */
+enum status refuse_settings(struct cli *cli, int r, const struct ois_error *error,
+			    const char *what);
+
+bool secrets_given(const struct cli *cli);
+/* Reads what is to be stored, before anything is changed. */
+enum status read_secrets(const struct cli *cli, struct secret_buffer secrets[2]);
+/* Makes the call that stores a secret, or removes it if it is empty. */
+typedef int (*secret_call_t)(struct cli *cli, const void *where, enum ois_secret_role role,
+			     const struct secret_buffer *secret, struct ois_call **ret);
+/* @what: @where as a person calls it. */
+enum status store_secrets(struct cli *cli, secret_call_t make_call, const void *where,
+			  const char *what, const struct secret_buffer secrets[2]);

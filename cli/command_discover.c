@@ -91,6 +91,20 @@ static void print_targets(const struct discovery *discovery, const struct ois_su
 	table_print(output, discovery->table, footer);
 }
 
+static enum status report_failure(struct cli *cli, int r, const struct ois_error *error,
+				  const char *portal)
+{
+	const char *name = error ? ois_error_get_name(error) : NULL;
+	enum status status = report(cli, r, error, "discover targets at %s", portal);
+
+	if (name && strcmp(name, "org.ois.discovery.AuthenticationFailed") == 0)
+		message_notice(&cli->output,
+			       "To keep credentials for this portal: ois-ctl portal set %s "
+			       "authentication.method=chap authentication.userName=NAME --secret",
+			       portal);
+	return status;
+}
+
 enum status verb_discover(struct cli *cli, char **arguments)
 {
 	_cleanup_(table_freep) struct table *table = table_new(headers);
@@ -109,7 +123,7 @@ enum status verb_discover(struct cli *cli, char **arguments)
 		r = ois_call_run(call, hear_reply, &discovery, &error);
 	progress_clear(&cli->output);
 	if (r < 0)
-		return report(cli, r, error, "discover targets at %s", arguments[0]);
+		return report_failure(cli, r, error, arguments[0]);
 	summary = ois_reply_get_summary(ois_call_get_reply(call));
 	if (cli->output.json == JSON_OFF && summary)
 		print_targets(&discovery, summary);

@@ -146,8 +146,8 @@ enum status verb_reload(struct cli *cli, char **arguments)
 
 /* --- settings --- */
 
-static const char *const settings_headers[] = { "NAME",         "DEFAULT",     "VALUES",
-						"TAKES EFFECT", "DESCRIPTION", NULL };
+static const char *const settings_headers[] = { "NAME", "DEFAULT",     "VALUES", "TAKES EFFECT",
+						"OF",   "DESCRIPTION", NULL };
 
 /* "yes, no", "0..3600", "none, crc32c", "text". */
 static void describe_values(const struct ois_setting *setting, char *ret, size_t size)
@@ -194,6 +194,8 @@ static void list_settings(const struct output *output, struct ois_setting **sett
 		(void)table_add(table, initially);
 		(void)table_add(table, values);
 		(void)table_add(table, strcmp(applies, "next_login") == 0 ? "at login" : "at once");
+		(void)table_add(table,
+				ois_setting_is_for_discovery(*s) > 0 ? "nodes, portals" : "nodes");
 		(void)table_add(table, ois_setting_get_description(*s));
 	}
 	if (!table)

@@ -113,42 +113,30 @@ enum status verb_nodes(struct cli *cli, char **arguments)
 
 /* --- node show --- */
 
-static const char *const settings_headers[] = { "SETTING", "VALUE", "FROM", NULL };
-
-struct settings_list {
-	const struct ois_node *node;
-	struct table *table;
-};
-
-static int add_setting(const char *name, const char *value, void *userdata)
+static int get_setting(const void *node, const char *name, unsigned flags, char **ret)
 {
-	struct settings_list *list = userdata;
-	_cleanup_free_ char *own = NULL;
-	bool configured = ois_node_get_setting(list->node, name, 0, &own) >= 0;
+	return ois_node_get_setting(node, name, flags, ret);
+}
 
-	(void)table_add(list->table, name);
-	(void)table_add(list->table, value);
-	return table_add_style(list->table, configured ? STYLE_PLAIN : STYLE_GREY,
-			       configured ? "node" : "default");
+static int foreach_setting(const void *node, unsigned flags, setting_function_t function,
+			   void *userdata)
+{
+	return ois_node_foreach_setting(node, flags, function, userdata);
 }
 
 static void show_time(const struct output *output, const char *label, const struct ois_node *node,
 		      const char *name)
 {
-	char text[64];
 	int64_t usec;
 
-	if (ois_node_get_number(node, name, &usec) < 0)
-		return;
-	format_time(usec, text, sizeof(text));
-	detail(output, label, text);
+	if (ois_node_get_number(node, name, &usec) >= 0)
+		detail_time(output, label, usec);
 }
 
 static void show_node(const struct output *output, const struct ois_node *node)
 {
-	_cleanup_(table_freep) struct table *table = table_new(settings_headers);
+	const struct settings_of settings = { node, "node", get_setting, foreach_setting };
 	_cleanup_free_ char *portal = node_portal(node), *sessions = node_sessions(node);
-	struct settings_list list = { .node = node, .table = table };
 	const char *asked = ois_node_get_text(node, "origin.address");
 	int64_t tag;
 
@@ -164,10 +152,7 @@ static void show_node(const struct output *output, const struct ois_node *node)
 	show_time(output, "Changed", node, "changedTimestampUSec");
 	show_time(output, "Last seen", node, "lastSeenTimestampUSec");
 	detail_style(output, STYLE_GOOD, "Sessions", sessions);
-	if (!table || ois_node_foreach_setting(node, OIS_LIST_EFFECTIVE, add_setting, &list) < 0)
-		return;
-	(void)putchar('\n');
-	table_print(output, table, NULL);
+	show_settings(output, &settings);
 }
 
 enum status verb_node_show(struct cli *cli, char **arguments)
@@ -208,72 +193,11 @@ enum status verb_node_show(struct cli *cli, char **arguments)
 
 /* --- Secrets --- */
 
-static bool secrets_given(const struct cli *cli)
+static int make_secret_call(struct cli *cli, const void *selector, enum ois_secret_role role,
+			    const struct secret_buffer *secret, struct ois_call **ret)
 {
-	return cli->secrets[OIS_SECRET_INITIATOR].source != SECRET_NONE ||
-	       cli->secrets[OIS_SECRET_TARGET].source != SECRET_NONE;
-}
-
-static const char *const secret_names[] = { [OIS_SECRET_INITIATOR] = "CHAP secret of this host",
-					    [OIS_SECRET_TARGET] = "CHAP secret of the target" };
-
-/* Reads what is to be stored, before anything is changed. */
-static enum status read_secrets(const struct cli *cli, struct secret_buffer secrets[2])
-{
-	enum status status = STATUS_DONE;
-	int inputs = 0, pipes = 0;
-
-	for (size_t role = 0; role < ELEMENTSOF(secret_names); role++) {
-		const struct secret_option *option = &cli->secrets[role];
-
-		if (option->source == SECRET_PROMPT || option->source == SECRET_FILE)
-			inputs++;
-		if (option->source == SECRET_FILE && strcmp(option->path, "-") == 0)
-			pipes++;
-	}
-	if (pipes > 1)
-		return usage_error("Only one secret can be read from standard input");
-	if (inputs == 0 && option_given(cli, OPTION_SECRET_FORMAT))
-		return usage_error("Option --secret-format has no use without a secret to read");
-	for (size_t role = 0; role < ELEMENTSOF(secret_names) && status == STATUS_DONE; role++)
-		if (cli->secrets[role].source == SECRET_PROMPT ||
-		    cli->secrets[role].source == SECRET_FILE)
-			status = secret_read(&cli->secrets[role], cli->secret_format,
-					     secret_names[role], &secrets[role]);
-	return status;
-}
-
-static enum status store_secrets(struct cli *cli, const struct ois_selector *selector,
-				 const char *target, const struct secret_buffer secrets[2])
-{
-	for (int role = 0; role < 2; role++) {
-		_cleanup_(error_unrefp) struct ois_error *error = NULL;
-		_cleanup_(call_unrefp) struct ois_call *call = NULL;
-		int r;
-
-		if (cli->secrets[role].source == SECRET_NONE)
-			continue;
-		r = ois_node_set_secret_call(cli->client, selector, (enum ois_secret_role)role,
-					     secrets[role].bytes, secrets[role].length, &call);
-		if (r >= 0)
-			r = ois_call_run(call, NULL, NULL, &error);
-		if (r < 0)
-			return report(cli, r, error, "%s the %s for %s",
-				      secrets[role].length > 0 ? "store" : "remove",
-				      secret_names[role], target);
-		result_line(&cli->output, STYLE_PLAIN, "%s for %s %s", secret_names[role], target,
-			    secrets[role].length > 0 ? "stored" : "removed");
-	}
-	return STATUS_DONE;
-}
-
-/* Settings that cannot be sent. */
-static enum status refuse(struct cli *cli, int r, const struct ois_error *error, const char *target)
-{
-	if (!error)
-		return report(cli, r, NULL, "change %s", target);
-	return usage_error("Failed to change %s: %s%s", target, ois_error_get_message(error),
-			   r == -ENOENT ? "; 'ois-ctl settings' lists the names" : "");
+	return ois_node_set_secret_call(cli->client, selector, role, secret->bytes, secret->length,
+					ret);
 }
 
 /* --- node add --- */
@@ -292,7 +216,7 @@ static enum status create_node(struct cli *cli, char **arguments, char **ret_por
 	r = ois_node_create_call(cli->client, arguments[0], arguments[1],
 				 (const char *const *)(arguments + 2), &call, &error);
 	if (r < 0)
-		return refuse(cli, r, error, arguments[0]);
+		return refuse_settings(cli, r, error, arguments[0]);
 	r = ois_call_run(call, NULL, NULL, &error);
 	if (r < 0)
 		return report(cli, r, error, "add the node %s at %s", arguments[0], arguments[1]);
@@ -322,7 +246,8 @@ enum status verb_node_add(struct cli *cli, char **arguments)
 		cli->portal = portal;
 		status = select_nodes(cli, arguments[0], &selector);
 		if (status == STATUS_DONE)
-			status = store_secrets(cli, selector, arguments[0], secrets);
+			status = store_secrets(cli, make_secret_call, selector, arguments[0],
+					       secrets);
 	}
 	secret_buffer_done(&secrets[0]);
 	secret_buffer_done(&secrets[1]);
@@ -341,7 +266,7 @@ static enum status update_nodes(struct cli *cli, const struct ois_selector *sele
 
 	r = ois_node_update_call(cli->client, selector, settings, cli->reset, &call, &error);
 	if (r < 0)
-		return refuse(cli, r, error, target);
+		return refuse_settings(cli, r, error, target);
 	r = ois_call_run(call, NULL, NULL, &error);
 	if (r < 0)
 		return report(cli, r, error, "change %s", target);
@@ -381,7 +306,7 @@ enum status verb_node_set(struct cli *cli, char **arguments)
 	if (status == STATUS_DONE && (*settings || cli->reset))
 		status = update_nodes(cli, selector, target, (const char *const *)settings);
 	if (status == STATUS_DONE && secrets_given(cli))
-		status = store_secrets(cli, selector, target, secrets);
+		status = store_secrets(cli, make_secret_call, selector, target, secrets);
 	secret_buffer_done(&secrets[0]);
 	secret_buffer_done(&secrets[1]);
 	return status;

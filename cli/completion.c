@@ -4,7 +4,8 @@
  * Silent and quick when the daemon is away.
  * - verbs: every verb, "node show" as two words
  * - options VERB...: options of the verb, with "=" where a value follows
- * - arguments VERB...: what the verb's arguments may be: targets, session numbers, settings
+ * - arguments VERB...: what the verb's arguments may be: targets, portals, session numbers,
+ *   settings
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,15 +50,32 @@ static enum status print_options(char **words)
 	return STATUS_DONE;
 }
 
+static void print_portal(const struct ois_portal_record *record)
+{
+	_cleanup_free_ char *portal = NULL;
+	int64_t port = 0;
+
+	(void)ois_portal_record_get_port(record, &port);
+	portal = format_portal(ois_portal_record_get_address(record), (int)port);
+	if (portal)
+		(void)printf("%s\n", portal);
+}
+
 static int hear_word(struct ois_call *call, const struct ois_reply *reply, void *userdata)
 {
+	const struct verb *verb = userdata;
+	const struct ois_portal_record *record = ois_reply_get_portal_record(reply);
 	const struct ois_session *session = ois_reply_get_session(reply);
 	const struct ois_setting *setting = ois_reply_get_setting(reply);
 	const struct ois_node *node = ois_reply_get_node(reply);
 	_cleanup_free_ char *target = NULL;
 	int64_t number;
 
-	if (setting && ois_setting_get_name(setting))
+	if (record)
+		print_portal(record);
+	if (setting && ois_setting_get_name(setting) &&
+	    (verb->complete != COMPLETE_PORTAL_SETTINGS ||
+	     ois_setting_is_for_discovery(setting) > 0))
 		(void)printf("%s=\n", ois_setting_get_name(setting));
 	if (node && ois_node_get_target_name(node))
 		target = escape_text(ois_node_get_target_name(node));
@@ -70,13 +88,13 @@ static int hear_word(struct ois_call *call, const struct ois_reply *reply, void 
 	return 0;
 }
 
-static void print_words(struct ois_client *client,
+static void print_words(struct ois_client *client, const struct verb *verb,
 			int (*make)(struct ois_client *client, struct ois_call **ret))
 {
 	_cleanup_(call_unrefp) struct ois_call *call = NULL;
 
 	if (make(client, &call) >= 0)
-		(void)ois_call_run(call, hear_word, NULL, NULL);
+		(void)ois_call_run(call, hear_word, (void *)verb, NULL);
 }
 
 static int make_nodes(struct ois_client *client, struct ois_call **ret)
@@ -87,6 +105,11 @@ static int make_nodes(struct ois_client *client, struct ois_call **ret)
 static int make_sessions(struct ois_client *client, struct ois_call **ret)
 {
 	return ois_list_sessions_call(client, NULL, 0, ret);
+}
+
+static int make_portals(struct ois_client *client, struct ois_call **ret)
+{
+	return ois_list_portal_records_call(client, NULL, 0, ret);
 }
 
 static void print_events(void)
@@ -108,17 +131,24 @@ static enum status print_arguments(struct cli *cli, char **words)
 	case COMPLETE_NONE:
 		break;
 	case COMPLETE_SETTINGS:
-		print_words(cli->client, ois_list_settings_call);
-		print_words(cli->client, make_nodes);
+		print_words(cli->client, verb, ois_list_settings_call);
+		print_words(cli->client, verb, make_nodes);
+		break;
+	case COMPLETE_PORTAL_SETTINGS:
+		print_words(cli->client, verb, ois_list_settings_call);
+		print_words(cli->client, verb, make_portals);
+		break;
+	case COMPLETE_PORTALS:
+		print_words(cli->client, verb, make_portals);
 		break;
 	case COMPLETE_NODES:
-		print_words(cli->client, make_nodes);
+		print_words(cli->client, verb, make_nodes);
 		break;
 	case COMPLETE_EVENTS:
 		print_events();
 		break;
 	case COMPLETE_SESSIONS:
-		print_words(cli->client, make_sessions);
+		print_words(cli->client, verb, make_sessions);
 		break;
 	}
 	return STATUS_DONE;

@@ -79,6 +79,14 @@ void detail(const struct output *output, const char *label, const char *value)
 	detail_style(output, STYLE_PLAIN, label, value);
 }
 
+void detail_time(const struct output *output, const char *label, int64_t realtime_usec)
+{
+	char text[64];
+
+	format_time(realtime_usec, text, sizeof(text));
+	detail(output, label, text);
+}
+
 void detailf(const struct output *output, const char *label, const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;

@@ -103,6 +103,7 @@ void table_print(const struct output *output, const struct table *table, const c
 
 /* Prints nothing if @value is NULL. An empty label continues the line above. */
 void detail(const struct output *output, const char *label, const char *value);
+void detail_time(const struct output *output, const char *label, int64_t realtime_usec);
 void detail_style(const struct output *output, enum style style, const char *label,
 		  const char *value);
 void detailf(const struct output *output, const char *label, const char *format, ...)

@@ -22,6 +22,17 @@ const struct verb verbs[] = {
 	{ "status", NULL, 0, 0, 0, COMPLETE_NONE, verb_status, "Show the status of the daemon" },
 	{ "discover", "ADDRESS[:PORT]", 1, 1, BIT(OPTION_RECORD), COMPLETE_NONE, verb_discover,
 	  "Ask a portal for its targets" },
+	{ "portals", NULL, 0, 0, 0, COMPLETE_NONE, verb_portals,
+	  "List portals that something is kept for" },
+	{ "portal show", "ADDRESS[:PORT]...", 1, -1, 0, COMPLETE_PORTALS, verb_portal_show,
+	  "Show the settings for discoveries at portals" },
+	{ "portal set", "ADDRESS[:PORT] [NAME=VALUE...]", 1, -1,
+	  SECRETS | BIT(OPTION_REMOVE_SECRET) | BIT(OPTION_REMOVE_TARGET_SECRET) |
+		  BIT(OPTION_RESET),
+	  COMPLETE_PORTAL_SETTINGS, verb_portal_set,
+	  "Keep settings and secrets for discoveries at a portal" },
+	{ "portal remove", "ADDRESS[:PORT]...", 1, -1, 0, COMPLETE_PORTALS, verb_portal_remove,
+	  "Forget what is kept for portals" },
 	{ "nodes", NULL, 0, 0, BIT(OPTION_PORTAL) | BIT(OPTION_STARTUP), COMPLETE_NONE, verb_nodes,
 	  "List nodes: targets this host may log in to" },
 	{ "node show", "TARGET...", 1, -1, BIT(OPTION_PORTAL), COMPLETE_NODES, verb_node_show,
@@ -51,7 +62,8 @@ const struct verb verbs[] = {
 	  BIT(OPTION_FOLLOW) | BIT(OPTION_LIVE) | BIT(OPTION_LIST) | BIT(OPTION_NUMBER) |
 		  BIT(OPTION_TARGET) | BIT(OPTION_SINCE) | BIT(OPTION_LINES),
 	  COMPLETE_EVENTS, verb_events, "Show numbered events from the journal" },
-	{ "settings", NULL, 0, 0, 0, COMPLETE_NONE, verb_settings, "List the settings of nodes" },
+	{ "settings", NULL, 0, 0, 0, COMPLETE_NONE, verb_settings,
+	  "List the settings of nodes and portals" },
 	{ "reload", NULL, 0, 0, 0, COMPLETE_NONE, verb_reload,
 	  "Make the daemon read its configuration again" },
 	{ "completion", "WHAT [VERB...]", 1, -1, 0, COMPLETE_NONE, verb_completion, NULL },
@@ -96,6 +108,8 @@ static const char *advice(int r, const struct ois_error *error)
 		return "; use sudo, or for reading be a member of the group in ois.conf";
 	if (name && r == -ESRCH && strstr(name, "Node"))
 		return "; 'ois-ctl nodes' lists the nodes";
+	if (name && r == -ESRCH && strstr(name, "Portal"))
+		return "; 'ois-ctl portals' lists the portals";
 	if (name && r == -ESRCH && strstr(name, "Session"))
 		return "; 'ois-ctl sessions' lists the sessions";
 	if (name && strstr(name, ".InvalidSetting"))

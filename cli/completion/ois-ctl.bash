@@ -61,7 +61,7 @@ _ois_ctl()
 		return
 		;;
 	--reset)
-		COMPREPLY=($(compgen -W "$(_ois_ctl_words arguments node set | grep '=' | tr -d '=')" -- "$cur"))
+		COMPREPLY=($(compgen -W "$(_ois_ctl_words arguments "${verb[@]:0:2}" | grep '=' | tr -d '=')" -- "$cur"))
 		return
 		;;
 	--number)
@@ -87,7 +87,7 @@ _ois_ctl()
 		[[ ${COMPREPLY[0]} == *= && ${#COMPREPLY[@]} -eq 1 ]] && compopt -o nospace
 	elif [[ ${#verb[@]} -eq 0 ]]; then
 		COMPREPLY=($(compgen -W "$(_ois_ctl_words verbs | cut -d' ' -f1 | sort -u)" -- "$cur"))
-	elif [[ ${#verb[@]} -eq 1 && (${verb[0]} == node || ${verb[0]} == session) ]]; then
+	elif [[ ${#verb[@]} -eq 1 && ${verb[0]} =~ ^(node|portal|session)$ ]]; then
 		COMPREPLY=($(compgen -W "$(_ois_ctl_words verbs | sed -n "s/^${verb[0]} //p")" -- "$cur"))
 	else
 		# A colon starts a new word for readline, so only what follows the last one is replaced.

@@ -175,7 +175,7 @@ const struct ois_reply *ois_call_get_reply(const struct ois_call *call);
  * - -ENXIO, -ENOTTY: the daemon does not know the method, or cannot do it
  * - -EAGAIN: NotReady
  * - -EINVAL: InvalidParameter, InvalidSetting, ConfigurationInvalid, SecretTooShort
- * - -ESRCH: NoSuchNode, NoSuchSession, NoSuchEvent
+ * - -ESRCH: NoSuchNode, NoSuchSession, NoSuchEvent, NoSuchPortal
  * - -EEXIST: NodeExists
  * - -EBUSY: NodeInUse, SessionInUse, SubscriptionLimit
  * - -EOPNOTSUPP: NotManaged
@@ -233,9 +233,10 @@ OIS_OBJECT(status);
 OIS_OBJECT(setting);
 /* org.ois.node: Record */
 OIS_OBJECT(node);
-/* org.ois.discovery: Target, Portal */
+/* org.ois.discovery: Target, Portal, PortalRecord */
 OIS_OBJECT(target);
 OIS_OBJECT(portal);
+OIS_OBJECT(portal_record);
 /* org.ois.session: Session, Connection, LogicalUnit, LoginProgress and LogoutProgress, Failure,
  * Statistics */
 OIS_OBJECT(session);
@@ -268,6 +269,7 @@ struct ois_status *ois_reply_get_status(const struct ois_reply *reply);
 struct ois_setting *ois_reply_get_setting(const struct ois_reply *reply);
 struct ois_node *ois_reply_get_node(const struct ois_reply *reply);
 struct ois_target *ois_reply_get_target(const struct ois_reply *reply);
+struct ois_portal_record *ois_reply_get_portal_record(const struct ois_reply *reply);
 struct ois_session *ois_reply_get_session(const struct ois_reply *reply);
 struct ois_progress *ois_reply_get_progress(const struct ois_reply *reply);
 struct ois_statistics *ois_reply_get_statistics(const struct ois_reply *reply);
@@ -347,12 +349,15 @@ int ois_setting_get_maximum(const struct ois_setting *setting, int64_t *ret);
 const char *ois_setting_get_value(const struct ois_setting *setting, size_t index);
 /* "immediately" or "next_login". */
 const char *ois_setting_get_applies(const struct ois_setting *setting);
+/* Boolean: discoveries have it, too. */
+int ois_setting_is_for_discovery(const struct ois_setting *setting);
 const char *ois_setting_get_description(const struct ois_setting *setting);
 
 /* --- Discovery --- */
 
 /*
- * Asks the portal "ADDRESS[:PORT]" (3260 by default) which targets it has. @record says
+ * Asks the portal "ADDRESS[:PORT]" (3260 by default) which targets it has, with the settings and
+ * secrets that are kept for it. @record says
  * what becomes of node records: "none", "add" (create missing ones), "update" (also refresh
  * alias and portal group), "replace" (also delete those found here before that are gone);
  * NULL is "none". Settings of nodes are never changed. Replies: the present phase as the
@@ -480,6 +485,51 @@ enum ois_secret_role {
 int ois_node_set_secret_call(struct ois_client *client, const struct ois_selector *selector,
 			     enum ois_secret_role role, const void *secret, size_t length,
 			     struct ois_call **ret);
+
+/* --- Discovery: what is kept for a portal --- */
+
+/*
+ * Waits for the portals something is kept for, sorted by address and port; array as in
+ * ois_list_settings(). @portal "ADDRESS[:PORT]" asks for this one, NULL for all. Flags:
+ * OIS_LIST_EFFECTIVE.
+ */
+int ois_list_portal_records(struct ois_client *client, const char *portal, unsigned flags,
+			    struct ois_portal_record ***ret, struct ois_error **ret_error);
+struct ois_portal_record **ois_portal_records_free(struct ois_portal_record **records);
+/* Replies: ois_reply_get_portal_record(). */
+int ois_list_portal_records_call(struct ois_client *client, const char *portal, unsigned flags,
+				 struct ois_call **ret);
+
+/* Numeric addresses in their shortest form; IPv6 without brackets. */
+const char *ois_portal_record_get_address(const struct ois_portal_record *record);
+int ois_portal_record_get_port(const struct ois_portal_record *record, int64_t *ret);
+int ois_portal_record_get_created_usec(const struct ois_portal_record *record, int64_t *ret);
+int ois_portal_record_get_changed_usec(const struct ois_portal_record *record, int64_t *ret);
+/* As ois_node_get_setting() and ois_node_foreach_setting(). */
+int ois_portal_record_get_setting(const struct ois_portal_record *record, const char *name,
+				  unsigned flags, char **ret);
+int ois_portal_record_foreach_setting(const struct ois_portal_record *record, unsigned flags,
+				      int (*function)(const char *name, const char *value,
+						      void *userdata),
+				      void *userdata);
+
+/*
+ * Keeps settings for discoveries at a portal, which gets a record with the first one; arguments and
+ * errors as of ois_node_update_call(). Reply: ois_reply_get_portal_record().
+ */
+int ois_portal_record_set_call(struct ois_client *client, const char *portal,
+			       const char *const *settings, const char *const *reset,
+			       struct ois_call **ret, struct ois_error **ret_error);
+/*
+ * Stores the CHAP secret for discoveries at a portal, which gets a record with it; with @length 0
+ * removes it. Otherwise as ois_node_set_secret_call(). Reply: ois_reply_get_portal_record().
+ */
+int ois_portal_record_set_secret_call(struct ois_client *client, const char *portal,
+				      enum ois_secret_role role, const void *secret, size_t length,
+				      struct ois_call **ret);
+/* Forgets all that is kept for discoveries at a portal. The reply is empty. */
+int ois_portal_record_remove_call(struct ois_client *client, const char *portal,
+				  struct ois_call **ret);
 
 /* --- Sessions --- */
 

@@ -56,6 +56,33 @@ int call_new_json(struct ois_client *client, const char *method, json_object *pa
 	return 0;
 }
 
+int call_new_secret(struct ois_client *client, const char *method, json_object *parameters,
+		    enum ois_secret_role role, const void *secret, size_t length,
+		    struct ois_call **ret)
+{
+	static const char *const roles[] = {
+		[OIS_SECRET_INITIATOR] = "initiator", [OIS_SECRET_TARGET] = "target"
+	};
+	_cleanup_(secret_freep) struct secret *copy = NULL;
+	_cleanup_json_ json_object *owned = parameters;
+	int r;
+
+	if ((size_t)role >= ELEMENTSOF(roles))
+		return -EINVAL;
+	if (json_set_string(parameters, "role", roles[role]) < 0)
+		return -ENOMEM;
+	if (length > 0) {
+		r = secret_new(secret, length, &copy);
+		if (r < 0)
+			return r;
+	}
+	r = call_new_json(client, method, TAKE_PTR(owned), 0, ret);
+	if (r < 0)
+		return r;
+	(*ret)->secret = TAKE_PTR(copy);
+	return 0;
+}
+
 int ois_call_new(struct ois_client *client, const char *method, const char *parameters,
 		 unsigned flags, struct ois_call **ret)
 {

@@ -113,6 +113,14 @@ int error_new_message(int error, struct ois_error **ret, const char *format, va_
 int call_new_json(struct ois_client *client, const char *method, json_object *parameters,
 		  unsigned flags, struct ois_call **ret);
 
+/*
+ * The same for a method that stores a secret, with role and secret as its parameters; with @length
+ * 0 it removes it.
+ */
+int call_new_secret(struct ois_client *client, const char *method, json_object *parameters,
+		    enum ois_secret_role role, const void *secret, size_t length,
+		    struct ois_call **ret);
+
 /* For functions with a @ret_error that fail without one; returns @error. */
 int call_unmade(int error, struct ois_error **ret_error);
 /* A mistake in an argument, found before anything is sent; returns @error, or -ENOMEM. */

@@ -40,6 +40,9 @@ static const struct error_row error_rows[] = {
 	{ ERROR_NODE_INVALID_SETTING, -EINVAL, NULL },
 	{ ERROR_NODE_SECRET_TOO_SHORT, -EINVAL, "the secret is too short" },
 	{ ERROR_DISCOVERY_TIMED_OUT, -ETIMEDOUT, NULL },
+	{ ERROR_DISCOVERY_NO_SUCH_PORTAL, -ESRCH, "nothing is kept for this portal" },
+	{ ERROR_DISCOVERY_INVALID_SETTING, -EINVAL, NULL },
+	{ ERROR_DISCOVERY_SECRET_TOO_SHORT, -EINVAL, "the secret is too short" },
 	{ ERROR_SESSION_TIMED_OUT, -ETIMEDOUT, NULL },
 	{ ERROR_SESSION_NO_SUCH_SESSION, -ESRCH, "no such session" },
 	{ ERROR_SESSION_NO_SUCH_NODE, -ESRCH, "no such node" },
@@ -124,13 +127,15 @@ static int special_message(const char *name, json_object *parameters, char **ret
 		at = object_text(parameters, "line");
 		n = asprintf(ret, "%s%s%s: %s", text ?: "the configuration", at ? ":" : "",
 			     at ?: "", object_text(parameters, "message") ?: "invalid");
-	} else if (strcmp(name, ERROR_NODE_INVALID_SETTING) == 0) {
+	} else if (strcmp(name, ERROR_NODE_INVALID_SETTING) == 0 ||
+		   strcmp(name, ERROR_DISCOVERY_INVALID_SETTING) == 0) {
 		n = asprintf(ret, "%s: %s", object_text(parameters, "setting") ?: "a setting",
 			     object_text(parameters, "message") ?: "invalid");
 	} else if (strcmp(name, ERROR_SERVICE_INVALID_PARAMETER) == 0 &&
 		   (text = object_text(parameters, "parameter"))) {
 		n = asprintf(ret, "the daemon does not accept this value of '%s'", text);
-	} else if (strcmp(name, ERROR_NODE_SECRET_TOO_SHORT) == 0 &&
+	} else if ((strcmp(name, ERROR_NODE_SECRET_TOO_SHORT) == 0 ||
+		    strcmp(name, ERROR_DISCOVERY_SECRET_TOO_SHORT) == 0) &&
 		   object_number(parameters, "minimumBytes", &number) >= 0) {
 		n = asprintf(ret, "the secret is too short, it must have at least %lld bytes",
 			     (long long)number);

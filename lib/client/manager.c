@@ -22,6 +22,7 @@ DEFINE_TEXT(setting, default, "defaultValue");
 DEFINE_NUMBER(setting, minimum, "minimum");
 DEFINE_NUMBER(setting, maximum, "maximum");
 DEFINE_TEXT(setting, applies, "applies");
+DEFINE_BOOLEAN(setting, for_discovery, "discovery");
 DEFINE_TEXT(setting, description, "description");
 
 const char *ois_setting_get_value(const struct ois_setting *setting, size_t index)

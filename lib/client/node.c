@@ -26,29 +26,16 @@ int ois_node_get_session(const struct ois_node *node, size_t index, int64_t *ret
 	return value && json_to_int(value, ret) >= 0 ? 0 : -ENODATA;
 }
 
-static json_object *find_settings(const struct ois_node *node, unsigned flags)
-{
-	json_object *settings = NULL;
-
-	if (flags & OIS_LIST_EFFECTIVE)
-		settings = object_find_type(object_json(node), "effective", json_type_object);
-	return settings ?: object_find_type(object_json(node), "settings", json_type_object);
-}
-
 int ois_node_get_setting(const struct ois_node *node, const char *name, unsigned flags, char **ret)
 {
-	json_object *value = object_find(find_settings(node, flags), name);
-
-	if (!value || json_object_is_type(value, json_type_object))
-		return -ENODATA;
-	return setting_to_text(value, ret);
+	return settings_get(object_json(node), name, flags, ret);
 }
 
 int ois_node_foreach_setting(const struct ois_node *node, unsigned flags,
 			     int (*function)(const char *name, const char *value, void *userdata),
 			     void *userdata)
 {
-	return settings_foreach(find_settings(node, flags), NULL, function, userdata);
+	return settings_foreach(settings_find(object_json(node), flags), NULL, function, userdata);
 }
 
 int ois_list_nodes_call(struct ois_client *client, const struct ois_selector *selector,
@@ -130,7 +117,7 @@ int ois_node_create_call(struct ois_client *client, const char *target_name, con
 		return call_refused(r, ret_error, "'%s' is no portal: ADDRESS[:PORT] is expected",
 				    portal);
 	if (r >= 0)
-		r = settings_from_text(settings, &object, ret_error);
+		r = settings_from_text(INTERFACE_NODE, settings, &object, ret_error);
 	if (r < 0)
 		return r;
 	parameters = json_object_new_object();
@@ -143,22 +130,6 @@ int ois_node_create_call(struct ois_client *client, const char *target_name, con
 	return call_new_json(client, METHOD_NODE_CREATE, TAKE_PTR(parameters), 0, ret);
 }
 
-/* Adds the names of settings to reset. */
-static int add_reset(json_object *parameters, const char *const *reset)
-{
-	_cleanup_json_ json_object *array = NULL;
-	int r = 0;
-
-	if (!reset || !*reset)
-		return 0;
-	array = json_object_new_array();
-	if (!array)
-		return -ENOMEM;
-	for (; *reset; reset++)
-		r |= json_append(array, json_string(*reset, strlen(*reset)));
-	return r < 0 ? -ENOMEM : json_set(parameters, "reset", TAKE_PTR(array));
-}
-
 int ois_node_update_call(struct ois_client *client, const struct ois_selector *selector,
 			 const char *const *settings, const char *const *reset,
 			 struct ois_call **ret, struct ois_error **ret_error)
@@ -169,14 +140,15 @@ int ois_node_update_call(struct ois_client *client, const struct ois_selector *s
 	(void)call_unmade(0, ret_error);
 	if (!selector)
 		return -EINVAL;
-	r = settings_from_text(settings, &object, ret_error);
+	r = settings_from_text(INTERFACE_NODE, settings, &object, ret_error);
 	if (r < 0)
 		return r;
 	parameters = json_object_new_object();
 	if (!parameters)
 		return -ENOMEM;
 	r = json_set(parameters, "selector", selector_to_json(selector)) |
-	    json_set(parameters, "settings", TAKE_PTR(object)) | add_reset(parameters, reset);
+	    json_set(parameters, "settings", TAKE_PTR(object)) |
+	    settings_add_reset(parameters, reset);
 	if (r < 0)
 		return -ENOMEM;
 	return call_new_json(client, METHOD_NODE_UPDATE, TAKE_PTR(parameters), 0, ret);
@@ -204,29 +176,12 @@ int ois_node_set_secret_call(struct ois_client *client, const struct ois_selecto
 			     enum ois_secret_role role, const void *secret, size_t length,
 			     struct ois_call **ret)
 {
-	static const char *const roles[] = {
-		[OIS_SECRET_INITIATOR] = "initiator", [OIS_SECRET_TARGET] = "target"
-	};
-	_cleanup_(secret_freep) struct secret *copy = NULL;
 	_cleanup_json_ json_object *parameters = json_object_new_object();
-	int r;
 
-	if (!selector || (size_t)role >= ELEMENTSOF(roles))
+	if (!selector)
 		return -EINVAL;
-	if (!parameters)
+	if (!parameters || json_set(parameters, "selector", selector_to_json(selector)) < 0)
 		return -ENOMEM;
-	r = json_set(parameters, "selector", selector_to_json(selector)) |
-	    json_set_string(parameters, "role", roles[role]);
-	if (r < 0)
-		return -ENOMEM;
-	if (length > 0) {
-		r = secret_new(secret, length, &copy);
-		if (r < 0)
-			return r;
-	}
-	r = call_new_json(client, METHOD_NODE_SET_SECRET, TAKE_PTR(parameters), 0, ret);
-	if (r < 0)
-		return r;
-	(*ret)->secret = TAKE_PTR(copy);
-	return 0;
+	return call_new_secret(client, METHOD_NODE_SET_SECRET, TAKE_PTR(parameters), role, secret,
+			       length, ret);
 }

@@ -46,6 +46,7 @@ int ois_reply_get_boolean(const struct ois_reply *reply, const char *name)
 DEFINE_REPLY(status, "status");
 DEFINE_REPLY(setting, "setting");
 DEFINE_REPLY(node, "record");
+DEFINE_REPLY(portal_record, "portal");
 DEFINE_REPLY(target, "target");
 DEFINE_REPLY(session, "session");
 DEFINE_REPLY(progress, "progress");

@@ -146,8 +146,15 @@ static bool is_output_only(const char *name)
 	       strcmp(name, "authentication.targetSecretSet") == 0;
 }
 
-static int set_from_text(const struct idl_type *type, const char *assignment, json_object *object,
-			 struct ois_error **ret_error)
+static int refuse_name(const char *interface_name, const char *name, struct ois_error **ret_error)
+{
+	return strcmp(interface_name, INTERFACE_DISCOVERY) == 0
+		       ? call_refused(-ENOENT, ret_error, "discoveries have no setting '%s'", name)
+		       : call_refused(-ENOENT, ret_error, "there is no setting '%s'", name);
+}
+
+static int set_from_text(const char *interface_name, const struct idl_type *type,
+			 const char *assignment, json_object *object, struct ois_error **ret_error)
 {
 	const char *equals = strchr(assignment, '=');
 	_cleanup_free_ char *name = NULL;
@@ -165,7 +172,7 @@ static int set_from_text(const struct idl_type *type, const char *assignment, js
 				    "%s: cannot be set, it tells whether a secret is stored", name);
 	setting = find_setting(type, name);
 	if (!setting)
-		return call_refused(-ENOENT, ret_error, "there is no setting '%s'", name);
+		return refuse_name(interface_name, name, ret_error);
 	r = value_from_text(setting, equals + 1, &value);
 	if (r == -EINVAL)
 		return refuse_value(setting, name, ret_error);
@@ -174,16 +181,17 @@ static int set_from_text(const struct idl_type *type, const char *assignment, js
 	return json_set_path(object, name, value);
 }
 
-static int parse_interface(struct idl **ret)
+static int parse_interface(const char *name, struct idl **ret)
 {
 	const struct varlink_description *description = varlink_descriptions;
 
-	while (strcmp(description->name, INTERFACE_NODE) != 0)
+	while (strcmp(description->name, name) != 0)
 		description++;
 	return idl_parse(description->text, strlen(description->text), ret, NULL);
 }
 
-int settings_from_text(const char *const *settings, json_object **ret, struct ois_error **ret_error)
+int settings_from_text(const char *interface_name, const char *const *settings, json_object **ret,
+		       struct ois_error **ret_error)
 {
 	_cleanup_json_ json_object *object = json_object_new_object();
 	_cleanup_(idl_freep) struct idl *interface = NULL;
@@ -193,18 +201,42 @@ int settings_from_text(const char *const *settings, json_object **ret, struct oi
 	if (!object)
 		return -ENOMEM;
 	if (settings && *settings) {
-		r = parse_interface(&interface);
+		r = parse_interface(interface_name, &interface);
 		if (r < 0)
 			return r;
 		member = idl_find(interface, IDL_TYPE, "Settings");
 		for (; *settings; settings++) {
-			r = set_from_text(&member->type, *settings, object, ret_error);
+			r = set_from_text(interface_name, &member->type, *settings, object, ret_error);
 			if (r < 0)
 				return r;
 		}
 	}
 	*ret = TAKE_PTR(object);
 	return 0;
+}
+
+int settings_add_reset(json_object *parameters, const char *const *reset)
+{
+	_cleanup_json_ json_object *array = NULL;
+	int r = 0;
+
+	if (!reset || !*reset)
+		return 0;
+	array = json_object_new_array();
+	if (!array)
+		return -ENOMEM;
+	for (; *reset; reset++)
+		r |= json_append(array, json_string(*reset, strlen(*reset)));
+	return r < 0 ? -ENOMEM : json_set(parameters, "reset", TAKE_PTR(array));
+}
+
+json_object *settings_find(json_object *record, unsigned flags)
+{
+	json_object *settings = NULL;
+
+	if (flags & OIS_LIST_EFFECTIVE)
+		settings = object_find_type(record, "effective", json_type_object);
+	return settings ?: object_find_type(record, "settings", json_type_object);
 }
 
 static const char *scalar_text(json_object *value)
@@ -232,6 +264,15 @@ int setting_to_text(json_object *value, char **ret)
 		return r;
 	*ret = (char *)TAKE_PTR(text.data);
 	return 0;
+}
+
+int settings_get(json_object *record, const char *name, unsigned flags, char **ret)
+{
+	json_object *value = object_find(settings_find(record, flags), name);
+
+	if (!value || json_object_is_type(value, json_type_object))
+		return -ENODATA;
+	return setting_to_text(value, ret);
 }
 
 static int foreach_one(const char *prefix, const char *name, json_object *value,

@@ -703,10 +703,12 @@ static void test_settings_and_status(void **state)
 		{ .method = "org.ois.manager.ListSettings",
 		  .replies = { MORE("{\"setting\":{\"name\":\"scan\",\"kind\":\"boolean\","
 				    "\"defaultValue\":\"true\",\"applies\":"
-				    "\"next_login\",\"description\":\"Look\"}}"),
+				    "\"next_login\",\"discovery\":false,\"description\":\"Look\"}"
+				    "}"),
 			       MORE("{\"setting\":{\"name\":\"n\",\"kind\":\"integer\",\"minimum\":"
 				    "-1,\"maximum\":9,\"applies\":"
-				    "\"immediately\",\"description\":\"Count\"}}"),
+				    "\"immediately\",\"discovery\":true,\"description\":"
+				    "\"Count\"}}"),
 			       OK("{\"setting\":{\"name\":\"d\",\"kind\":\"list\",\"defaultValue\":"
 				  "\"a b\",\"values\":[\"a\",\"b\"],"
 				  "\"applies\":\"next_login\",\"description\":\"List\"}}") } },
@@ -728,9 +730,9 @@ static void test_settings_and_status(void **state)
 	};
 
 	check(settings, "settings --no-legend", 0,
-	      "scan yes yes, no at login Look\n"
-	      "n    -   -1..9   at once  Count\n"
-	      "d    a,b a, b    at login List\n",
+	      "scan yes yes, no at login nodes          Look\n"
+	      "n    -   -1..9   at once  nodes, portals Count\n"
+	      "d    a,b a, b    at login nodes          List\n",
 	      "");
 	check(status, "status", 0,
 	      "        Daemon: oisd 9, process 5\n"
@@ -745,8 +747,144 @@ static void test_settings_and_status(void **state)
 	      "");
 }
 
+#define PORTAL                                                                                     \
+	"{\"portal\":{\"address\":\"fd00::1\",\"port\":3260,\"settings\":{\"authentication\":{"    \
+	"\"userName\":\"u\",\"secretSet\":true}},\"effective\":{\"loginTimeoutSeconds\":15,"       \
+	"\"authentication\":{\"method\":\"chap\",\"userName\":\"u\",\"secretSet\":true}},"         \
+	"\"createdTimestampUSec\":9000000000000000,\"changedTimestampUSec\":9000000000000000}}"
+
+static void test_portals(void **state)
+{
+	static const struct scene list[] = {
+		{ .method = "org.ois.discovery.ListPortals",
+		  .parameters = "{\"effective\":true}",
+		  .replies = { OK(PORTAL) } },
+		{},
+	};
+	static const struct scene none[] = {
+		{ .method = "org.ois.discovery.ListPortals", .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene show[] = {
+		{ .method = "org.ois.discovery.ListPortals",
+		  .parameters = "{\"address\":\"fd00::1\",\"port\":3260,\"effective\":true}",
+		  .replies = { OK(PORTAL) } },
+		{ .method = "org.ois.discovery.ListPortals",
+		  .parameters = "{\"address\":\"h\",\"port\":1,\"effective\":true}",
+		  .replies = { OK("{}") } },
+		{},
+	};
+
+	check(list, "portals", 0,
+	      "PORTAL         METHOD USER NAME SECRET TARGET SECRET\n"
+	      "[fd00::1]:3260 chap   u         yes    -\n"
+	      "\n1 portal listed.\n",
+	      "");
+	check(none, "portals", 0, "",
+	      "No portals. 'ois-ctl portal set ADDRESS' keeps settings for discoveries there.\n");
+	check(none, "portals -j", 0, "[]\n", "");
+	check(show, "portal show [fd00::1] h:1", 7,
+	      "        Portal: [fd00::1]:3260\n"
+	      "       Created: Wed 2255-03-14 16:00:00 UTC\n"
+	      "       Changed: Wed 2255-03-14 16:00:00 UTC\n"
+	      "\n"
+	      "SETTING                  VALUE FROM\n"
+	      "loginTimeoutSeconds      15    default\n"
+	      "authentication.method    chap  default\n"
+	      "authentication.userName  u     portal\n"
+	      "authentication.secretSet yes   portal\n",
+	      "Failed to show h:1: nothing is kept for this portal; 'ois-ctl portals' lists the "
+	      "portals\n");
+}
+
+static void test_portal_set(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.discovery.SetPortal",
+		  .parameters = "{\"address\":\"h\",\"port\":3260,\"settings\":{\"tcp\":{"
+				"\"windowSize\":64}},\"reset\":[\"authentication\"]}",
+		  .replies = { OK(PORTAL) } },
+		{ .method = "org.ois.discovery.SetPortalSecret",
+		  .parameters = "{\"address\":\"h\",\"port\":3260,\"role\":\"initiator\","
+				"\"secretBase64\":\"c2VjcmV0IA==\"}",
+		  .replies = { OK(PORTAL) } },
+		{ .method = "org.ois.discovery.SetPortalSecret",
+		  .parameters = "{\"address\":\"h\",\"port\":3260,\"role\":\"target\"}",
+		  .replies = { OK(PORTAL) } },
+		{},
+	};
+	static const struct scene remove[] = {
+		{ .method = "org.ois.discovery.RemovePortal",
+		  .parameters = "{\"address\":\"h\",\"port\":1}",
+		  .replies = { OK("{}") } },
+		{ .method = "org.ois.discovery.RemovePortal",
+		  .replies = { FAIL("org.ois.discovery.NoSuchPortal",
+				    "{\"address\":\"i\",\"port\":3260}") } },
+		{},
+	};
+	static const struct scene none[] = { {} };
+
+	write_secret("secret \n");
+	check(scenes,
+	      "portal set h tcp.windowSize=64 --reset=authentication --remove-target-secret "
+	      "--secret-file=$OIS_TEST_SECRET",
+	      0,
+	      "h: changed\nCHAP secret of this host for h stored\nCHAP secret of the target for h "
+	      "removed\n",
+	      "");
+	(void)unlink(secret_path);
+	check(remove, "portal remove h:1 i", 7, "h:1: removed\n",
+	      "Failed to remove i: nothing is kept for this portal; 'ois-ctl portals' lists the "
+	      "portals\n");
+	/* Wrong use is told before anything is asked or changed. */
+	check(none, "portal set h", 2, "", NULL);
+	check(none, "portal set h:0 --secret", 2, "",
+	      "'h:0' is no portal: ADDRESS[:PORT] is expected\n");
+	check(none, "portal set h startup=automatic", 2, "",
+	      "Failed to change h: discoveries have no setting 'startup'; 'ois-ctl settings' lists "
+	      "the names\n");
+}
+
+/* A refusal says how to do better. */
+static void test_discover_refused(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.discovery.Discover",
+		  .replies = { FAIL("org.ois.discovery.AuthenticationFailed",
+				    "{\"address\":\"h\",\"port\":1,\"event\":40,\"message\":"
+				    "\"Target requires CHAP, and none is configured\"}") } },
+		{},
+	};
+	struct fake_daemon fake;
+	struct result result;
+
+	fake_start(&fake, scenes);
+	run("discover h:1", fake.path, &result);
+	fake_stop(&fake);
+	assert_int_equal(result.status, 1);
+	assert_string_equal(result.output, "");
+	assert_non_null(strstr(result.errors, "Failed to discover targets at h:1: Target requires "
+					      "CHAP, and none is configured\n"));
+	assert_non_null(strstr(result.errors, "ois-ctl portal set h:1 authentication.method=chap "
+					      "authentication.userName=NAME --secret\n"));
+	assert_non_null(strstr(result.errors, "Event 40 "));
+}
+
 static void test_completion(void **state)
 {
+	static const struct scene portals[] = {
+		{ .method = "org.ois.discovery.ListPortals", .replies = { OK(PORTAL) } },
+		{},
+	};
+	static const struct scene settings[] = {
+		{ .method = "org.ois.manager.ListSettings",
+		  .replies = { MORE("{\"setting\":{\"name\":\"scan\",\"discovery\":false}}"),
+			       OK("{\"setting\":{\"name\":\"tcp.netDevice\",\"discovery\":true}"
+				  "}") } },
+		{ .method = "org.ois.discovery.ListPortals", .replies = { OK(PORTAL) } },
+		{},
+	};
+
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.session.List",
 		  .replies = { OK(SESSION("3", "logged_in", "")) } },
@@ -756,6 +894,9 @@ static void test_completion(void **state)
 
 	check(scenes, "completion arguments logout", 0,
 	      "3\tiqn.2026-01.org.example:db\niqn.2026-01.org.example:db\n", "");
+	check(portals, "completion arguments portal show", 0, "[fd00::1]:3260\n", "");
+	check(settings, "completion arguments portal set", 0, "tcp.netDevice=\n[fd00::1]:3260\n",
+	      "");
 	run("completion verbs", "/none", &result);
 	assert_non_null(strstr(result.output, "node show\t"));
 	assert_null(strstr(result.output, "completion"));
@@ -775,6 +916,8 @@ static void test_bash_completion(void **state)
 		{ "logo", "logout\n" },
 		{ "session ''", "show\n" },
 		{ "node s", "show set\n" },
+		{ "portal s", "show set\n" },
+		{ "portal set --remove-t", "--remove-target-secret\n" },
 		{ "node remove --fo", "--force\n" },
 		{ "login --startup = a", "automatic\n" },
 		{ "--json = s", "short\n" },
@@ -857,6 +1000,9 @@ int main(void)
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_openmetrics),
 		cmocka_unit_test(test_settings_and_status),
+		cmocka_unit_test(test_portals),
+		cmocka_unit_test(test_portal_set),
+		cmocka_unit_test(test_discover_refused),
 		cmocka_unit_test(test_completion),
 		cmocka_unit_test(test_bash_completion),
 		cmocka_unit_test(test_event_list),

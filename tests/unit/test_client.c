@@ -227,6 +227,14 @@ static const struct {
 	{ FAIL("org.ois.node.SecretTooShort", "{\"role\":\"target\",\"minimumBytes\":12}"), -EINVAL,
 	  "org.ois.node.SecretTooShort", "the secret is too short, it must have at least 12 bytes",
 	  0 },
+	{ FAIL("org.ois.discovery.NoSuchPortal", "{\"address\":\"h\",\"port\":1}"), -ESRCH,
+	  "org.ois.discovery.NoSuchPortal", "nothing is kept for this portal", 0 },
+	{ FAIL("org.ois.discovery.InvalidSetting",
+	       "{\"setting\":\"loginTimeoutSeconds\",\"message\":\"must be 1 to 300\"}"),
+	  -EINVAL, "org.ois.discovery.InvalidSetting", "loginTimeoutSeconds: must be 1 to 300", 0 },
+	{ FAIL("org.ois.discovery.SecretTooShort", "{\"role\":\"target\",\"minimumBytes\":12}"),
+	  -EINVAL, "org.ois.discovery.SecretTooShort",
+	  "the secret is too short, it must have at least 12 bytes", 0 },
 	{ FAIL("org.ois.manager.ConfigurationInvalid",
 	       "{\"file\":\"/etc/ois/ois.conf\",\"line\":7,\"message\":\"bad\"}"),
 	  -EINVAL, "org.ois.manager.ConfigurationInvalid", "/etc/ois/ois.conf:7: bad", 0 },
@@ -1046,6 +1054,100 @@ static void test_node(void **state)
 	ois_node_unref(node);
 }
 
+static void test_portal_record(void **state)
+{
+#define PORTAL                                                                                     \
+	"{\"portal\":{\"address\":\"::1\",\"port\":3260,\"settings\":{\"authentication\":{"        \
+	"\"algorithms\":[\"sha256\",\"md5\"]}},\"effective\":{\"connectTimeoutSeconds\":10},"      \
+	"\"createdTimestampUSec\":5,\"changedTimestampUSec\":6}}"
+	static const struct scene scenes[] = {
+		{ .method = METHOD_DISCOVERY_SET_PORTAL,
+		  .parameters = "{\"address\":\"::1\",\"port\":3260,\"settings\":{"
+				"\"authentication\":{\"algorithms\":[\"sha256\",\"md5\"]}},"
+				"\"reset\":[\"tcp\"]}",
+		  .replies = { OK(PORTAL) } },
+		{ .method = METHOD_DISCOVERY_SET_PORTAL_SECRET,
+		  .parameters = "{\"address\":\"::1\",\"port\":1,\"role\":\"initiator\","
+				"\"secretBase64\":\"AP8=\"}",
+		  .replies = { OK(PORTAL) } },
+		{ .method = METHOD_DISCOVERY_LIST_PORTALS,
+		  .parameters = "{\"effective\":true}",
+		  .replies = { MORE(PORTAL), OK(PORTAL) } },
+		{ .method = METHOD_DISCOVERY_REMOVE_PORTAL,
+		  .parameters = "{\"address\":\"::1\",\"port\":3260}",
+		  .replies = { OK("{}") } },
+		{},
+	};
+	static const char *const settings[] = { "authentication.algorithms=sha256,md5", NULL };
+	static const char *const reset[] = { "tcp", NULL };
+	static const char *const scan[] = { "scan=yes", NULL };
+	struct ois_portal_record **records = NULL;
+	struct ois_error *error = NULL;
+	struct ois_call *call = NULL;
+	struct ois_client *client;
+	struct fake_daemon fake;
+	char *value = NULL;
+	int64_t number;
+
+	fake_start(&fake, scenes);
+	client = new_client(&fake);
+	assert_int_equal(
+		ois_portal_record_set_call(client, "::1:x]", settings, NULL, &call, &error),
+		-EINVAL);
+	assert_string_equal(ois_error_get_message(error),
+			    "'::1:x]' is no portal: ADDRESS[:PORT] is expected");
+	ois_error_unref(error);
+	/* A setting, but none of discoveries. */
+	assert_int_equal(ois_portal_record_set_call(client, "::1", scan, NULL, &call, &error),
+			 -ENOENT);
+	assert_string_equal(ois_error_get_message(error), "discoveries have no setting 'scan'");
+	ois_error_unref(error);
+	assert_int_equal(ois_portal_record_set_call(client, NULL, settings, NULL, &call, NULL),
+			 -EINVAL);
+	assert_int_equal(ois_portal_record_set_secret_call(client, "h", 2, "x", 1, &call), -EINVAL);
+	assert_int_equal(ois_portal_record_remove_call(client, "", &call), -EINVAL);
+	assert_int_equal(ois_list_portal_records_call(client, NULL, OIS_FORCE << 1, &call),
+			 -EINVAL);
+
+	assert_int_equal(ois_portal_record_set_call(client, "::1", settings, reset, &call, NULL),
+			 0);
+	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
+	assert_non_null(ois_reply_get_portal_record(ois_call_get_reply(call)));
+	ois_call_unref(call);
+	assert_int_equal(ois_portal_record_set_secret_call(client, "[::1]:1", OIS_SECRET_INITIATOR,
+							   "\0\xff", 2, &call),
+			 0);
+	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
+	ois_call_unref(call);
+	assert_int_equal(ois_list_portal_records(client, NULL, OIS_LIST_EFFECTIVE, &records, NULL),
+			 2);
+	assert_string_equal(ois_portal_record_get_address(records[0]), "::1");
+	assert_int_equal(ois_portal_record_get_port(records[0], &number), 0);
+	assert_int_equal(number, 3260);
+	assert_int_equal(ois_portal_record_get_created_usec(records[0], &number), 0);
+	assert_int_equal(number, 5);
+	assert_int_equal(
+		ois_portal_record_get_setting(records[0], "authentication.algorithms", 0, &value),
+		0);
+	assert_string_equal(value, "sha256,md5");
+	free(value);
+	assert_int_equal(
+		ois_portal_record_get_setting(records[0], "connectTimeoutSeconds", 0, &value),
+		-ENODATA);
+	assert_int_equal(ois_portal_record_get_setting(records[0], "connectTimeoutSeconds",
+						       OIS_LIST_EFFECTIVE, &value),
+			 0);
+	assert_string_equal(value, "10");
+	free(value);
+	ois_portal_records_free(records);
+	assert_int_equal(ois_portal_record_remove_call(client, "::1", &call), 0);
+	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
+	ois_call_unref(call);
+	ois_client_free(client);
+	fake_stop(&fake);
+#undef PORTAL
+}
+
 /* --- Progress --- */
 
 static int hear_login(struct ois_call *call, const struct ois_reply *reply, void *userdata)
@@ -1285,6 +1387,7 @@ int main(void)
 		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_secret_formats),
 		cmocka_unit_test(test_node),
+		cmocka_unit_test(test_portal_record),
 		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_event_types),
 		cmocka_unit_test(test_symbols),
