@@ -116,7 +116,8 @@ static void driver_stage(void *userdata, enum login_stage stage)
 
 static void login_refused(struct session *session, const struct login_step *step)
 {
-	bool retry = step->failed.retry;
+	struct session_private *p = session->private;
+	bool retry = step->failed.retry || (step->failed.patience && p->persistent);
 
 	session_fail(session, step->failed.error, step->failed.event, NULL);
 	session->failure.status_class = step->failed.status_class;
@@ -124,7 +125,7 @@ static void login_refused(struct session *session, const struct login_step *step
 	/* What will not change by itself is not tried again, but a lost session is never given up.
 	 */
 	if (!retry && !session->recovering)
-		session->private->retry_max = 0;
+		p->retry_max = 0;
 }
 
 static void login_redirected(struct session *session, const struct login_redirect *redirect)

@@ -65,7 +65,7 @@ struct session_private {
 	bool vanished;      /* the kernel removed it */
 	bool created_event; /* SESSION_ESTABLISHED was raised */
 	int retry_max;
-	char last_error[200]; /* what the last event of severity error said */
+	char last_error[256]; /* what the last event of severity error said */
 	unsigned redirects;
 	struct login_redirect redirect;
 	bool redirected;

@@ -114,6 +114,7 @@ struct login_step {
 			int status_class, status_detail;
 			enum event_number event; /* the event that reported it */
 			bool retry;              /* the same login may succeed later */
+			bool patience;           /* nobody but an automatic login retries it */
 		} failed;
 	};
 };
@@ -150,8 +151,31 @@ void login_disconnected(struct login *login);
 
 enum login_stage login_stage(const struct login *login);
 
-/*
- * The sentence for a status of RFC 7143 11.13.5, and whether a later try may succeed. NULL: unknown
- * status.
- */
+/* What comes of a Login Response by its status. */
+enum login_outcome {
+	LOGIN_OUTCOME_SUCCEED,
+	LOGIN_OUTCOME_REDIRECT, /* goes on elsewhere */
+	LOGIN_OUTCOME_MOVE,     /* goes on elsewhere, and begins there from now on */
+	LOGIN_OUTCOME_FAIL,     /* not tried again: somebody has to change something first */
+	LOGIN_OUTCOME_PATIENCE, /* the same, but whoever keeps trying anyhow may see it change */
+	LOGIN_OUTCOME_RETRY,    /* tried again: it may pass */
+	_LOGIN_OUTCOME_MAX,
+};
+
+/* Stands for every class or detail that has no row of its own. */
+#define LOGIN_STATUS_OTHER 256
+
+/* A row of login_status.def. */
+struct login_status {
+	unsigned status_class, status_detail;
+	enum login_outcome outcome;
+	int error; /* negative errno; 0: success */
+	const char *meaning, *advice;
+	const char *text; /* both, as one sentence without its full stop */
+};
+
+/* The row for a status of RFC 7143 11.13.5; there is one for any. */
+const struct login_status *login_status_find(unsigned status_class, unsigned status_detail);
+/* All rows, NULL after the last. */
+const struct login_status *login_status_at(size_t index);
 const char *login_status_text(unsigned status_class, unsigned status_detail);

@@ -1002,49 +1002,93 @@ static void set_status(struct pdu *response)
 	response->login_response.numbers.max_cmd_sn = 0;
 }
 
+/* All statuses of RFC 7143 11.13.5, and some it does not know. */
+static const struct {
+	unsigned status;
+	enum login_outcome outcome;
+	int error;
+} statuses[] = {
+	{ 0x0000, LOGIN_OUTCOME_SUCCEED, 0 },
+	{ 0x0001, LOGIN_OUTCOME_SUCCEED, 0 },
+	{ 0x0100, LOGIN_OUTCOME_REDIRECT, -EREMCHG },
+	{ 0x0101, LOGIN_OUTCOME_REDIRECT, -EREMCHG },
+	{ 0x0102, LOGIN_OUTCOME_MOVE, -EREMCHG },
+	{ 0x0103, LOGIN_OUTCOME_REDIRECT, -EREMCHG },
+	{ 0x0200, LOGIN_OUTCOME_FAIL, -EINVAL },
+	{ 0x0201, LOGIN_OUTCOME_FAIL, -EACCES },
+	{ 0x0202, LOGIN_OUTCOME_FAIL, -EACCES },
+	{ 0x0203, LOGIN_OUTCOME_PATIENCE, -ENOENT },
+	{ 0x0204, LOGIN_OUTCOME_FAIL, -ENOENT },
+	{ 0x0205, LOGIN_OUTCOME_FAIL, -EPROTONOSUPPORT },
+	{ 0x0206, LOGIN_OUTCOME_FAIL, -EUSERS },
+	{ 0x0207, LOGIN_OUTCOME_FAIL, -EINVAL },
+	{ 0x0208, LOGIN_OUTCOME_FAIL, -EUSERS },
+	{ 0x0209, LOGIN_OUTCOME_FAIL, -EOPNOTSUPP },
+	{ 0x020a, LOGIN_OUTCOME_FAIL, -ESTALE },
+	{ 0x020b, LOGIN_OUTCOME_FAIL, -EINVAL },
+	{ 0x020c, LOGIN_OUTCOME_FAIL, -EINVAL },
+	{ 0x02ff, LOGIN_OUTCOME_FAIL, -EINVAL },
+	{ 0x0300, LOGIN_OUTCOME_RETRY, -EIO },
+	{ 0x0301, LOGIN_OUTCOME_RETRY, -EBUSY },
+	{ 0x0302, LOGIN_OUTCOME_RETRY, -EBUSY },
+	{ 0x0303, LOGIN_OUTCOME_RETRY, -EIO },
+	{ 0x03ff, LOGIN_OUTCOME_RETRY, -EIO },
+	{ 0x0400, LOGIN_OUTCOME_FAIL, -EPROTO },
+	{ 0xff02, LOGIN_OUTCOME_FAIL, -EPROTO },
+};
+
 static void test_status(void **state)
 {
-	static const struct {
-		unsigned status;
-		int error;
-		bool retry;
-	} rows[] = {
-		{ 0x0200, -EINVAL, false },
-		{ 0x0202, -EACCES, false },
-		{ 0x0203, -ENOENT, false },
-		{ 0x0204, -ENOENT, false },
-		{ 0x0205, -EPROTONOSUPPORT, false },
-		{ 0x0206, -EUSERS, false },
-		{ 0x0207, -EINVAL, false },
-		{ 0x020a, -ESTALE, false },
-		{ 0x02ff, -EINVAL, false },
-		{ 0x0300, -EIO, true },
-		{ 0x0301, -EBUSY, true },
-		{ 0x0302, -EBUSY, true },
-		{ 0x03ff, -EIO, true },
-		{ 0x0400, -EPROTO, false },
-	};
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		enum login_outcome outcome = statuses[i].outcome;
+		const char *text;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		bool retry;
-
+		status = statuses[i].status;
+		if (status >> 8 < 2)
+			continue;
+		chap_config(false);
 		begin();
-		status = rows[i].status;
 		reply("", false, set_status);
-		retry = last.failed.retry;
+		assert_int_equal(last.type, LOGIN_STEP_FAILED);
 		assert_int_equal(last.failed.status_class, status >> 8);
 		assert_int_equal(last.failed.status_detail, status & 0xff);
-		assert_failed(EVENT_LOGIN_FAILED, rows[i].error);
-		assert_int_equal(retry, rows[i].retry);
+		assert_int_equal(last.failed.retry, outcome == LOGIN_OUTCOME_RETRY);
+		assert_int_equal(last.failed.patience, outcome == LOGIN_OUTCOME_PATIENCE);
+		assert_failed(EVENT_LOGIN_FAILED, statuses[i].error);
 		assert_int_equal(n_events, 1);
-		assert_non_null(event_get(events[0], FIELD_STATUS_TEXT));
+		text = event_get(events[0], FIELD_STATUS_TEXT);
+		assert_string_equal(text, login_status_text(status >> 8, status & 0xff));
+		assert_int_equal(strtoul(event_get(events[0], FIELD_STATUS), NULL, 10), status);
 		assert_non_null(event_get(events[0], FIELD_DUMP_PDU));
 		assert_non_null(event_get(events[0], FIELD_PDU_STATUS_CLASS));
 	}
-	assert_non_null(login_status_text(2, 1));
-	assert_non_null(login_status_text(0, 0));
-	assert_null(login_status_text(2, 0xff));
-	assert_null(login_status_text(9, 0));
+}
+
+/* Every row is what some status leads to, and says what it means and what to do. */
+static void test_status_rows(void **state)
+{
+	const struct login_status *row;
+	bool reached[64] = { false };
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		row = login_status_find(statuses[i].status >> 8, statuses[i].status & 0xff);
+		assert_int_equal(row->outcome, statuses[i].outcome);
+		assert_int_equal(row->error, statuses[i].error);
+		for (size_t k = 0; login_status_at(k); k++)
+			reached[k] |= row == login_status_at(k);
+	}
+	for (; (row = login_status_at(n)); n++) {
+		assert_true(reached[n]);
+		assert_true(row->meaning[0] && row->advice[0]);
+		assert_non_null(strstr(row->text, row->meaning));
+		assert_non_null(strstr(row->text, row->advice));
+		/* It is shown whole in every failure. */
+		assert_true(strlen(row->text) < 256);
+		/* Another row would hide it. */
+		assert_ptr_equal(login_status_find(row->status_class, row->status_detail), row);
+	}
+	assert_true(n > 20);
 }
 
 static void test_chap_required(void **state)
@@ -1562,6 +1606,7 @@ int main(void)
 		TEST(test_order_refused),
 		TEST(test_digest_refused),
 		TEST(test_status),
+		TEST(test_status_rows),
 		TEST(test_chap_required),
 		TEST(test_wrong_secret),
 		TEST(test_redirect),

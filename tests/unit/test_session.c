@@ -776,6 +776,32 @@ static void gives_up_what_will_not(void **state)
 	end();
 }
 
+/* Host and storage were switched on together: the target is not there yet. */
+static void waits_for_a_target(void **state)
+{
+	begin("patience", "by hand");
+	world.status_class = 2;
+	world.status_detail = 3;
+	log_in();
+	check(run(gone, true));
+	check(t.login.failed == 1 && t.events[EVENT_LOGIN_FAILED] == 1);
+	finish();
+	end();
+
+	begin("patience", "automatic");
+	world.status_class = 2;
+	world.status_detail = 3;
+	log_in();
+	session_now()->private->persistent = true;
+	session_now()->private->retry_max = -1;
+	check(run(is_RETRYING, false));
+	world.status_class = 0;
+	check(run(at_rest, true));
+	check(t.events[EVENT_LOGIN_FAILED] == 1 && t.events[EVENT_LOGIN_REQUEST_FAILED] == 0);
+	finish();
+	end();
+}
+
 static bool redirected_for_ever(const struct session *session)
 {
 	world.redirects = true;
@@ -965,6 +991,7 @@ int main(void)
 		TEST(honours_a_request),
 		TEST(retries_what_may_work_later),
 		TEST(gives_up_what_will_not),
+		TEST(waits_for_a_target),
 		TEST(follows_redirections),
 		TEST(misses_the_module),
 		TEST(tells_what_the_kernel_refuses),
