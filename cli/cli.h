@@ -61,6 +61,8 @@ enum cli_option {
 	OPTION_INTERVAL,
 	OPTION_COUNT,
 	OPTION_OPENMETRICS,
+	OPTION_PAGE,
+	OPTION_DEADLINE,
 	_OPTION_MAX,
 };
 _Static_assert(_OPTION_MAX <= 64, "options are bits of an uint64_t");
@@ -101,6 +103,7 @@ struct cli {
 	int64_t lines;      /* -1: no limit */
 	int64_t interval;   /* seconds */
 	int64_t count;      /* -1: no limit */
+	int64_t page, deadline;
 };
 
 /* What completion offers for arguments of a verb. */
@@ -188,6 +191,9 @@ enum status verb_logout(struct cli *cli, char **arguments);
 enum status verb_sessions(struct cli *cli, char **arguments);
 enum status verb_session_show(struct cli *cli, char **arguments);
 enum status verb_rescan(struct cli *cli, char **arguments);
+enum status verb_scsi_inquiry(struct cli *cli, char **arguments);
+enum status verb_scsi_report_luns(struct cli *cli, char **arguments);
+enum status verb_scsi_read_capacity(struct cli *cli, char **arguments);
 enum status verb_stats(struct cli *cli, char **arguments);
 enum status verb_events(struct cli *cli, char **arguments);
 enum status verb_completion(struct cli *cli, char **arguments);

@@ -61,6 +61,8 @@ const struct option_row option_rows[_OPTION_MAX] = {
 	[OPTION_WATCH] = { "watch", 'w', NULL, "Look again and again, and show rates" },
 	[OPTION_INTERVAL] = { "interval", '\0', "SECONDS", "Time between two looks (2)" },
 	[OPTION_COUNT] = { "count", '\0', "N", "Look N times only" },
+	[OPTION_PAGE] = { "page", '\0', "NUMBER", "Page of the vital product data, such as 0x83" },
+	[OPTION_DEADLINE] = { "deadline", '\0', "SECONDS", "Time a SCSI command may take (10)" },
 	[OPTION_OPENMETRICS] = { "openmetrics", '\0', NULL, "OpenMetrics text for a collector" },
 };
 
@@ -215,6 +217,20 @@ static int set_count(int64_t *variable, const char *text, uint64_t minimum)
 	return 0;
 }
 
+/* People know pages in hex. */
+static int set_page(struct cli *cli, const char *text)
+{
+	char *end;
+
+	if (strncmp(text, "0x", 2) != 0)
+		return set_count(&cli->page, text, 0);
+	cli->page = (int64_t)strtoul(text + 2, &end, 16);
+	return text[2] && strchr("0123456789abcdefABCDEF", text[2]) && !*end &&
+			       cli->page <= UINT8_MAX
+		       ? 0
+		       : -EINVAL;
+}
+
 /* Options of output. */
 static int apply_output(struct output *output, enum cli_option option, const char *value)
 {
@@ -296,6 +312,10 @@ static int apply_value(struct cli *cli, enum cli_option option, const char *valu
 		return set_count(&cli->lines, value, 0);
 	case OPTION_INTERVAL:
 		return set_count(&cli->interval, value, 1);
+	case OPTION_PAGE:
+		return set_page(cli, value);
+	case OPTION_DEADLINE:
+		return set_count(&cli->deadline, value, 1);
 	case OPTION_COUNT:
 		return set_count(&cli->count, value, 1);
 	}

@@ -7,6 +7,7 @@
 #include "manager.h"
 #include "manager_private.h"
 #include "network.h"
+#include "passthrough.h"
 #include "service.h"
 #include "session_private.h"
 #include "trace.h"
@@ -630,6 +631,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 		r = devices_new(event, &manager->sysfs, manager->config->scans_max,
 				&manager->devices);
 	if (r >= 0)
+		r = passthrough_new(event, &manager->sysfs, &manager->passthrough);
+	if (r >= 0)
 		r = network_new(event, network_changed, manager, &manager->network);
 	if (r < 0)
 		return r;
@@ -669,6 +672,7 @@ struct manager *manager_free(struct manager *manager)
 	while (manager->sessions)
 		drop_session(manager, manager->sessions);
 	manager->devices = devices_free(manager->devices);
+	manager->passthrough = passthrough_free(manager->passthrough);
 	manager->resolver = work_free(manager->resolver);
 	manager->network = network_free(manager->network);
 	manager->records = records_free(manager->records);

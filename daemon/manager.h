@@ -24,6 +24,7 @@
 
 struct service;
 struct network;
+struct passthrough;
 
 #define MANAGER_BUCKETS 1024
 /* More than a worker can be ahead of the loop by. */
@@ -59,6 +60,7 @@ struct manager {
 	struct kernel
 		*kernel; /* NULL: this kernel has no iSCSI transport class, or we may not use it */
 	struct devices *devices;
+	struct passthrough *passthrough;
 	struct work *resolver;        /* names; several threads */
 	struct work *loader;          /* kernel modules; one thread */
 	struct transport *transports; /* the array of transport.c, ended by a NULL name */

@@ -494,24 +494,6 @@ static void rescan_done(void *userdata, struct session *session, int error,
 		call_reply(rescan->call, rescan_to_json(added, n_added, removed, n_removed));
 }
 
-/* As in LogicalUnit: decimal, or hex with 0x. */
-static int parse_lun(const char *text, uint64_t *ret)
-{
-	uint8_t bytes[8];
-	size_t length;
-	uint64_t lun = 0;
-
-	if (strncmp(text, "0x", 2) != 0)
-		return parse_u64(text, 0, UINT64_MAX, ret);
-	if (text[2] == '\0' ||
-	    hex_decode(text + 2, strlen(text + 2), bytes, sizeof(bytes), &length) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < length; i++)
-		lun = lun << 8 | bytes[i];
-	*ret = lun;
-	return 0;
-}
-
 static void no_such_session(struct call *call, uint32_t sid)
 {
 	json_object *selector = json_wrap("session", json_object_new_int64(sid));
@@ -533,7 +515,7 @@ int method_session_rescan(struct call *call)
 		call_invalid_parameter(call, "session");
 		return 0;
 	}
-	if (json_get_string(parameters, "lun", &text) > 0 && parse_lun(text, &lun) < 0) {
+	if (json_get_string(parameters, "lun", &text) > 0 && lun_parse(text, &lun) < 0) {
 		call_invalid_parameter(call, "lun");
 		return 0;
 	}

@@ -77,7 +77,7 @@ _ois_ctl()
 		compopt -o filenames
 		return
 		;;
-	--portal | --timeout | --since | --lines | --lun | --interval | --count)
+	--portal | --timeout | --since | --lines | --lun | --interval | --count | --page | --deadline)
 		return
 		;;
 	esac
@@ -87,7 +87,7 @@ _ois_ctl()
 		[[ ${COMPREPLY[0]} == *= && ${#COMPREPLY[@]} -eq 1 ]] && compopt -o nospace
 	elif [[ ${#verb[@]} -eq 0 ]]; then
 		COMPREPLY=($(compgen -W "$(_ois_ctl_words verbs | cut -d' ' -f1 | sort -u)" -- "$cur"))
-	elif [[ ${#verb[@]} -eq 1 && ${verb[0]} =~ ^(node|portal|session)$ ]]; then
+	elif [[ ${#verb[@]} -eq 1 && ${verb[0]} =~ ^(node|portal|scsi|session)$ ]]; then
 		COMPREPLY=($(compgen -W "$(_ois_ctl_words verbs | sed -n "s/^${verb[0]} //p")" -- "$cur"))
 	else
 		# A colon starts a new word for readline, so only what follows the last one is replaced.

@@ -671,6 +671,22 @@ int ois_rescan_call(struct ois_client *client, int64_t session, const char *lun,
 struct ois_logical_unit *ois_reply_get_logical_unit(const struct ois_reply *reply,
 						    const char *array, size_t index);
 
+/* --- SCSI --- */
+
+/*
+ * Ask a logical unit about itself, INQUIRY, REPORT LUNS and READ CAPACITY. @session is the number
+ * in the kernel; @lun as in a logical unit, NULL for 0. @page of the vital product data, -1 for the
+ * standard data. @timeout_seconds: after which the daemon gives up, 0 for its default. Replies have
+ * the fields of org.ois.scsi, see ois_reply_get_text(). Errors of the call: org.ois.scsi.TimedOut,
+ * org.ois.scsi.CommandFailed with sense data, ...
+ */
+int ois_scsi_inquiry_call(struct ois_client *client, int64_t session, const char *lun, int page,
+			  unsigned timeout_seconds, struct ois_call **ret);
+int ois_scsi_report_luns_call(struct ois_client *client, int64_t session, unsigned timeout_seconds,
+			      struct ois_call **ret);
+int ois_scsi_read_capacity_call(struct ois_client *client, int64_t session, const char *lun,
+				unsigned timeout_seconds, struct ois_call **ret);
+
 /* --- Events --- */
 
 /*

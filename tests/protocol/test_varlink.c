@@ -93,7 +93,7 @@ static void test_info(void **state)
 	}
 	assert_int_equal(json_get_array(json_get_path(reply, "parameters"), "interfaces", &names),
 			 1);
-	assert_int_equal(json_object_array_length(names), 6);
+	assert_int_equal(json_object_array_length(names), 7);
 	for (size_t i = 0; i < json_object_array_length(names); i++) {
 		const char *name = json_object_get_string(json_object_array_get_idx(names, i));
 

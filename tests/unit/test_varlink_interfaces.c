@@ -43,6 +43,9 @@ HANDLER(node_set_secret)
 HANDLER(session_list)
 HANDLER(session_login)
 HANDLER(session_logout)
+HANDLER(scsi_inquiry)
+HANDLER(scsi_read_capacity)
+HANDLER(scsi_report_luns)
 HANDLER(session_get_statistics)
 HANDLER(session_rescan)
 HANDLER(service_get_info)
@@ -64,8 +67,8 @@ static int teardown(void **state)
 static void test_sorted_and_complete(void **state)
 {
 	static const char *const names[] = {
-		"org.ois.discovery", "org.ois.event",   "org.ois.manager",
-		"org.ois.node",      "org.ois.session", "org.varlink.service",
+		"org.ois.discovery", "org.ois.event",   "org.ois.manager",     "org.ois.node",
+		"org.ois.scsi",      "org.ois.session", "org.varlink.service",
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
@@ -194,6 +197,10 @@ static const struct {
 	{ "org.ois.node.List", VARLINK_ACCESS_READ, true, false, method_node_list },
 	{ "org.ois.node.SetSecret", VARLINK_ACCESS_CHANGE, false, true, method_node_set_secret },
 	{ "org.ois.node.Update", VARLINK_ACCESS_CHANGE, false, false, method_node_update },
+	{ "org.ois.scsi.Inquiry", VARLINK_ACCESS_READ, false, false, method_scsi_inquiry },
+	{ "org.ois.scsi.ReadCapacity", VARLINK_ACCESS_READ, false, false,
+	  method_scsi_read_capacity },
+	{ "org.ois.scsi.ReportLuns", VARLINK_ACCESS_READ, false, false, method_scsi_report_luns },
 	{ "org.ois.session.GetStatistics", VARLINK_ACCESS_READ, true, false,
 	  method_session_get_statistics },
 	{ "org.ois.session.List", VARLINK_ACCESS_READ, true, false, method_session_list },
