@@ -58,6 +58,7 @@ disk=/dev/$(ois-ctl sessions --json=short |
 	jq -r --arg target "${target}1" '.[] | select(.targetName == $target).logicalUnits[].blockDevice' | sed 's|.*/||')
 check "the disk works" write_and_compare "$disk"
 check "rescan" ois-ctl rescan 'iqn.*'
+check "a unit is asked what it is" ois-ctl scsi inquiry "${target}1"
 
 check "a member of the group reads" as_member ois-ctl sessions
 check_fails "others do not" 4 as_other ois-ctl sessions

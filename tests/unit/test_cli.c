@@ -619,6 +619,61 @@ static void test_rescan(void **state)
 	      "Failed to rescan session 4: the session has no connection now\n");
 }
 
+static void test_scsi(void **state)
+{
+	static const struct scene inquiry[] = {
+		{ .method = "org.ois.session.List",
+		  .replies = { OK(SESSION("3", "logged_in", "")) } },
+		{ .method = "org.ois.scsi.Inquiry",
+		  .parameters = "{\"session\":3,\"lun\":\"2\",\"page\":131,\"timeoutSeconds\":3}",
+		  .replies = { OK(
+			  "{\"data\":\"00830004deadbeef\",\"designators\":[{\"association\":"
+			  "\"target_port\",\"type\":\"relative_target_port\",\"value\":\"1\"}]"
+			  "}") } },
+		{},
+	};
+	static const struct scene luns[] = {
+		{ .method = "org.ois.session.List",
+		  .replies = { OK(SESSION("3", "logged_in", "")) } },
+		{ .method = "org.ois.scsi.ReportLuns",
+		  .parameters = "{\"session\":3}",
+		  .replies = { OK(
+			  "{\"data\":\"\",\"luns\":[{\"lun\":\"7\",\"bytes\":\"0007000000000000\","
+			  "\"addressing\":\"peripheral\",\"blockDevice\":\"sda\"}]}") } },
+		{},
+	};
+	static const struct scene capacity[] = {
+		{ .method = "org.ois.session.List",
+		  .replies = { OK(SESSION("3", "logged_in", "")) } },
+		{ .method = "org.ois.scsi.ReadCapacity",
+		  .replies = { FAIL("org.ois.scsi.TimedOut",
+				    "{\"session\":3,\"lun\":\"0\",\"event\":47,\"message\":\"the "
+				    "logical unit "
+				    "did not answer in time\"}") } },
+		{},
+	};
+	static const struct scene several[] = {
+		{ .method = "org.ois.session.List",
+		  .replies = { MORE(SESSION("3", "logged_in", "")),
+			       OK(SESSION("4", "logged_in", "")) } },
+		{},
+	};
+
+	check(inquiry, "scsi inquiry 3 --lun=2 --page=0x83 --deadline=3", 0,
+	      "   Designators: relative target port: 1, of the target_port\n"
+	      "          Data: 0000  00 83 00 04 de ad be ef\n",
+	      "");
+	check(luns, "scsi report-luns 3", 0,
+	      "LUN ADDRESSING BYTES            DEVICE\n"
+	      "  7 peripheral 0007000000000000 sda\n",
+	      "");
+	check(capacity, "-q scsi read-capacity 3", 6, "",
+	      "Failed to read the capacity of session 3: the logical unit did not answer in "
+	      "time\n");
+	check(several, "scsi inquiry 'iqn.*'", 2, "",
+	      "iqn.* matches several sessions: name one by its number\n");
+}
+
 #define STATISTICS(session, bytes, commands)                                                       \
 	"{\"statistics\":{\"session\":" session                                                    \
 	",\"targetName\":\"iqn.a\",\"address\":\"fe80::1\","                                       \
@@ -997,6 +1052,7 @@ int main(void)
 		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_session_show),
 		cmocka_unit_test(test_rescan),
+		cmocka_unit_test(test_scsi),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_openmetrics),
 		cmocka_unit_test(test_settings_and_status),
