@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -148,6 +149,9 @@ static bool may_exceed(rlim_t limit)
 	return true;
 }
 
+/* From this size on, memory is mapped for itself and goes back to the system when it is freed. */
+#define LARGE_BUFFER (128 * 1024)
+
 /*
  * The disk this program was read from may be one it has to bring back. So what is mapped now, all
  * code above all, is read in and locked; what comes later, such as stacks of threads, is locked as
@@ -158,6 +162,8 @@ static void lock_memory(void)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
+	/* Else malloc keeps room for the largest buffer there ever was, all of it locked. */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
 	(void)setrlimit(RLIMIT_MEMLOCK, &limit);
 	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
 	if (mlockall(MCL_CURRENT) >= 0 && mlockall(MCL_FUTURE | MCL_ONFAULT) >= 0 &&
