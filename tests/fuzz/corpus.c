@@ -42,6 +42,8 @@ static int run_directory(const char *path)
 		if (entry->d_name[0] == '.')
 			continue;
 		(void)snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+		(void)puts(file);
+		(void)fflush(stdout);
 		if (!run_file(file)) {
 			(void)fprintf(stderr, "%s cannot be read\n", file);
 			return -1;
