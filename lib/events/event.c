@@ -285,11 +285,12 @@ void event_set_number(struct event *event, enum event_field field, uint64_t valu
 
 void event_set_hex(struct event *event, enum event_field field, const void *data, size_t length)
 {
-	char text[2 * HEX_BYTES_MAX + 1];
+	char text[2 * HEX_BYTES_MAX + 1] = "";
 
 	if (!event)
 		return;
-	hex_encode(data, length < HEX_BYTES_MAX ? length : HEX_BYTES_MAX, text);
+	if (data)
+		hex_encode(data, length < HEX_BYTES_MAX ? length : HEX_BYTES_MAX, text);
 	store(event, field, strdup(text));
 }
 

@@ -97,7 +97,7 @@ const char *event_get(const struct event *event, enum event_field field);
 void event_set_string(struct event *event, enum event_field field, const char *value);
 void event_set_text(struct event *event, enum event_field field, const void *text, size_t length);
 void event_set_number(struct event *event, enum event_field field, uint64_t value);
-/* Lower-case hex of at most 1024 bytes. */
+/* Lower-case hex of at most 1024 bytes; NULL: of none. */
 void event_set_hex(struct event *event, enum event_field field, const void *data, size_t length);
 /* OIS_STATUS (the number) and OIS_STATUS_TEXT. */
 void event_set_status(struct event *event, uint64_t status, const char *text);
@@ -105,8 +105,8 @@ void event_set_status(struct event *event, uint64_t status, const char *text);
 void event_set_errno(struct event *event, int error);
 void event_set_outcome(struct event *event, enum event_outcome outcome);
 /*
- * The PDU as hex (FIELD_DUMP_PDU: header; FIELD_DUMP_DATA and FIELD_DUMP_DATA_LENGTH: data segment)
- * and, for a Login Response, its decoded fields (OIS_PDU_...).
+ * The PDU as hex (FIELD_DUMP_PDU: header; FIELD_DUMP_DATA and FIELD_DUMP_DATA_LENGTH: data segment,
+ * NULL if it was not received) and, for a Login Response, its decoded fields (OIS_PDU_...).
  */
 void event_set_pdu(struct event *event, const uint8_t header[48], const void *data, size_t length);
 

@@ -141,8 +141,8 @@ DEFINE_CLEANUP(struct login *, login_free);
 void login_next(struct login *login, struct login_step *ret);
 
 /*
- * Feed: a PDU came (raw header and data segment without padding), no answer in time, or connection
- * closed.
+ * Feed: a PDU came (raw header and data segment without padding; no @data if it is longer than
+ * LOGIN_DATA_SEGMENT_MAX), no answer in time, or connection closed.
  */
 void login_receive(struct login *login, const uint8_t header[PDU_HEADER_LENGTH], const void *data,
 		   size_t length);

@@ -20,7 +20,7 @@ struct run {
 	struct buffer pdus;
 	size_t wanted;
 	int error;
-	bool failed;
+	bool failed, too_long;
 	size_t left; /* unread behind the last PDU */
 };
 
@@ -28,18 +28,22 @@ static void received(void *userdata, const uint8_t header[48], const void *data,
 {
 	struct run *run = userdata;
 
-	FUZZ_CHECK(run->wanted > 0);
-	FUZZ_CHECK(length == pdu_header_data_length(header) && length <= LOGIN_DATA_SEGMENT_MAX);
+	FUZZ_CHECK(run->wanted > 0 && !run->too_long);
+	FUZZ_CHECK(length == pdu_header_data_length(header));
 	FUZZ_CHECK(buffer_append(&run->pdus, header, PDU_HEADER_LENGTH) == 0);
-	FUZZ_CHECK(buffer_append(&run->pdus, data, length) == 0);
 	run->wanted--;
+	run->too_long = length > LOGIN_DATA_SEGMENT_MAX;
+	if (run->too_long)
+		FUZZ_CHECK(!data);
+	else
+		FUZZ_CHECK(buffer_append(&run->pdus, data, length) == 0);
 }
 
 static void failed(void *userdata, int error, bool sending)
 {
 	struct run *run = userdata;
 
-	FUZZ_CHECK(!run->failed && !sending);
+	FUZZ_CHECK(!run->failed && !sending && (error == -EMSGSIZE) == run->too_long);
 	run->failed = true;
 	run->error = error;
 }

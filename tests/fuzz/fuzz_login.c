@@ -409,6 +409,11 @@ static void take_message(struct run *run, const struct dialogue_message *message
 	length = dialogue_pdu(message, &pdu, header, &data);
 	witness(run, header, message);
 	run->asked = false;
+	/* As a channel does, of which too long a data segment is never read. */
+	if (pdu_header_data_length(header) > LOGIN_DATA_SEGMENT_MAX) {
+		data = NULL;
+		length = pdu_header_data_length(header);
+	}
 	login_receive(run->login, header, data, length);
 }
 

@@ -25,7 +25,7 @@ enum option {
 struct run {
 	struct sendtargets *machine;
 	struct pdu request;
-	uint32_t stat_sn;
+	uint32_t stat_sn, limit;
 	bool asked, ended;
 	bool foreign; /* a response was no answer to our request, or not the next */
 	struct sendtargets_step final;
@@ -49,7 +49,8 @@ static void start(struct run *run, unsigned options)
 	};
 
 	buffer_done(&run->found);
-	*run = (struct run){ .stat_sn = config.exp_stat_sn };
+	*run = (struct run){ .stat_sn = config.exp_stat_sn,
+			     .limit = config.max_recv_data_segment_length };
 	FUZZ_CHECK(sendtargets_new(&config, &run->machine) == 0);
 }
 
@@ -198,6 +199,11 @@ static void take_message(struct run *run, const struct dialogue_message *message
 	} else {
 		honest_response(run, message->flags, &pdu);
 		length = dialogue_pdu(message, &pdu, header, &data);
+		/* As a channel does, of which too long a data segment is never read. */
+		if (pdu_header_data_length(header) > run->limit) {
+			data = NULL;
+			length = pdu_header_data_length(header);
+		}
 		take_pdu(run, header, data, length);
 		return;
 	}

@@ -731,6 +731,18 @@ static void test_unknown_opcode(void **state)
 	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
 }
 
+/* A web server, of which the header alone is received: as a PDU it were too long. */
+static void test_another_protocol(void **state)
+{
+	static const char answer[] = "HTTP/1.1 400 Bad Request\r\nServer: nginx/1.22.1\r\n";
+	const uint8_t *header = (const uint8_t *)answer;
+
+	begin();
+	login_receive(login, header, NULL, pdu_header_data_length(header));
+	run();
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+}
+
 static void test_unasked(void **state)
 {
 	struct pdu response;
@@ -1595,6 +1607,7 @@ int main(void)
 		TEST(test_header_faults),
 		TEST(test_wrong_tsih_of_session),
 		TEST(test_unknown_opcode),
+		TEST(test_another_protocol),
 		TEST(test_unasked),
 		TEST(test_text_faults),
 		TEST(test_portal_group),
