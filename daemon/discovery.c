@@ -138,9 +138,9 @@ static void fail(struct discovery *discovery, int error, unsigned event, const c
 	};
 
 	(void)snprintf(failure.message, sizeof(failure.message), "%s",
-		       message                    ? message
-		       : discovery->last_error[0] ? discovery->last_error
-						  : strerror(-error));
+		       message                             ? message
+		       : event && discovery->last_error[0] ? discovery->last_error
+							   : strerror(-error));
 	finish(discovery, &failure);
 }
 
