@@ -94,10 +94,13 @@ static void print_targets(const struct discovery *discovery, const struct ois_su
 static enum status report_failure(struct cli *cli, int r, const struct ois_error *error,
 				  const char *portal)
 {
+	static const char refused[] = "org.ois.discovery.AuthenticationFailed";
 	const char *name = error ? ois_error_get_name(error) : NULL;
+	const char *detail = error ? ois_error_get_text(error, "statusDetail") : NULL;
 	enum status status = report(cli, r, error, "discover targets at %s", portal);
 
-	if (name && strcmp(name, "org.ois.discovery.AuthenticationFailed") == 0)
+	/* RFC 7143, 11.13.5: of the status details only 1 is about credentials. */
+	if (name && strcmp(name, refused) == 0 && (!detail || strcmp(detail, "1") == 0))
 		message_notice(&cli->output,
 			       "To keep credentials for this portal: ois-ctl portal set %s "
 			       "authentication.method=chap authentication.userName=NAME --secret",

@@ -910,6 +910,14 @@ static void test_discover_refused(void **state)
 				    "\"Target requires CHAP, and none is configured\"}") } },
 		{},
 	};
+	static const struct scene denied[] = {
+		{ .method = "org.ois.discovery.Discover",
+		  .replies = { FAIL(
+			  "org.ois.discovery.AuthenticationFailed",
+			  "{\"address\":\"h\",\"port\":1,\"statusClass\":2,\"statusDetail\":2,"
+			  "\"message\":\"no access\"}") } },
+		{},
+	};
 	struct fake_daemon fake;
 	struct result result;
 
@@ -923,6 +931,8 @@ static void test_discover_refused(void **state)
 	assert_non_null(strstr(result.errors, "ois-ctl portal set h:1 authentication.method=chap "
 					      "authentication.userName=NAME --secret\n"));
 	assert_non_null(strstr(result.errors, "Event 40 "));
+	/* No credentials would help. */
+	check(denied, "discover h:1", 1, "", "Failed to discover targets at h:1: no access\n");
 }
 
 static void test_completion(void **state)
