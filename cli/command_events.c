@@ -245,7 +245,28 @@ static enum status events_live(struct cli *cli)
 
 /* --- The list of numbers --- */
 
-static const char *const list_headers[] = { ">NUMBER", "SYMBOL", "SEVERITY", "MESSAGE", NULL };
+static const char *const list_headers[] = { ">NUMBER", "SYMBOL",  "SEVERITY",
+					    "PROVED",  "MESSAGE", NULL };
+
+/* What the tests of this version have raised each event against: in words, and as JSON. */
+static const struct proof {
+	unsigned number;
+	const char *text, *json;
+} proofs[] = {
+#define PROOF(...) { __VA_ARGS__ },
+#include "event-proofs.def"
+#undef PROOF
+};
+
+static const struct proof *find_proof(const struct ois_event_type *type)
+{
+	size_t i = 0;
+
+	/* The table was printed from the same rows. */
+	while (proofs[i].number != ois_event_type_get_number(type))
+		i++;
+	return &proofs[i];
+}
 
 static bool listed(const struct cli *cli, const struct ois_event_type *type)
 {
@@ -298,7 +319,7 @@ static int print_type_json(struct json_array *array, const struct ois_event_type
 		      subject, cause, advice);
 	for (size_t i = 0; (field = ois_event_type_get_dump_field(type, i)); i++)
 		(void)fprintf(stream, "%s\"%s\"", i > 0 ? "," : "", field);
-	(void)fputs("]}", stream);
+	(void)fprintf(stream, "],\"provedBy\":%s}", find_proof(type)->json);
 	if (fclose(stream) != 0)
 		return -ENOMEM;
 	json_array_add(array, text);
@@ -334,6 +355,7 @@ static enum status list_types(struct cli *cli)
 		(void)table_add_number(table, true, ois_event_type_get_number(type));
 		(void)table_add(table, ois_event_type_get_symbol(type));
 		(void)table_add_style(table, severity_style(severity), severity);
+		(void)table_add(table, find_proof(type)->text);
 		(void)table_add(table, subject);
 	}
 	if (!table)

@@ -145,7 +145,8 @@ static void expand_variables(const struct play *play, const char *text, struct b
 			break;
 		for (text++; islower((unsigned char)*text) && n < sizeof(name) - 1; text++)
 			name[n++] = *text;
-		r = target_variable(play->target, name, out);
+		r = strcmp(name, "directory") == 0 ? buffer_append_string(out, play->directory)
+						   : target_variable(play->target, name, out);
 		if (r < 0)
 			fail("no variable $%s", name);
 	}

@@ -99,7 +99,7 @@ static struct world {
 	int refused_operation, refusal;
 	bool lost_nop, lost_unbound, lost_logout, lost_destroyed;
 	bool held_scan, held_list, in_use;
-	int list_error;
+	int list_error, scan_error;
 
 	/* The target */
 	int listener;
@@ -772,6 +772,8 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 			continue;
 		if (scan->list && world.list_error < 0)
 			result = (struct devices_result){ .error = world.list_error };
+		if (!scan->list)
+			result.error = world.scan_error;
 		*p = scan->next;
 		scan->done(scan->userdata, &result);
 		free(scan);
@@ -903,7 +905,7 @@ static _unused_ void fake_release(void)
 	world.held_done = world.held_scan = world.held_list = false;
 	world.lost_nop = world.lost_unbound = world.lost_logout = world.lost_destroyed = false;
 	world.status_class = world.status_detail = 0;
-	world.list_error = 0;
+	world.list_error = world.scan_error = 0;
 	if (unanswered && world.kernel)
 		(void)fake_send(world.unanswered_sid, unanswered);
 	for (size_t i = 0; i < FAKE_CONNECTIONS; i++)

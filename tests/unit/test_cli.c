@@ -1017,12 +1017,13 @@ static void test_event_list(void **state)
 	assert_int_equal(result.status, 0);
 	assert_string_equal(result.errors, "");
 	assert_ptr_equal(strstr(result.output, " 1 CONNECT_FAILED  error "), result.output);
-	assert_non_null(strstr(result.output, "\n20 CONNECTION_LOST error "));
+	assert_non_null(strstr(result.output, "\n20 CONNECTION_LOST error socket, kernel "));
 	run("events --list --number=20 -j", "/none", &result);
 	assert_ptr_equal(
 		strstr(result.output,
 		       "[{\"number\":20,\"symbol\":\"CONNECTION_LOST\",\"severity\":\"error\","),
 		result.output);
+	assert_non_null(strstr(result.output, "\"provedBy\":[\"socket\",\"kernel\"]"));
 }
 
 static void test_live_events(void **state)

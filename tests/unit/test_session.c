@@ -44,6 +44,9 @@ static struct trial {
 			fail_msg("%s, %s: %s", t.point, t.deed, #condition);                       \
 	} while (0)
 
+/* gen_proofs.c looks for these. */
+#define check_raised(number) check(t.events[number] > 0)
+
 /* Before and after */
 
 static unsigned count_descriptors(void)
@@ -870,6 +873,19 @@ static void tells_what_the_kernel_refuses(void **state)
 	}
 }
 
+/* The session works all the same. */
+static void tells_what_is_not_found(void **state)
+{
+	begin("scan", "a disk does not appear in time");
+	world.scan_error = -ETIMEDOUT;
+	log_in();
+	check(run(at_rest, true));
+	check_raised(EVENT_DEVICE_TIMEOUT);
+	check(t.login.ended == 1 && t.login.failed == 0);
+	finish();
+	end();
+}
+
 static void refuses_a_logout(void **state)
 {
 	begin("logout", "in use");
@@ -995,6 +1011,7 @@ int main(void)
 		TEST(follows_redirections),
 		TEST(misses_the_module),
 		TEST(tells_what_the_kernel_refuses),
+		TEST(tells_what_is_not_found),
 		TEST(refuses_a_logout),
 		TEST(admits_so_many),
 		TEST(rescans),
