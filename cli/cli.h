@@ -41,6 +41,8 @@ enum cli_option {
 	OPTION_PORTAL,
 	OPTION_STARTUP,
 	OPTION_RECORD,
+	OPTION_INTERFACE,
+	OPTION_SOURCE,
 	OPTION_RESET,
 	OPTION_SECRET,
 	OPTION_SECRET_FILE,
@@ -92,7 +94,7 @@ struct cli {
 	uint64_t timeout_usec;
 	uint64_t given; /* options, as bits */
 
-	const char *portal, *startup, *record, *lun, *target;
+	const char *portal, *startup, *record, *interface, *source, *lun, *target;
 	const char **reset; /* NULL-terminated; NULL: none */
 	size_t n_reset;
 	struct secret_option secrets[2]; /* by enum ois_secret_role */

@@ -9,8 +9,12 @@
 
 #include "cli.h"
 
+/* So many targets are worth a new progress line. */
+#define TARGETS_A_STEP 100
+
 static const char *const headers[] = { "TARGET", "PORTAL", ">GROUP", NULL };
 
+/* The table is printed when all is known: who looks at it must not hold up the portal. */
 struct discovery {
 	struct cli *cli;
 	const char *portal;
@@ -48,16 +52,17 @@ static int hear_reply(struct ois_call *call, const struct ois_reply *reply, void
 	const struct output *output = &discovery->cli->output;
 	struct ois_target *target = ois_reply_get_target(reply);
 	const char *phase = ois_reply_get_text(reply, "phase");
+	int r = 0;
 
 	if (output->json != JSON_OFF && !ois_reply_get_error(reply))
 		json_print(output, ois_reply_get_json(reply));
 	else if (target)
-		return add_target(discovery, target);
-	if (phase || target)
+		r = add_target(discovery, target);
+	if (phase || (target && discovery->n_targets % TARGETS_A_STEP == 0))
 		progress_line(output, "Discovery at %s: %s, %zu %s so far", discovery->portal,
-			      phase ?: "recording", discovery->n_targets,
+			      phase ?: "querying", discovery->n_targets,
 			      plural(discovery->n_targets, "target", "targets"));
-	return 0;
+	return r;
 }
 
 static int64_t summary_number(const struct ois_summary *summary, const char *name)
@@ -75,8 +80,9 @@ static void print_targets(const struct discovery *discovery, const struct ois_su
 	char footer[256];
 
 	if (discovery->n_targets == 0) {
-		message_notice(output, "The portal %s has no target for this host.",
-			       discovery->portal);
+		message_notice(output, "The portal %s has no target %s%sfor this host.",
+			       discovery->portal, discovery->cli->target ?: "",
+			       discovery->cli->target ? " " : "");
 		return;
 	}
 	(void)snprintf(footer, sizeof(footer),
@@ -91,14 +97,34 @@ static void print_targets(const struct discovery *discovery, const struct ois_su
 	table_print(output, discovery->table, footer);
 }
 
+/* A value of an option that the daemon does not take; NULL: the failure is another one. */
+static const char *wrong_option(const struct ois_error *error)
+{
+	static const char *const options[][2] = {
+		{ "targetName", "--target: this is no iSCSI name" },
+		{ "netDevice", "--interface: this is no name of a network device" },
+		{ "sourceAddress", "--source: this is no numeric address" },
+	};
+	const char *parameter = error ? ois_error_get_text(error, "parameter") : NULL;
+
+	for (size_t i = 0; parameter && i < ELEMENTSOF(options); i++)
+		if (strcmp(options[i][0], parameter) == 0)
+			return options[i][1];
+	return NULL;
+}
+
 static enum status report_failure(struct cli *cli, int r, const struct ois_error *error,
 				  const char *portal)
 {
 	static const char refused[] = "org.ois.discovery.AuthenticationFailed";
 	const char *name = error ? ois_error_get_name(error) : NULL;
 	const char *detail = error ? ois_error_get_text(error, "statusDetail") : NULL;
-	enum status status = report(cli, r, error, "discover targets at %s", portal);
+	const char *wrong = wrong_option(error);
+	enum status status;
 
+	if (wrong)
+		return usage_error("Option %s", wrong);
+	status = report(cli, r, error, "discover targets at %s", portal);
 	/* RFC 7143, 11.13.5: of the status details only 1 is about credentials. */
 	if (name && strcmp(name, refused) == 0 && (!detail || strcmp(detail, "1") == 0))
 		message_notice(&cli->output,
@@ -106,6 +132,18 @@ static enum status report_failure(struct cli *cli, int r, const struct ois_error
 			       "authentication.method=chap authentication.userName=NAME --secret",
 			       portal);
 	return status;
+}
+
+static int make_call(struct cli *cli, const char *portal, struct ois_call **ret)
+{
+	int r;
+
+	r = ois_discover_call(cli->client, portal, cli->record ?: "add", ret);
+	if (r < 0)
+		return r;
+	return ois_call_set_text(*ret, "targetName", cli->target) |
+	       ois_call_set_text(*ret, "netDevice", cli->interface) |
+	       ois_call_set_text(*ret, "sourceAddress", cli->source);
 }
 
 enum status verb_discover(struct cli *cli, char **arguments)
@@ -117,7 +155,7 @@ enum status verb_discover(struct cli *cli, char **arguments)
 	const struct ois_summary *summary;
 	int r;
 
-	r = ois_discover_call(cli->client, arguments[0], cli->record ?: "add", &call);
+	r = make_call(cli, arguments[0], &call);
 	if (r == -EINVAL || r == -ERANGE)
 		return usage_error("'%s' is no portal: ADDRESS[:PORT] is expected", arguments[0]);
 	if (r >= 0 && !table)
@@ -125,8 +163,12 @@ enum status verb_discover(struct cli *cli, char **arguments)
 	if (r >= 0)
 		r = ois_call_run(call, hear_reply, &discovery, &error);
 	progress_clear(&cli->output);
-	if (r < 0)
+	if (r < 0) {
+		/* What was found before is recorded, too. */
+		if (discovery.n_targets > 0)
+			table_print(&cli->output, table, NULL);
 		return report_failure(cli, r, error, arguments[0]);
+	}
 	summary = ois_reply_get_summary(ois_call_get_reply(call));
 	if (cli->output.json == JSON_OFF && summary)
 		print_targets(&discovery, summary);

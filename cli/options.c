@@ -35,6 +35,9 @@ const struct option_row option_rows[_OPTION_MAX] = {
 			     "Only nodes whose startup is manual or automatic" },
 	[OPTION_RECORD] = { "record", '\0', "MODE",
 			    "Nodes to record: none, add (default), update, replace" },
+	[OPTION_INTERFACE] = { "interface", '\0', "DEVICE",
+			       "Connect to the portal over this network device" },
+	[OPTION_SOURCE] = { "source", '\0', "ADDRESS", "Connect to the portal from this address" },
 	[OPTION_RESET] = { "reset", '\0', "NAME", "Put a setting back to its default" },
 	[OPTION_SECRET] = { "secret", '\0', NULL, "Ask for the CHAP secret of this host" },
 	[OPTION_SECRET_FILE] = { "secret-file", '\0', "FILE",
@@ -54,7 +57,8 @@ const struct option_row option_rows[_OPTION_MAX] = {
 	[OPTION_LIVE] = { "live", '\0', NULL, "Follow the daemon itself instead of the journal" },
 	[OPTION_LIST] = { "list", '\0', NULL, "List the event numbers" },
 	[OPTION_NUMBER] = { "number", '\0', "N,...", "Only events of these numbers" },
-	[OPTION_TARGET] = { "target", '\0', "PATTERN", "Only events about these targets" },
+	[OPTION_TARGET] = { "target", '\0', "TARGET",
+			    "Only events about these targets; discover only this one" },
 	[OPTION_SINCE] = { "since", '\0', "TIME",
 			   "Only events since then, such as '18:00', '2026-11-23', '-2h'" },
 	[OPTION_LINES] = { "lines", 'n', "N", "The last N events only" },
@@ -296,6 +300,12 @@ static int apply_value(struct cli *cli, enum cli_option option, const char *valu
 		return set_word(&cli->startup, value, startups);
 	case OPTION_RECORD:
 		return set_word(&cli->record, value, records);
+	case OPTION_INTERFACE:
+		cli->interface = value;
+		return 0;
+	case OPTION_SOURCE:
+		cli->source = value;
+		return 0;
 	case OPTION_RESET:
 		return add_reset(cli, value);
 	case OPTION_LUN:

@@ -56,6 +56,10 @@ _ois_ctl()
 		COMPREPLY=($(compgen -W $'none\nadd\nupdate\nreplace' -- "$cur"))
 		return
 		;;
+	--interface)
+		COMPREPLY=($(cd /sys/class/net && compgen -G "$cur*"))
+		return
+		;;
 	--secret-format)
 		COMPREPLY=($(compgen -W $'text\nhex\nbase64' -- "$cur"))
 		return
@@ -77,7 +81,7 @@ _ois_ctl()
 		compopt -o filenames
 		return
 		;;
-	--portal | --timeout | --since | --lines | --lun | --interval | --count | --page | --deadline)
+	--portal | --source | --timeout | --since | --lines | --lun | --interval | --count | --page | --deadline)
 		return
 		;;
 	esac

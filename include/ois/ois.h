@@ -124,6 +124,8 @@ struct ois_call *ois_call_unref(struct ois_call *call);
  * -EBADMSG (no JSON value), -EBUSY (started).
  */
 int ois_call_set_parameter(struct ois_call *call, const char *name, const char *json);
+/* The same for a parameter that is text; NULL removes it. Errors: -EBUSY (started). */
+int ois_call_set_text(struct ois_call *call, const char *name, const char *text);
 
 /*
  * Time without a reply after which the call fails, in microseconds. Calls whose work takes as long
@@ -364,7 +366,9 @@ const char *ois_setting_get_description(const struct ois_setting *setting);
  * text "phase" ("resolving", "connecting", "authenticating", "querying", "recording"),
  * ois_reply_get_target() for every target, last ois_reply_get_summary() with the numbers
  * targets, portals, recordsCreated, recordsUpdated, recordsDeleted, durationUSec.
- * Cancelling the call ends the discovery.
+ * Cancelling the call ends the discovery. While the replies are not read the portal waits.
+ * More can be asked for with ois_call_set_text(): "targetName" (only this one), "sourceAddress"
+ * and "netDevice" (the way to the portal).
  */
 int ois_discover_call(struct ois_client *client, const char *portal, const char *record,
 		      struct ois_call **ret);

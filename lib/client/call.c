@@ -117,6 +117,14 @@ int ois_call_set_parameter(struct ois_call *call, const char *name, const char *
 	return json_set(call->parameters, name, TAKE_PTR(value));
 }
 
+int ois_call_set_text(struct ois_call *call, const char *name, const char *text)
+{
+	if (call->state != CALL_NEW)
+		return -EBUSY;
+	json_object_object_del(call->parameters, name);
+	return text ? json_set_string(call->parameters, name, text) : 0;
+}
+
 int ois_call_set_timeout(struct ois_call *call, uint64_t usec)
 {
 	if (call->state != CALL_NEW)

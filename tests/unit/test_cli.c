@@ -197,6 +197,11 @@ static void test_usage(void **state)
 		"discover",
 		"discover a b",
 		"discover '[::1'",
+		"discover 1:2:3",
+		"discover '[fe80::1%]'",
+		"--interface=eth0 sessions",
+		"--source=::1 nodes",
+		"--target=iqn.x status",
 		"--nonsense",
 		"--timeout=x status",
 		"--timeout=0 status",
@@ -371,6 +376,55 @@ static void test_discover(void **state)
 	      "iqn.x  [fd00::1]:3260     -\n"
 	      "\n1 target at 2 portals; nodes: 2 created, 0 updated, 0 deleted.\n",
 	      "");
+}
+
+static void test_discover_options(void **state)
+{
+	static const struct scene one[] = {
+		{ .method = "org.ois.discovery.Discover",
+		  .parameters = "{\"method\":\"send_targets\",\"address\":\"fe80::1%eth0\","
+				"\"port\":3261,\"recordMode\":\"none\",\"targetName\":\"iqn.x\","
+				"\"netDevice\":\"eth0\",\"sourceAddress\":\"fe80::2\"}",
+		  .replies = { OK(
+			  "{\"summary\":{\"targets\":0,\"portals\":0,\"recordsCreated\":0,"
+			  "\"recordsUpdated\":0,\"recordsDeleted\":0,\"durationUSec\":5}}") } },
+		{},
+	};
+	static const struct scene broken_off[] = {
+		{ .method = "org.ois.discovery.Discover",
+		  .replies = { MORE("{\"target\":{\"name\":\"iqn.x\",\"portals\":[{\"address\":"
+				    "\"h\","
+				    "\"port\":1}],\"recorded\":1}}"),
+			       FAIL("org.ois.discovery.ProtocolFailed",
+				    "{\"address\":\"h\",\"port\":3260,\"phase\":\"querying\","
+				    "\"message\":\"it hung up\"}") } },
+		{},
+	};
+	static const struct scene wrong[][2] = {
+#define WRONG(parameter)                                                                           \
+	{                                                                                          \
+		{ .method = "org.ois.discovery.Discover",                                          \
+		  .replies = { FAIL("org.varlink.service.InvalidParameter",                        \
+				    "{\"parameter\":\"" parameter "\"}") } },                      \
+		{                                                                                  \
+		}                                                                                  \
+	}
+		WRONG("targetName"),
+		WRONG("netDevice"),
+		WRONG("sourceAddress"),
+#undef WRONG
+	};
+
+	check(one,
+	      "discover '[FE80:0::1%eth0]:3261' --record=none --target=iqn.x --interface=eth0 "
+	      "--source=fe80::2",
+	      0, "", "The portal [FE80:0::1%eth0]:3261 has no target iqn.x for this host.\n");
+	check(broken_off, "discover h", 1, "TARGET PORTAL GROUP\niqn.x  h:1        -\n",
+	      "Failed to discover targets at h: it hung up\n");
+	check(wrong[0], "discover h", 2, "", "Option --target: this is no iSCSI name\n");
+	check(wrong[1], "discover h", 2, "",
+	      "Option --interface: this is no name of a network device\n");
+	check(wrong[2], "discover h", 2, "", "Option --source: this is no numeric address\n");
 }
 
 /* OIS_TEST_SECRET in the commands. */
@@ -1058,6 +1112,7 @@ int main(void)
 		cmocka_unit_test(test_login_of_one),
 		cmocka_unit_test(test_logout),
 		cmocka_unit_test(test_discover),
+		cmocka_unit_test(test_discover_options),
 		cmocka_unit_test(test_node_set),
 		cmocka_unit_test(test_secret_formats),
 		cmocka_unit_test(test_nodes),

@@ -740,7 +740,7 @@ static void test_any_call(void **state)
 {
 	static const struct scene scenes[] = {
 		{ .method = "org.example.any.Method",
-		  .parameters = "{\"a\":[1,2],\"b\":\"c\"}",
+		  .parameters = "{\"a\":[1,2],\"b\":\"c\",\"t\":\"\\\"quoted\\\"\"}",
 		  .replies = { OK("{\"x\":{\"y\":[true]}}") } },
 		{},
 	};
@@ -760,12 +760,18 @@ static void test_any_call(void **state)
 	assert_int_equal(ois_call_set_parameter(call, "a", "[1,2]"), 0);
 	assert_int_equal(ois_call_set_parameter(call, "b", "\"c\""), 0);
 	assert_int_equal(ois_call_set_parameter(call, "z", "null"), 0);
+	assert_int_equal(ois_call_set_text(call, "t", "replaced"), 0);
+	assert_int_equal(ois_call_set_text(call, "t", "\"quoted\""), 0);
+	assert_int_equal(ois_call_set_text(call, "z", "gone"), 0);
+	assert_int_equal(ois_call_set_text(call, "z", NULL), 0);
+	assert_int_equal(ois_call_set_text(call, "y", NULL), 0);
 	assert_int_equal(ois_call_set_parameter(call, "b", "c"), -EBADMSG);
 	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
 	assert_string_equal(ois_reply_get_json(ois_call_get_reply(call)), "{\"x\":{\"y\":[true]}}");
 	assert_int_equal(ois_reply_get_boolean(ois_call_get_reply(call), "x.y.0"), 1);
 	assert_int_equal(ois_reply_is_last(ois_call_get_reply(call)), 1);
 	assert_int_equal(ois_call_set_parameter(call, "a", "1"), -EBUSY);
+	assert_int_equal(ois_call_set_text(call, "a", "1"), -EBUSY);
 	ois_call_unref(call);
 	ois_client_free(client);
 	fake_stop(&fake);
