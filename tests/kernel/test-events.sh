@@ -36,7 +36,7 @@ journalctl -x MESSAGE_ID=08d9494dbfb34ec49b18eadcb2750010 >"$work/explained"
 check "the catalogue names it" grep -q 'Subject: Login to target failed' "$work/explained"
 check "says what it means" grep -q 'Event 10, LOGIN_FAILED, error' "$work/explained"
 check "and where to read on" grep -q 'Documentation: man:ois-events(7)' "$work/explained"
-check "and what to do" grep -q 'see the log of the target' <(tr -d '\n' <"$work/explained" | sed 's/░░ / /g')
+check "and what to do" grep -q 'says what the target found and what to do' <(tr -d '\n' <"$work/explained" | sed 's/░░ / /g')
 
 # By ois-ctl.
 check_equal "by number" "10 LOGIN_FAILED" "$(ois-ctl events --number=10 --json=short | jq -r '"\(.number) \(.symbol)"')"
@@ -83,6 +83,26 @@ journalctl --quiet --output=json --output-fields=OIS_DROPPED SYSLOG_IDENTIFIER=o
 dropped=$(awk '{ n += $1 } END { print n }' "$work/entries")
 check "some events were dropped" test "$dropped" -gt 0
 check_equal "and counted" "$(jq .sequence <<<"$line")" "$(($(wc -l <"$work/entries") + dropped))"
+
+# A system whose sysfs may only be read, as sandboxes have it: the session is there, and nobody has looked for its disks.
+mount -o remount,bind,ro /sys
+check "login without a scan" ois-ctl login "$target"
+check_event 1015 OIS_TARGET="$target" OIS_STATUS=30
+mount -o remount,bind,rw /sys
+
+# The kernel says more than a daemon that is not scheduled can hear.
+sid=$(ois-ctl sessions --json=short | jq ".[].session")
+kill -STOP "${services[oisd]}"
+rival count "$sid" 20000
+kill -CONT "${services[oisd]}"
+check_event 1017
+check_equal "the session is known to be well" "logged_in" "$(ois-ctl sessions --json=short | jq -r ".[].phase")"
+
+# Another program removes a session.
+check "the session is removed" rival remove "$sid"
+check_event 1010 OIS_TARGET="$target" OIS_SESSION="$sid"
+check_equal "and not there any more" "[]" "$(ois-ctl sessions --json=short)"
+check_nothing_left
 
 # A kernel that cannot make sessions: no threads are left for their hosts. Nothing can be started here meanwhile.
 start_tgt 3265 iqn.2026-11.org.example:tgt

@@ -6,9 +6,17 @@
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
+# play_script FILE: and nothing is left in the kernel.
+play_script()
+{
+	local left
+	play --kernel "$BUILD/tests/protocol/oisd-virtual" "$1" || return
+	left=$(remains)
+	[[ -z $left ]] || { echo "left: $left" && false; }
+}
+
 modprobe -a iscsi_tcp crc32c
 for script in "$SOURCE"/tests/kernel/scripts/*.script; do
 	name=${script##*/}
-	check "script ${name%.script}" play --kernel "$BUILD/tests/protocol/oisd-virtual" "$script"
+	check "script ${name%.script}" play_script "$script"
 done
-check_nothing_left

@@ -96,6 +96,7 @@ static const struct verb {
 	{ "environment", 1, play_environment },
 	{ "no-initiator-name", 0, play_no_initiator_name },
 	{ "refuse", 1, play_refuse },
+	{ "rival", 1, play_rival },
 	{ "start", 0, play_start },
 	{ "terminate", 0, play_terminate },
 	{ "reload", 0, play_reload },

@@ -32,7 +32,7 @@ struct play {
 
 	pid_t daemon;
 	int journal, clock, call;
-	bool refuse_nodelay, nameless, created, replied;
+	bool refuse_nodelay, nameless, rival, created, replied;
 	struct buffer config, reply;
 	char address[128];
 	char secret[512], target_secret[512];
@@ -57,6 +57,7 @@ void play_config(struct play *play, const struct line *line);
 void play_file(struct play *play, const struct line *line);
 void play_environment(struct play *play, const struct line *line);
 void play_refuse(struct play *play, const struct line *line);
+void play_rival(struct play *play, const struct line *line);
 void play_start(struct play *play, const struct line *line);
 void play_terminate(struct play *play, const struct line *line);
 void play_reload(struct play *play, const struct line *line);

@@ -146,6 +146,13 @@ void play_refuse(struct play *play, const struct line *line)
 	play->refuse_nodelay = true;
 }
 
+void play_rival(struct play *play, const struct line *line)
+{
+	play->rival = line->words[1][0] == 'c';
+	if (!play->rival || !play->kernel)
+		fail("a rival makes a connection, in the kernel");
+}
+
 /* The process */
 
 static _Noreturn void run_daemon(const struct play *play, int clock)
@@ -160,8 +167,9 @@ static _Noreturn void run_daemon(const struct play *play, int clock)
 		{ "initiator-name-file", "initiatorname.iscsi" },
 		{ "sysfs", "no-sysfs" },
 	};
-	char options[ELEMENTSOF(paths)][160], *arguments[ELEMENTSOF(paths) + 2] = { 0 };
-	char path[108], number[16];
+	static char rival[] = "rival", connection[] = "connection";
+	char options[ELEMENTSOF(paths)][160], *whole[ELEMENTSOF(paths) + 4] = { rival, connection };
+	char path[108], number[16], **arguments = whole + 2;
 	size_t n = ELEMENTSOF(paths) - play->kernel;
 
 	arguments[0] = (char *)(uintptr_t)play->oisd;
@@ -179,7 +187,7 @@ static _Noreturn void run_daemon(const struct play *play, int clock)
 		refuse(&no_iscsi[i]);
 	if (play->refuse_nodelay)
 		refuse(&no_nodelay);
-	(void)execv(play->oisd, arguments);
+	(void)execvp(play->rival ? rival : play->oisd, play->rival ? whole : arguments);
 	fprintf(stderr, "%s: %s\n", play->oisd, strerror(errno));
 	_exit(127);
 }
