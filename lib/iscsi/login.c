@@ -611,6 +611,8 @@ void login_next(struct login *login, struct login_step *ret)
 			login->n_events * sizeof(login->events[0]));
 	} else if (login->ended) {
 		*ret = login->final;
+		if (ret->type == LOGIN_STEP_FAILED)
+			ret->failed.algorithms_refused = security_algorithms_refused(login, ret);
 	} else if (login->send_ready) {
 		ret->type = LOGIN_STEP_SEND;
 		ret->send.header = login->header;

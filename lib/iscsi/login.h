@@ -115,6 +115,11 @@ struct login_step {
 			enum event_number event; /* the event that reported it */
 			bool retry;              /* the same login may succeed later */
 			bool patience;           /* nobody but an automatic login retries it */
+			/*
+			 * It ended when CHAP algorithms were negotiated, as with targets that do
+			 * not understand a list of them: other ones may help.
+			 */
+			bool algorithms_refused;
 		} failed;
 	};
 };

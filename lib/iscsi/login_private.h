@@ -89,5 +89,7 @@ int security_key(struct login *login, enum iscsi_key key, const struct text_pair
 		 struct security_keys *keys);
 /* Judges a whole answer and writes the next request to .out. */
 int security_receive(struct login *login, const struct security_keys *keys);
+/* True if @final is how a target fails that cannot cope with the algorithms it was offered. */
+bool security_algorithms_refused(const struct login *login, const struct login_step *final);
 /* Keeps only algorithms there are; false: none is left. */
 bool security_algorithms(struct login_config *config);

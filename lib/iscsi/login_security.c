@@ -271,3 +271,47 @@ int security_receive(struct login *login, const struct security_keys *keys)
 	}
 	return 0;
 }
+
+/*
+ * A status that finds fault with what was sent; others name a cause that has nothing to do with it.
+ */
+static bool refuses_request(int status_class, int status_detail)
+{
+	static const struct {
+		int status_class, status_detail;
+	} rows[] = {
+		{ 2, 0x00 }, /* initiator error */
+		{ 2, 0x01 }, /* authentication failure */
+		{ 2, 0x07 }, /* missing parameter */
+		{ 2, 0x0b }, /* invalid during login */
+		{ 3, 0x00 }, /* target error */
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+		if (rows[i].status_class == status_class && rows[i].status_detail == status_detail)
+			return true;
+	return false;
+}
+
+/*
+ * LIO before Linux 3.15, and the storage systems made of it, compare CHAP_A with "5" as a whole and
+ * refuse a list. tgt and the Enterprise Target take algorithm 7 for SHA1, and answer the response
+ * that is too long for it with "initiator error": an authentication failure, at that place, is
+ * about the secret. Others close the connection, or choose what was not offered.
+ */
+bool security_algorithms_refused(const struct login *login, const struct login_step *final)
+{
+	int class = final->failed.status_class, detail = final->failed.status_detail;
+	enum event_number event = final->failed.event;
+
+	if (login->config.authentication != LOGIN_AUTHENTICATION_CHAP)
+		return false;
+	if (login->phase == LOGIN_PHASE_CHAP_ALGORITHM)
+		return event == EVENT_DROPPED_BEFORE_FULL_FEATURE ||
+		       event == EVENT_CHAP_ALGORITHM_UNKNOWN || event == EVENT_PDU_REJECTED ||
+		       (event == EVENT_LOGIN_FAILED && refuses_request(class, detail));
+	if (login->phase == LOGIN_PHASE_CHAP_RESPONSE && login->algorithm != CHAP_ALGORITHM_MD5)
+		return event == EVENT_DROPPED_BEFORE_FULL_FEATURE ||
+		       (event == EVENT_LOGIN_FAILED && class == 2 && detail == 0);
+	return false;
+}

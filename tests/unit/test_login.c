@@ -1136,6 +1136,78 @@ static void test_wrong_secret(void **state)
 	secret_free(wrong);
 }
 
+/* What tells of a target that cannot cope with a list of algorithms, and what does not. */
+static void test_algorithms_refused(void **state)
+{
+#define SHA3 "CHAP_A=8|CHAP_I=1|CHAP_C=0x0123456789abcdef"
+#define MD5  "CHAP_A=5|CHAP_I=1|CHAP_C=0x0123456789abcdef"
+	static const struct {
+		const char *first, *second; /* answers before the last one */
+		const char *text;           /* the last one; NULL: a status, or 0 for a close */
+		unsigned status;
+		bool refused;
+	} rows[] = {
+		{ "AuthMethod=CHAP", NULL, NULL, 0x0201, true },
+		{ "AuthMethod=CHAP", NULL, NULL, 0x0200, true },
+		{ "AuthMethod=CHAP", NULL, NULL, 0x0207, true },
+		{ "AuthMethod=CHAP", NULL, NULL, 0x020b, true },
+		{ "AuthMethod=CHAP", NULL, NULL, 0x0300, true },
+		{ "AuthMethod=CHAP", NULL, NULL, 0, true },
+		{ "AuthMethod=CHAP", NULL, "CHAP_A=Reject", 0, true },
+		{ "AuthMethod=CHAP", NULL, "CHAP_A=8,7,6,5|CHAP_I=1|CHAP_C=0x01", 0, true },
+		{ "AuthMethod=CHAP", SHA3, NULL, 0x0200, true },
+		{ "AuthMethod=CHAP", SHA3, NULL, 0, true },
+		/* The reason is another one, or the list was understood. */
+		{ "AuthMethod=CHAP", NULL, NULL, 0x0202, false },
+		{ "AuthMethod=CHAP", NULL, NULL, 0x0203, false },
+		{ "AuthMethod=CHAP", NULL, NULL, 0x0301, false },
+		{ "AuthMethod=CHAP", NULL, NULL, 0x0302, false },
+		{ "AuthMethod=CHAP", NULL, "CHAP_A=5|CHAP_C=0x01", 0, false },
+		{ "AuthMethod=CHAP", SHA3, NULL, 0x0201, false },
+		{ "AuthMethod=CHAP", SHA3, NULL, 0x0300, false },
+		{ "AuthMethod=CHAP", SHA3, "CHAP_R=0x01", 0, false },
+		{ "AuthMethod=CHAP", MD5, NULL, 0x0200, false },
+		{ "AuthMethod=CHAP", MD5, NULL, 0x0201, false },
+		{ "AuthMethod=CHAP", MD5, NULL, 0, false },
+		{ NULL, NULL, NULL, 0x0201, false },
+		{ NULL, NULL, NULL, 0, false },
+	};
+#undef SHA3
+#undef MD5
+
+	chap_config(false);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin();
+		if (rows[i].first)
+			reply(rows[i].first, false, NULL);
+		if (rows[i].second)
+			reply(rows[i].second, false, NULL);
+		assert_int_equal(last.type, LOGIN_STEP_WAIT);
+		status = rows[i].status;
+		if (rows[i].text)
+			reply(rows[i].text, false, NULL);
+		else if (status)
+			reply("", false, set_status);
+		else
+			login_disconnected(login);
+		run();
+		assert_int_equal(last.type, LOGIN_STEP_FAILED);
+		if (last.failed.algorithms_refused != rows[i].refused)
+			fail_msg("row %zu", i);
+	}
+	/* No answer at all is no refusal, nor is anything without CHAP. */
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	login_timed_out(login);
+	run();
+	assert_false(last.failed.algorithms_refused);
+	config.authentication = LOGIN_AUTHENTICATION_NONE;
+	begin();
+	login_disconnected(login);
+	run();
+	assert_false(last.failed.algorithms_refused);
+}
+
 static void test_redirect(void **state)
 {
 	static const struct {
@@ -1622,6 +1694,7 @@ int main(void)
 		TEST(test_status_rows),
 		TEST(test_chap_required),
 		TEST(test_wrong_secret),
+		TEST(test_algorithms_refused),
 		TEST(test_redirect),
 		TEST(test_silence),
 		TEST(test_reject),
