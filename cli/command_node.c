@@ -151,6 +151,7 @@ static void show_node(const struct output *output, const struct ois_node *node)
 	show_time(output, "Created", node, "createdTimestampUSec");
 	show_time(output, "Changed", node, "changedTimestampUSec");
 	show_time(output, "Last seen", node, "lastSeenTimestampUSec");
+	show_time(output, "MD5 only", node, "md5OnlyTimestampUSec");
 	detail_style(output, STYLE_GOOD, "Sessions", sessions);
 	show_settings(output, &settings);
 }

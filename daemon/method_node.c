@@ -57,6 +57,8 @@ json_object *record_to_json(struct manager *manager, const struct node *node, bo
 	r |= json_set_int(record, "changedTimestampUSec", (int64_t)node->changed_usec);
 	if (node->last_seen_usec > 0)
 		r |= json_set_int(record, "lastSeenTimestampUSec", (int64_t)node->last_seen_usec);
+	if (node->md5_only_usec > 0)
+		r |= json_set_int(record, "md5OnlyTimestampUSec", (int64_t)node->md5_only_usec);
 	r |= json_set(record, "sessions", node_sessions_to_json(manager, node));
 	return r < 0 ? NULL : json_wrap("record", TAKE_PTR(record));
 }

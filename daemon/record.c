@@ -251,7 +251,7 @@ void records_remove(struct records *records, struct node *node)
 	(void)tdelete(record, &records->tree, compare_records);
 	records->n--;
 	records->files[RECORD_FILE_NODES].dirty = true;
-	if (node->last_seen_usec > 0)
+	if (record_has_line(record, RECORD_FILE_DISCOVERED))
 		records->files[RECORD_FILE_DISCOVERED].dirty = true;
 	(void)record_free(record);
 }
@@ -260,6 +260,16 @@ void records_changed(struct records *records, struct node *node, bool facts)
 {
 	node->changed_usec = record_now();
 	records->files[facts ? RECORD_FILE_DISCOVERED : RECORD_FILE_NODES].dirty = true;
+	if (!facts)
+		records_set_md5_only(records, node, false);
+}
+
+void records_set_md5_only(struct records *records, struct node *node, bool md5_only)
+{
+	if (md5_only == (node->md5_only_usec > 0))
+		return;
+	node->md5_only_usec = md5_only ? record_now() : 0;
+	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 }
 
 /* Replaces *@text by clean text, unless it is the same; 1 if it changed. */
@@ -312,6 +322,7 @@ int records_found(struct records *records, const struct node_key *key, int porta
 		found = RECORDS_FOUND_CREATED;
 	}
 	node->last_seen_usec = record_now();
+	node->md5_only_usec = 0;
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 	if (node->origin == NODE_ORIGIN_SEND_TARGETS) {
 		r = replace_text(&node->origin_address, origin_address);

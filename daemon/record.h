@@ -39,6 +39,7 @@ struct node {
 	uint16_t origin_port;
 	uint64_t created_usec, changed_usec; /* CLOCK_REALTIME */
 	uint64_t last_seen_usec;             /* by a discovery; 0: never */
+	uint64_t md5_only_usec; /* since when it is known to cope with MD5 alone; 0: it is not */
 
 	struct settings *settings; /* what a person configured; never NULL */
 	struct secret *secret, *target_secret;
@@ -78,8 +79,14 @@ int records_create(struct records *records, const struct node_key *key, int port
 		   struct node **ret);
 /* Forgets facts and settings. */
 void records_remove(struct records *records, struct node *node);
-/* Tells that @node's settings or secrets (@facts false) or its facts (@facts true) were changed. */
+/*
+ * Tells that @node's settings or secrets (@facts false) or its facts (@facts true) were changed.
+ * After the former it is no longer known whether the target copes with MD5 alone only.
+ */
 void records_changed(struct records *records, struct node *node, bool facts);
+/* A login has shown that the target copes with CHAP by MD5 alone only, or that this is no longer
+ * so. */
+void records_set_md5_only(struct records *records, struct node *node, bool md5_only);
 
 enum records_found {
 	RECORDS_FOUND_CREATED,
@@ -88,10 +95,10 @@ enum records_found {
 };
 
 /*
- * A discovery found this portal: creates the node or updates its facts, never its settings.
- * @portal_group_tag -1 and
- * @target_alias NULL tell nothing. A static node stays one. Errors: -ENOENT (not there, and not
- * @create); -EINVAL (no valid key); -ENOMEM.
+ * A discovery found this portal: creates the node or updates its facts, never its settings. What
+ * was known of CHAP by MD5 alone is forgotten. @portal_group_tag -1 and @target_alias NULL tell
+ * nothing. A static node stays one. Errors: -ENOENT (not there, and not @create); -EINVAL (no valid
+ * key); -ENOMEM.
  */
 int records_found(struct records *records, const struct node_key *key, int portal_group_tag,
 		  const char *target_alias, const char *origin_address, uint16_t origin_port,

@@ -93,6 +93,7 @@ static void merge_facts(struct node *node, struct record *record)
 		node->origin_port = found->origin_port;
 	}
 	node->last_seen_usec = found->last_seen_usec;
+	node->md5_only_usec = found->md5_only_usec;
 	if (found->created_usec < node->created_usec)
 		node->created_usec = found->created_usec;
 	if (found->changed_usec > node->changed_usec)
@@ -105,15 +106,20 @@ static void merge_facts(struct node *node, struct record *record)
 static int add_record(struct reader *reader, struct record **record, struct record_fault *fault)
 {
 	struct node *node = records_find(reader->records, &(*record)->node.key);
+	bool found = (*record)->node.last_seen_usec > 0;
 	int r;
 
+	/* What a login has learned of a node that nobody made or found any more. */
+	if (!node && reader->file == RECORD_FILE_DISCOVERED && !found)
+		return 0;
 	if (!node) {
 		r = records_insert(reader->records, *record);
 		if (r >= 0)
 			*record = NULL;
 		return r;
 	}
-	if (reader->file == RECORD_FILE_NODES || node->last_seen_usec > 0)
+	if (reader->file == RECORD_FILE_NODES ||
+	    record_has_line((struct record *)node, RECORD_FILE_DISCOVERED))
 		fault->reason = "an earlier line is about the same node";
 	else
 		merge_facts(node, *record);

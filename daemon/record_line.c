@@ -31,7 +31,7 @@ static int take_configuration(struct record *record, json_object *line, struct r
 	return r;
 }
 
-/* What only discovered.jsonl holds. */
+/* What only discovered.jsonl holds. A node that no discovery found has a line for other facts. */
 static int take_facts(struct record *record, json_object *line, struct record_fault *fault)
 {
 	struct node *node = &record->node;
@@ -41,7 +41,8 @@ static int take_facts(struct record *record, json_object *line, struct record_fa
 	node->origin_port =
 		(uint16_t)record_line_number(line, "discoveryPort", UINT16_MAX, 0, fault);
 	node->last_seen_usec = record_line_time(line, "lastSeenTimestampUSec", fault);
-	if (node->last_seen_usec == 0)
+	node->md5_only_usec = record_line_time(line, "md5OnlyTimestampUSec", fault);
+	if (node->last_seen_usec == 0 && node->md5_only_usec == 0)
 		fault->reason = "lastSeenTimestampUSec is missing";
 	r = record_line_copy(line, "targetAlias", &node->target_alias, fault);
 	if (r >= 0)
@@ -97,6 +98,7 @@ int record_line_read(enum record_file file, json_object *line, struct record **r
 		"createdTimestampUSec",
 		"changedTimestampUSec",
 		"lastSeenTimestampUSec",
+		"md5OnlyTimestampUSec",
 		"settings",
 		NULL,
 	};
@@ -117,7 +119,7 @@ bool record_has_line(const struct record *record, enum record_file file)
 	const struct node *node = &record->node;
 
 	if (file == RECORD_FILE_DISCOVERED)
-		return node->last_seen_usec > 0;
+		return node->last_seen_usec > 0 || node->md5_only_usec > 0;
 	return node->origin == NODE_ORIGIN_STATIC || !settings_is_empty(node->settings) ||
 	       node->secret || node->target_secret || record->unknown_settings ||
 	       record->unknown[file];
@@ -142,9 +144,12 @@ int record_line_write(const struct record *record, enum record_file file, struct
 	if (r >= 0)
 		r = record_append_number(content,
 					 ",\"changedTimestampUSec\":", (int64_t)node->changed_usec);
-	if (r >= 0 && facts)
+	if (r >= 0 && facts && node->last_seen_usec > 0)
 		r = record_append_number(
 			content, ",\"lastSeenTimestampUSec\":", (int64_t)node->last_seen_usec);
+	if (r >= 0 && facts && node->md5_only_usec > 0)
+		r = record_append_number(
+			content, ",\"md5OnlyTimestampUSec\":", (int64_t)node->md5_only_usec);
 	if (r >= 0 && facts)
 		r = record_append_text(content, ",\"targetAlias\":", node->target_alias);
 	if (r >= 0 && facts)

@@ -540,6 +540,7 @@ static void test_secret_formats(void **state)
 	"\"scan\":true,\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"origin\":{\"kind\":"   \
 	"\"send_targets\","                                                                        \
 	"\"address\":\"h\",\"port\":3260},\"createdTimestampUSec\":0,\"changedTimestampUSec\":0,"  \
+	"\"md5OnlyTimestampUSec\":1000000,"                                                        \
 	"\"sessions\":[3,4]}}"
 
 static void test_nodes(void **state)
@@ -584,6 +585,7 @@ static void test_nodes(void **state)
 	      "        Origin: send_targets at h\n"
 	      "       Created: Thu 1970-01-01 00:00:00 UTC\n"
 	      "       Changed: Thu 1970-01-01 00:00:00 UTC\n"
+	      "      MD5 only: Thu 1970-01-01 00:00:01 UTC\n"
 	      "      Sessions: 3 4\n"
 	      "\n"
 	      "SETTING           VALUE       FROM\n"

@@ -336,6 +336,77 @@ static void test_round_trip(void **state)
 	assert_true(settings_is_empty(node->settings));
 }
 
+/* What a login has learned of a node is a fact, of static nodes too. */
+static void test_md5_only(void **state)
+{
+	struct fixture *fixture = *state;
+	struct node *node, *found;
+	uint64_t since;
+
+	load(fixture);
+	node = create(fixture, TARGET, "192.0.2.1");
+	(void)discover(fixture, TARGET, "192.0.2.2", 1, NULL);
+	found = find(fixture, TARGET, "192.0.2.2");
+	assert_int_equal(node->md5_only_usec, 0);
+	records_set_md5_only(fixture->records, node, true);
+	records_set_md5_only(fixture->records, found, true);
+	since = node->md5_only_usec;
+	assert_true(since > 0);
+	/* Since the first time. */
+	records_set_md5_only(fixture->records, node, true);
+	assert_int_equal(node->md5_only_usec, since);
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	assert_int_equal(records_count(fixture->records), 2);
+	node = find(fixture, TARGET, "192.0.2.1");
+	found = find(fixture, TARGET, "192.0.2.2");
+	assert_int_equal(node->md5_only_usec, since);
+	assert_int_equal(node->origin, NODE_ORIGIN_STATIC);
+	assert_int_equal(node->last_seen_usec, 0);
+	assert_true(found->md5_only_usec > 0 && found->last_seen_usec > 0);
+
+	/* Forgotten when it is found again, and when a person changes something. */
+	(void)discover(fixture, TARGET, "192.0.2.2", 1, NULL);
+	assert_int_equal(found->md5_only_usec, 0);
+	records_changed(fixture->records, node, true);
+	assert_int_equal(node->md5_only_usec, since);
+	records_changed(fixture->records, node, false);
+	assert_int_equal(node->md5_only_usec, 0);
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	assert_int_equal(find(fixture, TARGET, "192.0.2.1")->md5_only_usec, 0);
+	assert_int_equal(find(fixture, TARGET, "192.0.2.2")->md5_only_usec, 0);
+}
+
+/* A line with nothing but that makes no node. */
+static void test_md5_only_of_nobody(void **state)
+{
+	struct fixture *fixture = *state;
+
+	put_file(fixture, "nodes.jsonl",
+		 NODES_HEADER "{\"targetName\":\"a\",\"address\":\"b\",\"port\":3260}\n");
+	put_file(fixture, "discovered.jsonl",
+		 DISCOVERED_HEADER
+		 "{\"targetName\":\"a\",\"address\":\"b\",\"port\":3260,\"md5OnlyTimestampUSec\":5}"
+		 "\n"
+		 "{\"targetName\":\"a\",\"address\":\"c\",\"port\":3260,\"md5OnlyTimestampUSec\":6}"
+		 "\n"
+		 "{\"targetName\":\"a\",\"address\":\"b\",\"port\":3260,\"md5OnlyTimestampUSec\":7}"
+		 "\n"
+		 "{\"targetName\":\"a\",\"address\":\"b\",\"port\":3260,\"md5OnlyTimestampUSec\":"
+		 "\"x\"}\n");
+	load(fixture);
+	assert_int_equal(records_count(fixture->records), 1);
+	assert_int_equal(find(fixture, "a", "b")->md5_only_usec, 5);
+	/* The third line repeats the first, the fourth is damaged. */
+	assert_int_equal(count_events(fixture, EVENT_RECORD_INVALID, NULL), 2);
+	/* Nothing of a node that is removed comes back. */
+	records_remove(fixture->records, find(fixture, "a", "b"));
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	assert_int_equal(records_count(fixture->records), 0);
+}
+
 static void test_permissions(void **state)
 {
 	struct fixture *fixture = *state;
@@ -1029,6 +1100,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_empty),
 		TEST(test_round_trip),
+		TEST(test_md5_only),
+		TEST(test_md5_only_of_nobody),
 		TEST(test_permissions),
 		TEST(test_order),
 		TEST(test_bad_keys),
