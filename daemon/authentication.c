@@ -3,8 +3,11 @@
 
 #include "authentication.h"
 
-int authentication_configure(const struct settings *effective, const struct secret *secret,
-			     const struct secret *target_secret, struct login_config *config)
+#define ALGORITHMS_MAX 8
+
+/* What the settings list; returns how many. */
+static size_t list_algorithms(const struct settings *effective,
+			      enum chap_algorithm ret[ALGORITHMS_MAX])
 {
 	static const enum chap_algorithm algorithms[] = {
 		[SETTING_CHAP_MD5] = CHAP_ALGORITHM_MD5,
@@ -12,15 +15,29 @@ int authentication_configure(const struct settings *effective, const struct secr
 		[SETTING_CHAP_SHA256] = CHAP_ALGORITHM_SHA256,
 		[SETTING_CHAP_SHA3_256] = CHAP_ALGORITHM_SHA3_256,
 	};
-	int values[8];
+	int values[ALGORITHMS_MAX];
+	size_t n;
+
+	n = settings_list(effective, SETTING_AUTHENTICATION_ALGORITHMS, values);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = algorithms[values[i]];
+	return n;
+}
+
+int authentication_configure(const struct settings *effective, const struct secret *secret,
+			     const struct secret *target_secret, bool md5_alone,
+			     struct login_config *config)
+{
+	enum chap_algorithm listed[ALGORITHMS_MAX];
 	size_t n;
 
 	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) != AUTHENTICATION_CHAP)
 		return 0;
 	config->authentication = LOGIN_AUTHENTICATION_CHAP;
-	n = settings_list(effective, SETTING_AUTHENTICATION_ALGORITHMS, values);
-	for (size_t i = 0; i < n && i < ELEMENTSOF(config->chap_algorithms); i++)
-		config->chap_algorithms[config->n_chap_algorithms++] = algorithms[values[i]];
+	n = list_algorithms(effective, listed);
+	for (size_t i = 0; i < n; i++)
+		if (!md5_alone || listed[i] == CHAP_ALGORITHM_MD5)
+			config->chap_algorithms[config->n_chap_algorithms++] = listed[i];
 	config->user_name = settings_text(effective, SETTING_AUTHENTICATION_USER_NAME);
 	config->secret = secret;
 	config->target_user_name =
@@ -30,4 +47,24 @@ int authentication_configure(const struct settings *effective, const struct secr
 			       (ssize_t)sizeof(config->chap_random)
 		       ? 0
 		       : -EAGAIN;
+}
+
+bool authentication_may_fall_back(const struct settings *effective)
+{
+	enum chap_algorithm listed[ALGORITHMS_MAX];
+	bool md5 = false, others = false;
+	size_t n;
+
+	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) == AUTHENTICATION_NONE)
+		return false;
+	n = list_algorithms(effective, listed);
+	for (size_t i = 0; i < n; i++) {
+		if (!chap_algorithm_available(listed[i]))
+			continue;
+		if (listed[i] == CHAP_ALGORITHM_MD5)
+			md5 = true;
+		else
+			others = true;
+	}
+	return md5 && others;
 }

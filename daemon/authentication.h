@@ -11,8 +11,16 @@
 
 /*
  * Completes @config with the authentication that @effective asks for. Texts and secrets are
- * borrowed, as everywhere in it; a secret that does not exist is NULL. Errors: -EAGAIN (no random
- * bytes yet).
+ * borrowed, as everywhere in it; a secret that does not exist is NULL. With @md5_alone no other
+ * algorithm is offered, which only authentication_may_fall_back() allows. Errors: -EAGAIN (no
+ * random bytes yet).
  */
 int authentication_configure(const struct settings *effective, const struct secret *secret,
-			     const struct secret *target_secret, struct login_config *config);
+			     const struct secret *target_secret, bool md5_alone,
+			     struct login_config *config);
+
+/*
+ * True if MD5 can be offered alone to a target that cannot cope with a list: it is in the list
+ * anyhow, so that the target could have chosen it, and so could anybody between. RFC 7143, 9.2.1
+ */
+bool authentication_may_fall_back(const struct settings *effective);

@@ -433,7 +433,7 @@ static int start_login(struct discovery *discovery)
 	if (getrandom(config.isid + 1, 5, GRND_NONBLOCK) != 5)
 		return -EAGAIN;
 	r = authentication_configure(discovery->settings, discovery->secret,
-				     discovery->target_secret, &config);
+				     discovery->target_secret, false, &config);
 	if (r < 0)
 		return r;
 	return login_driver_new(discovery->manager->event, discovery->channel, &config,

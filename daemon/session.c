@@ -4,6 +4,7 @@
 #include <time.h>
 #include <openssl/evp.h>
 
+#include "authentication.h"
 #include "session_private.h"
 #include "table.h"
 #include "trace.h"
@@ -42,6 +43,7 @@ static void (*const actions[])(struct session *session) = {
 	[CONNECTION_ACTION_CLOSE] = session_action_close,
 	[CONNECTION_ACTION_FAIL] = session_action_fail,
 	[CONNECTION_ACTION_REDIRECT] = session_action_redirect,
+	[CONNECTION_ACTION_RECONNECT] = session_action_reconnect,
 	[CONNECTION_ACTION_ANNOUNCE] = session_action_announce,
 	[CONNECTION_ACTION_STOP] = session_action_stop,
 	[CONNECTION_ACTION_RECOVER] = session_recover,
@@ -384,6 +386,7 @@ int session_take_node(struct session *session, const struct node *node)
 	(void)settings_free(session->settings);
 	session->settings = effective;
 	session->portal_group_tag = node->portal_group_tag;
+	p->md5_known = node->md5_only_usec > 0 && authentication_may_fall_back(effective);
 	r = secret_copy(node->secret, &p->secret);
 	if (r >= 0)
 		r = secret_copy(node->target_secret, &p->target_secret);

@@ -152,6 +152,49 @@ static void login_redirected(struct session *session, const struct login_redirec
 	session_post(session, CONNECTION_EVENT_REDIRECTED);
 }
 
+static void md5_stored(void *userdata, int error)
+{
+	/* The records have reported it; the target is asked again after a restart. */
+}
+
+/* What the target can cope with is known from now on. */
+static void remember_md5(struct session *session, bool alone)
+{
+	const struct node_key key = {
+		.target_name = session->target_name,
+		.address = session->address,
+		.port = session->port,
+	};
+	struct records *records = session->manager->records;
+	struct node *node = records_find(records, &key);
+
+	session->private->md5_known = alone;
+	if (!node)
+		return;
+	records_set_md5_only(records, node, alone);
+	(void)records_commit(records, md5_stored, NULL);
+}
+
+/*
+ * A target that cannot cope with a list of algorithms is offered MD5 alone at once, in the same
+ * attempt. One that was known to be such and refuses MD5 alone has changed: it gets the whole list.
+ */
+static bool change_offer(struct session *session, const struct login_step *step)
+{
+	struct session_private *p = session->private;
+	bool closed = step->failed.event == EVENT_DROPPED_BEFORE_FULL_FEATURE;
+
+	if (!step->failed.algorithms_refused || p->offer_changed ||
+	    !authentication_may_fall_back(session->settings) || (p->md5_alone && closed))
+		return false;
+	if (p->md5_alone)
+		remember_md5(session, false);
+	p->md5_alone = !p->md5_alone;
+	p->offer_changed = true;
+	p->offer_refused = !closed;
+	return true;
+}
+
 static void driver_finished(void *userdata, const struct login_step *step)
 {
 	struct session *session = userdata;
@@ -168,10 +211,14 @@ static void driver_finished(void *userdata, const struct login_step *step)
 		p->fd = channel_take_fd(p->channel);
 	p->channel = channel_free(p->channel);
 
+	if (final.type == LOGIN_STEP_DONE && p->md5_alone && p->offer_refused)
+		remember_md5(session, true);
 	if (final.type == LOGIN_STEP_DONE) {
 		session_post(session, CONNECTION_EVENT_LOGIN_SUCCEEDED);
 	} else if (final.type == LOGIN_STEP_REDIRECT) {
 		login_redirected(session, &final.redirect);
+	} else if (change_offer(session, &final)) {
+		session_post(session, CONNECTION_EVENT_OFFER_REFUSED);
 	} else {
 		login_refused(session, &final);
 		session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
@@ -250,6 +297,20 @@ static void fill_offer(const struct session *session, struct login_config *confi
 		(uint32_t)session_setting(session, SETTING_KEYS_MAX_OUTSTANDING_R2T);
 }
 
+/* An algorithm that is easier to break is never offered alone in silence. */
+static void report_md5(struct session *session)
+{
+	const struct session_private *p = session->private;
+	struct event *event = event_new(EVENT_CHAP_MD5_ALONE);
+
+	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
+	event_set_string(event, FIELD_REASON,
+			 !p->offer_changed ? "it refused the list of algorithms in an earlier login"
+			 : p->offer_refused ? "it refused the list of algorithms"
+					    : "it closed the connection on the list of algorithms");
+	session_raise(session, event);
+}
+
 static int driver_new(struct session *session)
 {
 	struct session_private *p = session->private;
@@ -267,9 +328,12 @@ static int driver_new(struct session *session)
 
 	memcpy(config.isid, session->isid, sizeof(config.isid));
 	fill_offer(session, &config);
-	r = authentication_configure(session->settings, p->secret, p->target_secret, &config);
+	r = authentication_configure(session->settings, p->secret, p->target_secret, p->md5_alone,
+				     &config);
 	if (r < 0)
 		return r;
+	if (p->md5_alone)
+		report_md5(session);
 	return login_driver_new(session->manager->event, p->channel, &config,
 				(unsigned)session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS),
 				&driver_callbacks, session, &p->driver);
@@ -359,5 +423,11 @@ void session_action_redirect(struct session *session)
 	free(session->current_address);
 	session->current_address = strdup(p->redirect.address);
 	session->current_port = p->redirect.port;
+	session_post(session, CONNECTION_EVENT_CONNECT);
+}
+
+/* T7 with a changed offer: the same attempt goes on, where it was. */
+void session_action_reconnect(struct session *session)
+{
 	session_post(session, CONNECTION_EVENT_CONNECT);
 }

@@ -69,6 +69,10 @@ struct session_private {
 	unsigned redirects;
 	struct login_redirect redirect;
 	bool redirected;
+	bool md5_known;     /* the target is known to cope with nothing but MD5 alone */
+	bool md5_alone;     /* is offered, though the settings list more algorithms */
+	bool offer_changed; /* in this attempt; once is enough */
+	bool offer_refused; /* the target said so, rather than just closing the connection */
 
 	/* For the login machine, which borrows them. */
 	struct secret *secret, *target_secret;
@@ -119,6 +123,7 @@ bool session_returned(struct session *session);
 void session_action_connect(struct session *session);
 void session_action_login(struct session *session);
 void session_action_redirect(struct session *session);
+void session_action_reconnect(struct session *session);
 
 /* session_start.c */
 void session_action_start(struct session *session);

@@ -35,6 +35,8 @@ void session_begin(struct session *session)
 	session->attempt++;
 	session->private->redirects = 0;
 	session->private->redirected = false;
+	session->private->md5_alone = session->private->md5_known;
+	session->private->offer_changed = false;
 	session->next_attempt_usec = 0;
 	session->private->last_error[0] = '\0';
 	free(session->current_address);

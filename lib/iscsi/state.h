@@ -31,6 +31,7 @@ enum connection_event {
 	CONNECTION_EVENT_LOGIN_SUCCEEDED, /* Login Phase done */
 	CONNECTION_EVENT_LOGIN_FAILED,    /* refused, protocol fault, timed out */
 	CONNECTION_EVENT_REDIRECTED,      /* Login Response of status class 1 */
+	CONNECTION_EVENT_OFFER_REFUSED,   /* the target cannot cope with what it was offered */
 	CONNECTION_EVENT_START_FAILED,    /* the kernel did not take the logged-in connection */
 	CONNECTION_EVENT_TRANSPORT_LOST,  /* disconnect, reset, ping unanswered */
 	CONNECTION_EVENT_ASYNC_LOGOUT,    /* Async Message: the target requests a logout */
@@ -50,10 +51,11 @@ enum connection_action {
 	CONNECTION_ACTION_LOGOUT,  /* send a Logout Request */
 	CONNECTION_ACTION_CLOSE,   /* release the transport; all is well */
 	CONNECTION_ACTION_FAIL, /* release the transport; the session decides about another try */
-	CONNECTION_ACTION_REDIRECT, /* release the transport; connect to the address given */
-	CONNECTION_ACTION_ANNOUNCE, /* tell the session that the target wants a logout */
-	CONNECTION_ACTION_STOP,     /* stop I/O and release the transport, then post CLEANED_UP */
-	CONNECTION_ACTION_RECOVER,  /* tell the session that it may connect again */
+	CONNECTION_ACTION_REDIRECT,  /* release the transport; connect to the address given */
+	CONNECTION_ACTION_RECONNECT, /* release the transport; connect again to offer less */
+	CONNECTION_ACTION_ANNOUNCE,  /* tell the session that the target wants a logout */
+	CONNECTION_ACTION_STOP,      /* stop I/O and release the transport, then post CLEANED_UP */
+	CONNECTION_ACTION_RECOVER,   /* tell the session that it may connect again */
 	_CONNECTION_ACTION_MAX,
 };
 

@@ -14,7 +14,8 @@ source "${BASH_SOURCE[0]%/*}/targets.sh"
 # digests    what both agree to: none, header, data, both; -header, -data: the node demands one, the target has none
 # family     ipv4, ipv6
 # discovery  what the discovery that finds the target is asked for: none, chap, mutual
-# result     the hash function of CHAP (-: a session without CHAP); or the events of a failure, 10 with the status
+# result     the hash function of CHAP (-: a session without CHAP); or the events of a failure, 10 with the status;
+#            or FAILURE:HASH, if MD5 alone helped
 # setting... further settings of the node
 table='
 lio   none   none     none    ipv4 none -
@@ -43,9 +44,9 @@ lio   mutual impostor none    ipv4 none 17
 lio   mutual impostor none    ipv6 none 17
 # It lets this host in, and says nothing of itself.
 lio   chap   mutual   none    ipv4 none 16
-# AuthMethod=CHAP alone is refused, not answered.
-lio   none   chap     none    ipv4 none 10/0201
-lio   none   mutual   none    ipv4 none 10/0201
+# CHAP is refused when the algorithms come, as if they were at fault.
+lio   none   chap     none    ipv4 none 10/0201+1026+10/0201
+lio   none   mutual   none    ipv4 none 10/0201+1026+10/0201
 # So are digests it does not have.
 lio   none   none     -header ipv4 none 10/0200
 lio   none   none     -data   ipv4 none 10/0200
@@ -56,26 +57,29 @@ tgt   none   none     data    ipv4 none -
 tgt   none   none     both    ipv4 none -
 tgt   none   none     none    ipv6 none -
 tgt   none   none     both    ipv6 none -
-# It takes 7, SHA-256, for SHA1, fails on the longer response, and does not know 6, which is SHA1.
+# It takes 7, SHA-256, for SHA1, fails on the longer response, and does not know 6, which is SHA1: it gets MD5 alone, where
+# that is listed.
 tgt   chap   chap     none    ipv4 none 10/0200 authentication.algorithms=sha1
+tgt   chap   chap     none    ipv4 none 10/0200 authentication.algorithms=sha3_256,sha256,sha1
 tgt   chap   chap     none    ipv4 none md5 authentication.algorithms=sha1,md5
 tgt   chap   chap     none    ipv4 none md5 authentication.algorithms=md5
-tgt   chap   chap     both    ipv4 none md5 authentication.algorithms=md5
-tgt   chap   chap     none    ipv6 none md5 authentication.algorithms=md5
-tgt   chap   chap     both    ipv6 none md5 authentication.algorithms=md5
-tgt   mutual mutual   none    ipv4 none md5 authentication.algorithms=md5
+tgt   chap   chap     none    ipv4 none 10/0200+1026:md5
+tgt   chap   chap     both    ipv4 none 10/0200+1026:md5
+tgt   chap   chap     none    ipv6 none 10/0200+1026:md5
+tgt   chap   chap     both    ipv6 none 10/0200+1026:md5
+tgt   mutual mutual   none    ipv4 none 10/0200+1026:md5
 tgt   mutual mutual   both    ipv4 none md5 authentication.algorithms=md5
-tgt   mutual mutual   none    ipv6 none md5 authentication.algorithms=md5
+tgt   mutual mutual   none    ipv6 none 10/0200+1026:md5
 tgt   mutual mutual   both    ipv6 none md5 authentication.algorithms=md5
-tgt   mutual chap     none    ipv4 none md5 authentication.algorithms=md5
+tgt   mutual chap     none    ipv4 none 10/0200+1026:md5
 tgt   chap   none     none    ipv4 none 10/0201+40
-tgt   chap   wrong    none    ipv4 none 10/0201 authentication.algorithms=md5
+tgt   chap   wrong    none    ipv4 none 10/0200+1026+10/0201
 tgt   chap   wrong    none    ipv6 none 10/0201 authentication.algorithms=md5
-tgt   mutual wrong    none    ipv4 none 10/0201 authentication.algorithms=md5
-tgt   mutual impostor none    ipv4 none 17 authentication.algorithms=md5
+tgt   mutual wrong    none    ipv4 none 10/0200+1026+10/0201
+tgt   mutual impostor none    ipv4 none 10/0200+1026+17
 tgt   mutual impostor none    ipv6 none 17 authentication.algorithms=md5
 # The login is refused if it cannot prove itself.
-tgt   chap   mutual   none    ipv4 none 10/0201 authentication.algorithms=md5
+tgt   chap   mutual   none    ipv4 none 10/0200+1026+10/0201
 # AuthMethod=CHAP alone is refused, not answered.
 tgt   none   chap     none    ipv4 none 10/0201
 tgt   none   mutual   none    ipv4 none 10/0201
@@ -137,7 +141,7 @@ set_node()
 	chap | mutual | impostor) settings+=(--secret-file="$work/secret") ;;&
 	wrong) settings+=(--secret-file="$work/other-secret") ;;
 	mutual) settings+=(--target-secret-file="$work/target-secret") ;;
-	impostor) settings+=(--target-secret-file="$work/other-secret") ;;
+	impostor) settings+=(--target-secret-file="$work/other-target-secret") ;;
 	esac
 	case $5 in
 	header | both) settings+=("keys.headerDigest=crc32c,none") ;;&
@@ -157,7 +161,8 @@ read_events()
 	while read -r name event; do
 		told[$name]+=${told[$name]:++}$event
 	done < <(ois-ctl events --json=short | jq -r '.number as $number | .fields |
-		select($number <= 72 and $number != 70 and .OIS_TARGET and .OIS_OUTCOME != "continued") |
+		select(.OIS_TARGET and ($number == 1026 or
+			($number <= 72 and $number != 70 and .OIS_OUTCOME != "continued"))) |
 		"\(.OIS_TARGET) \($number)" + if $number == 10 then "/0\(.OIS_PDU_STATUS_CLASS)0\(.OIS_PDU_STATUS_DETAIL)" else "" end')
 }
 
@@ -167,7 +172,7 @@ read_sessions()
 	while read -r name disk session words; do
 		read -r header <"/sys/class/iscsi_connection/connection$session:0/header_digest"
 		read -r data <"/sys/class/iscsi_connection/connection$session:0/data_digest"
-		told[$name]+="$words $header $data"
+		told[$name]+="${told[$name]:+ }$words $header $data"
 		disks[$name]=$disk
 	done < <(ois-ctl sessions --json=short | jq -r '.[] | . as $session | .connections[0] | [
 		$session.targetName, "/dev/\($session.logicalUnits[].blockDevice | strings)", $session.session,
@@ -178,15 +183,19 @@ read_sessions()
 # What the daemon and the kernel are to tell of the session, or the events of a failure.
 check_login()
 {
-	local address=${addresses[$6]//[\[\]]/} mutual=false digests='none none 0 0' expected=$8
+	local address=${addresses[$6]//[\[\]]/} mutual=false digests='none none 0 0' failure='' hash=$8
+	if [[ $8 == [0-9]* ]]; then
+		failure=${8%:*}
+		hash=${8:${#failure}+1}
+	fi
 	[[ $4 != mutual ]] || mutual=true
 	case $5 in
 	header) digests='crc32c none 1 0' ;;
 	data) digests='none crc32c 0 1' ;;
 	both) digests='crc32c crc32c 1 1' ;;
 	esac
-	[[ $8 == [0-9]* ]] || expected="logged_in $address $8 $mutual $digests"
-	check_equal "$2$1: ${*:3}" "$expected" "${told[$base:$2$1]-}"
+	[[ ! $hash ]] || hash="${failure:+ }logged_in $address $hash $mutual $digests"
+	check_equal "$2$1: ${*:3}" "$failure$hash" "${told[$base:$2$1]-}"
 }
 
 # 512 KiB of random data, more than one burst, and others on each disk.
@@ -216,6 +225,7 @@ check_discovery()
 printf '%s\n' "$secret" >"$work/secret"
 printf '%s\n' "$target_secret" >"$work/target-secret"
 printf '%s\n' "not-$secret" >"$work/other-secret"
+printf '%s\n' "not-$target_secret" >"$work/other-target-secret"
 # istgt makes logins wait for each other, and then connections.
 mkdir -p /etc/ois/ois.conf.d
 printf '%s\n' '[Daemon]' LoginsMax=4 >/etc/ois/ois.conf.d/few.conf
@@ -230,7 +240,7 @@ each_row set_node
 
 check_fails "login of all, not all succeed" 7 ois-ctl login --all
 # The last event of each failure.
-await_events "$(printf '%s\n' "${rows[@]}" | awk '$7 ~ /^[0-9]/' | wc -l)" 70 >/dev/null
+await_events "$(printf '%s\n' "${rows[@]}" | awk '$7 ~ /^[0-9][^:]*$/' | wc -l)" 70 >/dev/null
 read_events
 read_sessions
 each_row check_login

@@ -101,12 +101,14 @@ static void send_secret(struct play *play, const char *role, const char *secret)
 		  role, secret);
 }
 
-static void store_secret(struct play *play, const char *role, const char *secret)
+/* Once: to store it again would be a change of the node. */
+static void store_secret(struct play *play, const char *role, char *secret)
 {
 	if (!secret[0])
 		return;
 	send_secret(play, role, secret);
 	call_and_check(play);
+	secret[0] = '\0';
 }
 
 static void create_node(struct play *play)

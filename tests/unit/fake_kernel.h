@@ -109,7 +109,17 @@ static struct world {
 	uint32_t stat_sn;
 	int silent_stage; /* no answer to a login request of this stage; -1: always one */
 	unsigned status_class, status_detail;
-	bool redirects;                    /* once, to itself */
+	bool redirects; /* once, to itself */
+	/* CHAP: how more than one algorithm, or MD5 alone, is refused; how often each was offered
+	 */
+	enum fake_refusal {
+		FAKE_TAKES,
+		FAKE_REFUSES,
+		FAKE_CLOSES,
+	} with_list,
+		with_md5;
+	unsigned lists, md5s;
+	bool closes;                       /* instead of an answer */
 	struct fake_operation *unanswered; /* sent through the kernel */
 	uint32_t unanswered_sid;
 	unsigned logins, logouts[3];
@@ -222,15 +232,46 @@ static void fake_offered(const struct text_pair *pair, struct buffer *text)
 	assert_int_equal(text_write(text, key, value), 0);
 }
 
+/* Asks for MD5; whatever the response, it is right. */
+static void fake_challenge(const struct text_pair *offer, struct pdu *response, struct buffer *text)
+{
+	bool list = memchr(offer->value, ',', offer->value_length);
+	enum fake_refusal refusal = list ? world.with_list : world.with_md5;
+
+	world.lists += list;
+	world.md5s += text_value_is(offer, "5");
+	world.closes = refusal == FAKE_CLOSES;
+	if (refusal == FAKE_REFUSES) {
+		response->login_response.status_class = 2;
+		response->login_response.status_detail = 1;
+		return;
+	}
+	assert_int_equal(text_write(text, "CHAP_A", "5"), 0);
+	assert_int_equal(text_write(text, "CHAP_I", "1"), 0);
+	assert_int_equal(text_write(text, "CHAP_C", "0x0123456789abcdef"), 0);
+}
+
 /* Takes the first of everything offered. */
-static void fake_answer_keys(const void *data, size_t length, struct buffer *text)
+static void fake_answer_keys(const void *data, size_t length, struct pdu *response,
+			     struct buffer *text)
 {
 	struct text_iterator iterator;
 	struct text_pair pair;
+	bool first = false;
 
 	text_iterator_init(&iterator, data, length);
-	while (text_iterator_next(&iterator, &pair, NULL) > 0)
-		fake_offered(&pair, text);
+	while (text_iterator_next(&iterator, &pair, NULL) > 0) {
+		bool key = pair.key_length == 6 && memcmp(pair.key, "CHAP_", 5) == 0;
+
+		if (pair.key_length == 13 && memcmp(pair.key, "InitiatorName", 13) == 0)
+			first = true;
+		if (key && pair.key[5] == 'A')
+			fake_challenge(&pair, response, text);
+		else if (!key)
+			fake_offered(&pair, text);
+	}
+	if (first)
+		assert_int_equal(text_write(text, "TargetPortalGroupTag", "1"), 0);
 }
 
 static void fake_answer_login(const struct pdu *request, const void *data, size_t length,
@@ -259,8 +300,7 @@ static void fake_answer_login(const struct pdu *request, const void *data, size_
 		(void)snprintf(portal, sizeof(portal), "127.0.0.1:%u,1", world.port);
 		assert_int_equal(text_write(text, "TargetAddress", portal), 0);
 	} else if (world.status_class == 0) {
-		fake_answer_keys(data, length, text);
-		assert_int_equal(text_write(text, "TargetPortalGroupTag", "1"), 0);
+		fake_answer_keys(data, length, &response, text);
 	}
 	if (response.login_response.status_class)
 		response.login_response.transit = false;
@@ -305,6 +345,12 @@ static void fake_converse(struct fake_connection *connection)
 		return;
 	fake_answer_login(&request, connection->in.data + PDU_HEADER_LENGTH, data, header, &text);
 	buffer_consume(&connection->in, PDU_HEADER_LENGTH + data + pdu_padding(data));
+	if (world.closes) {
+		world.closes = false;
+		buffer_done(&text);
+		fake_hang_up(connection);
+		return;
+	}
 	(void)send(connection->fd, header, sizeof(header), MSG_NOSIGNAL);
 	(void)send(connection->fd, text.data, text.length, MSG_NOSIGNAL);
 	(void)send(connection->fd, padding, pdu_padding(text.length), MSG_NOSIGNAL);
@@ -926,6 +972,8 @@ static _unused_ void fake_world_end(void)
 	world.listener = close_fd(world.listener);
 	memset(world.logouts, 0, sizeof(world.logouts));
 	world.logins = 0;
-	world.in_use = world.redirects = false;
+	world.in_use = world.redirects = world.closes = false;
+	world.with_list = world.with_md5 = FAKE_TAKES;
+	world.lists = world.md5s = 0;
 	free(TAKE_PTR(world.unanswered));
 }

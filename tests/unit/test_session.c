@@ -830,6 +830,188 @@ static void follows_redirections(void **state)
 	end();
 }
 
+/* A node of the records, with credentials. */
+static struct node *node_with_chap(const char *algorithms)
+{
+	struct node *node;
+
+	assert_int_equal(records_create(t.manager->records, &t.node.key, -1, &node), 0);
+	assert_int_equal(settings_set_text(node->settings, "authentication.method", "chap", NULL),
+			 0);
+	assert_int_equal(settings_set_text(node->settings, "authentication.userName", "user", NULL),
+			 0);
+	if (algorithms)
+		assert_int_equal(settings_set_text(node->settings, "authentication.algorithms",
+						   algorithms, NULL),
+				 0);
+	assert_int_equal(secret_new("a secret that is long enough", 28, &node->secret), 0);
+	return node;
+}
+
+/* Without any further attempt. */
+static void log_in_to(const struct node *node)
+{
+	struct session *session;
+
+	memset(&t.login, 0, sizeof(t.login));
+	world.lists = world.md5s = 0;
+	assert_int_equal(manager_login(t.manager, node, 0, &login_watch, &session), 0);
+	t.login.wished = true;
+	check(run(at_rest, false));
+}
+
+static void log_out_again(void)
+{
+	memset(&t.logout, 0, sizeof(t.logout));
+	log_out(true);
+	check(run(gone, true));
+}
+
+/* What refused a list is offered MD5 alone at once, and from the start the next time. */
+static void falls_back_to_md5(void **state)
+{
+	struct node *node;
+
+	begin("CHAP", "the list is refused");
+	node = node_with_chap(NULL);
+	world.with_list = FAKE_REFUSES;
+	log_in_to(node);
+	check(t.login.ended == 1 && t.login.failed == 0);
+	check(world.lists == 1 && world.md5s == 1);
+	check(session_now()->result.chap_algorithm == CHAP_ALGORITHM_MD5);
+	check(t.events[EVENT_LOGIN_FAILED] == 1 && t.events[EVENT_CHAP_MD5_ALONE] == 1);
+	check(t.events[EVENT_LOGIN_REQUEST_FAILED] == 0);
+	check(node->md5_only_usec > 0);
+
+	t.deed = "it is known in a recovery";
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false));
+	check(run(at_rest, true));
+	check(world.lists == 1 && world.md5s == 2 && t.events[EVENT_CHAP_MD5_ALONE] == 2);
+
+	t.deed = "it is known in another login";
+	log_out_again();
+	log_in_to(node);
+	check(world.lists == 0 && world.md5s == 1 && t.events[EVENT_LOGIN_FAILED] == 1);
+	check(t.events[EVENT_CHAP_MD5_ALONE] == 3);
+
+	t.deed = "MD5 alone is refused, too";
+	log_out_again();
+	world.with_list = FAKE_TAKES;
+	world.with_md5 = FAKE_REFUSES;
+	log_in_to(node);
+	check(world.lists == 1 && world.md5s == 1 && node->md5_only_usec == 0);
+	check(t.login.failed == 0);
+
+	t.deed = "a change makes it forget";
+	log_out_again();
+	records_set_md5_only(t.manager->records, node, true);
+	check(node->md5_only_usec > 0);
+	records_changed(t.manager->records, node, false);
+	check(node->md5_only_usec == 0);
+	log_in_to(node);
+	check(world.lists == 1 && world.md5s == 0);
+	finish();
+	end();
+}
+
+/* Sent through the kernel, where the connection is that of the session. */
+static void falls_back_in_a_recovery(void **state)
+{
+	struct node *node;
+
+	begin("CHAP", "the list is refused in a recovery");
+	node = node_with_chap(NULL);
+	log_in_to(node);
+	check(world.lists == 1 && world.md5s == 0);
+	world.with_list = FAKE_REFUSES;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false));
+	check(run(at_rest, true));
+	check(world.lists == 2 && world.md5s == 1 && t.events[EVENT_RECOVERY_FAILED] == 0);
+	check(node->md5_only_usec > 0 && session_now()->reconnects == 1);
+	finish();
+	end();
+}
+
+/* A connection that is closed may have other causes: tried, and not believed. */
+static void falls_back_without_remembering(void **state)
+{
+	struct node *node;
+
+	begin("CHAP", "the connection is closed on the list");
+	node = node_with_chap(NULL);
+	world.with_list = FAKE_CLOSES;
+	log_in_to(node);
+	check(t.login.failed == 0 && world.lists == 1 && world.md5s == 1);
+	check(t.events[EVENT_DROPPED_BEFORE_FULL_FEATURE] == 1);
+	check(t.events[EVENT_CHAP_MD5_ALONE] == 1 && node->md5_only_usec == 0);
+
+	t.deed = "it is known, and the connection is closed on MD5";
+	log_out_again();
+	records_set_md5_only(t.manager->records, node, true);
+	world.with_md5 = FAKE_CLOSES;
+	log_in_to(node);
+	check(t.login.failed == 1 && world.lists == 0 && world.md5s == 1);
+	check(node->md5_only_usec > 0);
+	finish();
+	end();
+}
+
+static void falls_back_once(void **state)
+{
+	struct node *node;
+
+	begin("CHAP", "everything is refused");
+	node = node_with_chap(NULL);
+	world.with_list = world.with_md5 = FAKE_REFUSES;
+	log_in_to(node);
+	check(t.login.failed == 1 && world.lists == 1 && world.md5s == 1);
+	check(t.events[EVENT_LOGIN_FAILED] == 2 && t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+	check(node->md5_only_usec == 0);
+	finish();
+	end();
+
+	begin("CHAP", "each attempt begins with the list");
+	node = node_with_chap(NULL);
+	world.with_list = FAKE_CLOSES;
+	world.with_md5 = FAKE_CLOSES;
+	log_in();
+	check(run(gone, true));
+	check(t.login.failed == 1 && world.lists == 3 && world.md5s == 3);
+	finish();
+	end();
+}
+
+/* Never where the settings do not list MD5, and not where they list nothing else. */
+static void falls_back_to_what_is_listed(void **state)
+{
+	static const struct {
+		const char *algorithms;
+		unsigned lists, md5s;
+	} rows[] = {
+		{ "sha3_256 sha256 sha1", 1, 0 },
+		{ "md5", 0, 1 },
+		{ "md5 sha1", 1, 1 },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		struct node *node;
+
+		begin("CHAP", rows[i].algorithms);
+		node = node_with_chap(rows[i].algorithms);
+		world.with_list = world.with_md5 = FAKE_REFUSES;
+		log_in_to(node);
+		check(world.lists == rows[i].lists && world.md5s == rows[i].md5s);
+		/* Not even if it is known. */
+		records_set_md5_only(t.manager->records, node, true);
+		log_in_to(node);
+		check(world.lists == rows[i].lists && world.md5s == rows[i].md5s);
+		finish();
+		end();
+	}
+}
+
 static void misses_the_module(void **state)
 {
 	begin("module", "missing");
@@ -1009,6 +1191,11 @@ int main(void)
 		TEST(gives_up_what_will_not),
 		TEST(waits_for_a_target),
 		TEST(follows_redirections),
+		TEST(falls_back_to_md5),
+		TEST(falls_back_in_a_recovery),
+		TEST(falls_back_without_remembering),
+		TEST(falls_back_once),
+		TEST(falls_back_to_what_is_listed),
 		TEST(misses_the_module),
 		TEST(tells_what_the_kernel_refuses),
 		TEST(tells_what_is_not_found),
