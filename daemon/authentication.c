@@ -68,3 +68,15 @@ bool authentication_may_fall_back(const struct settings *effective)
 	}
 	return md5 && others;
 }
+
+struct event *authentication_fallback_event(bool now, bool refused)
+{
+	struct event *event = event_new(EVENT_CHAP_MD5_ALONE);
+
+	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
+	event_set_string(event, FIELD_REASON,
+			 !now      ? "it refused the list of algorithms in an earlier login"
+			 : refused ? "it refused the list of algorithms"
+				   : "it closed the connection on the list of algorithms");
+	return event;
+}

@@ -24,3 +24,5 @@ int authentication_configure(const struct settings *effective, const struct secr
  * anyhow, so that the target could have chosen it, and so could anybody between. RFC 7143, 9.2.1
  */
 bool authentication_may_fall_back(const struct settings *effective);
+/* Event CHAP_MD5_ALONE. @now: it was in this attempt that the target @refused or closed. */
+struct event *authentication_fallback_event(bool now, bool refused);

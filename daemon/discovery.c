@@ -51,6 +51,7 @@ struct discovery {
 	/* What is kept for the portal asked, with defaults, as it was at the start. */
 	struct settings *settings;
 	struct secret *secret, *target_secret;
+	bool md5_alone; /* is offered, because the portal could not cope with a list */
 	uint64_t started_usec;
 	unsigned timeout_seconds; /* for each answer */
 	unsigned connect_timeout_seconds;
@@ -325,7 +326,19 @@ static int move_to(struct discovery *discovery, const struct login_redirect *red
 	free(discovery->address);
 	discovery->address = copy;
 	discovery->port = redirect->port;
-	return enter_phase(discovery, DISCOVERY_RESOLVING) ? connect_portal(discovery) : 0;
+	return 0;
+}
+
+/* Goes on over another connection, to where the discovery is now. */
+static void connect_again(struct discovery *discovery)
+{
+	int r = 0;
+
+	discovery->channel = channel_free(discovery->channel);
+	if (enter_phase(discovery, DISCOVERY_RESOLVING))
+		r = connect_portal(discovery);
+	if (r < 0)
+		fail(discovery, r, 0, NULL);
 }
 
 /* RFC 7143, 11.13.5: also a discovery session can be sent elsewhere. */
@@ -349,10 +362,24 @@ static void login_redirected(struct discovery *discovery, const struct login_red
 	event = event_new(EVENT_LOGIN_REDIRECTED);
 	event_set_string(event, FIELD_REDIRECT, portal);
 	discovery_raise(discovery, event);
-	discovery->channel = channel_free(discovery->channel);
 	r = move_to(discovery, redirect);
 	if (r < 0)
 		fail(discovery, r, 0, NULL);
+	else
+		connect_again(discovery);
+}
+
+/* As in a normal login; but nothing is remembered, since a discovery is rare. */
+static bool offer_md5(struct discovery *discovery, const struct login_step *step)
+{
+	bool closed = step->failed.event == EVENT_DROPPED_BEFORE_FULL_FEATURE;
+
+	if (!step->failed.algorithms_refused || discovery->md5_alone ||
+	    !authentication_may_fall_back(discovery->settings))
+		return false;
+	discovery->md5_alone = true;
+	discovery_raise(discovery, authentication_fallback_event(true, !closed));
+	return true;
 }
 
 static void driver_finished(void *userdata, const struct login_step *step)
@@ -368,6 +395,8 @@ static void driver_finished(void *userdata, const struct login_step *step)
 		start_exchange(discovery, &result);
 	else if (final.type == LOGIN_STEP_REDIRECT)
 		login_redirected(discovery, &final.redirect);
+	else if (offer_md5(discovery, &final))
+		connect_again(discovery);
 	else
 		login_refused(discovery, &final);
 }
@@ -433,7 +462,7 @@ static int start_login(struct discovery *discovery)
 	if (getrandom(config.isid + 1, 5, GRND_NONBLOCK) != 5)
 		return -EAGAIN;
 	r = authentication_configure(discovery->settings, discovery->secret,
-				     discovery->target_secret, false, &config);
+				     discovery->target_secret, discovery->md5_alone, &config);
 	if (r < 0)
 		return r;
 	return login_driver_new(discovery->manager->event, discovery->channel, &config,

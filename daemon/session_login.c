@@ -301,14 +301,8 @@ static void fill_offer(const struct session *session, struct login_config *confi
 static void report_md5(struct session *session)
 {
 	const struct session_private *p = session->private;
-	struct event *event = event_new(EVENT_CHAP_MD5_ALONE);
 
-	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
-	event_set_string(event, FIELD_REASON,
-			 !p->offer_changed ? "it refused the list of algorithms in an earlier login"
-			 : p->offer_refused ? "it refused the list of algorithms"
-					    : "it closed the connection on the list of algorithms");
-	session_raise(session, event);
+	session_raise(session, authentication_fallback_event(p->offer_changed, p->offer_refused));
 }
 
 static int driver_new(struct session *session)
