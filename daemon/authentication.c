@@ -28,12 +28,15 @@ int authentication_configure(const struct settings *effective, const struct secr
 			     const struct secret *target_secret, bool md5_alone,
 			     struct login_config *config)
 {
+	enum setting_authentication method = (enum setting_authentication)settings_number(
+		effective, SETTING_AUTHENTICATION_METHOD);
 	enum chap_algorithm listed[ALGORITHMS_MAX];
 	size_t n;
 
-	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) != AUTHENTICATION_CHAP)
+	if (method == AUTHENTICATION_NONE)
 		return 0;
 	config->authentication = LOGIN_AUTHENTICATION_CHAP;
+	config->mutual = method == AUTHENTICATION_MUTUAL_CHAP;
 	n = list_algorithms(effective, listed);
 	for (size_t i = 0; i < n; i++)
 		if (!md5_alone || listed[i] == CHAP_ALGORITHM_MD5)

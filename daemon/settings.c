@@ -667,7 +667,7 @@ int settings_check(const struct settings *effective, struct settings_fault *ret_
 
 	if (r < 0)
 		return r;
-	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) == AUTHENTICATION_CHAP &&
+	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) != AUTHENTICATION_NONE &&
 	    !settings_text(effective, SETTING_AUTHENTICATION_USER_NAME))
 		return conflict(effective, SETTING_AUTHENTICATION_METHOD,
 				"needs authentication.userName", ret_fault);

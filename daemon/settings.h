@@ -111,6 +111,7 @@ enum setting_startup {
 enum setting_authentication {
 	AUTHENTICATION_NONE,
 	AUTHENTICATION_CHAP,
+	AUTHENTICATION_MUTUAL_CHAP,
 };
 /* Indices of authentication.algorithms. */
 enum setting_chap_algorithm {

@@ -528,6 +528,7 @@ static bool config_valid(const struct login_config *config)
 static int check_secrets(struct login *login)
 {
 	const struct login_config *config = &login->config;
+	bool mutual = config->mutual || config->target_secret;
 	struct event *event;
 
 	if (secret_length(config->secret) < CHAP_SECRET_MINIMUM) {
@@ -537,8 +538,12 @@ static int check_secrets(struct login *login)
 			event_set_string(event, FIELD_REASON, "no secret is stored");
 		return login_fail(login, -EINVAL, false, EVENT_INITIATOR_SECRET_TOO_SHORT, event);
 	}
-	if (config->target_secret && secret_length(config->target_secret) < CHAP_SECRET_MINIMUM)
-		return login_fail_plain(login, -EINVAL, false, EVENT_TARGET_SECRET_TOO_SHORT);
+	if (mutual && secret_length(config->target_secret) < CHAP_SECRET_MINIMUM) {
+		event = login_event(EVENT_TARGET_SECRET_TOO_SHORT, EVENT_OUTCOME_FAILED);
+		if (!config->target_secret)
+			event_set_string(event, FIELD_REASON, "no secret of the target is stored");
+		return login_fail(login, -EINVAL, false, EVENT_TARGET_SECRET_TOO_SHORT, event);
+	}
 	if (!security_algorithms(&login->config))
 		return login_fail_plain(login, -EOPNOTSUPP, false, EVENT_CHAP_UNAVAILABLE);
 	return 0;

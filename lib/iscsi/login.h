@@ -54,9 +54,10 @@ struct login_config {
 	const char *user_name;
 	const struct secret *secret; /* NULL: there is none, which fails the login */
 	/*
-	 * Mutual authentication is demanded when target_secret is set; target_user_name may be NULL
-	 * (any).
+	 * The target must prove itself if target_secret is set; with @mutual there is no login
+	 * without one. target_user_name may be NULL (any).
 	 */
+	bool mutual;
 	const char *target_user_name;
 	const struct secret *target_secret;
 

@@ -211,38 +211,60 @@ static int receive_challenge(struct login *login, const struct security_keys *ke
 	return write_response(login, (uint8_t)number, challenge, challenge_length);
 }
 
+/*
+ * RFC 7143, 9.2.1 and 12.1.3. -EACCES: the response proves nothing, and *@ret_reason says why.
+ * Other errors of chap_verify().
+ */
+static int judge_response(const struct login *login, const uint8_t *response, size_t length,
+			  const char **ret_reason)
+{
+	const struct login_config *config = &login->config;
+	const uint8_t *own = config->chap_random + 1;
+	int r;
+
+	if (length == chap_response_length(login->algorithm) &&
+	    memory_equal_secret(response, login->chap_response, length)) {
+		*ret_reason = "the response is a copy of this initiator's";
+		return -EACCES;
+	}
+	/* What this side would have answered itself: both directions have one secret. */
+	r = chap_verify(login->algorithm, config->chap_random[0], config->secret, own,
+			CHAP_CHALLENGE_LENGTH, response, length);
+	if (r >= 0) {
+		*ret_reason = "the target proves itself with the secret of this initiator";
+		return -EACCES;
+	}
+	*ret_reason = "the response is not the one for the secret configured";
+	return chap_verify(login->algorithm, config->chap_random[0], config->target_secret, own,
+			   CHAP_CHALLENGE_LENGTH, response, length);
+}
+
 /* RFC 7143, 12.1.3: the target proves that it knows its secret. */
 static int verify_target(struct login *login, const struct security_keys *keys)
 {
 	const struct text_pair *name = &keys->pair[ISCSI_KEY_CHAP_N];
 	const struct text_pair *pair = &keys->pair[ISCSI_KEY_CHAP_R];
-	const struct login_config *config = &login->config;
-	size_t expected = chap_response_length(login->algorithm), length = 0;
+	const char *expected = login->config.target_user_name;
+	const char *reason = "the response is too long";
 	uint8_t response[CHAP_RESPONSE_MAX];
+	size_t length = 0;
 	int r;
 
 	if (!name->key || !pair->key)
 		return key_fault(login, name->key ? name : pair,
 				 name->key ? "CHAP_R is missing" : "CHAP_N is missing");
-	if (config->target_user_name && !text_value_is(name, config->target_user_name))
+	if (expected && !text_value_is(name, expected))
 		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH,
 				   FIELD_DUMP_RESPONSE, pair,
 				   "the target answers under another name");
 	r = text_parse_binary(pair->value, pair->value_length, response, sizeof(response), &length);
 	if (r < 0 && r != -ENOBUFS)
 		return key_fault(login, pair, "CHAP_R is no valid hexadecimal or base64 number");
-	if (r >= 0 && length == expected &&
-	    memory_equal_secret(response, login->chap_response, length))
-		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH,
-				   FIELD_DUMP_RESPONSE, pair,
-				   "the response is a copy of this initiator's");
 	if (r >= 0)
-		r = chap_verify(login->algorithm, config->chap_random[0], config->target_secret,
-				config->chap_random + 1, CHAP_CHALLENGE_LENGTH, response, length);
+		r = judge_response(login, response, length, &reason);
 	if (r == -EACCES || r == -ENOBUFS)
 		return value_fault(login, -EACCES, EVENT_CHAP_RESPONSE_MISMATCH,
-				   FIELD_DUMP_RESPONSE, pair,
-				   "the response is not the one for the secret configured");
+				   FIELD_DUMP_RESPONSE, pair, reason);
 	if (r >= 0)
 		login->result.mutual = true;
 	return r;

@@ -1521,6 +1521,48 @@ static void test_reflection(void **state)
 			    "the response is a copy of this initiator's");
 }
 
+/* RFC 7143, 9.2.1: with one secret in both directions a target could prove itself with ours. */
+static void test_one_secret(void **state)
+{
+	chap_config(true);
+	for (enum chap_algorithm a = 0; a < _CHAP_ALGORITHM_MAX; a++) {
+		uint8_t response[CHAP_RESPONSE_MAX];
+		char text[128] = "CHAP_N=the-disk|CHAP_R=0x", challenge[64];
+
+		config.target_secret = a % 2 ? initiator_secret : target_secret;
+		(void)snprintf(challenge, sizeof(challenge), "CHAP_A=%u|CHAP_I=1|CHAP_C=0X00Ff",
+			       chap_algorithm_number(a));
+		begin();
+		reply("AuthMethod=CHAP", false, NULL);
+		reply(challenge, false, NULL);
+		assert_int_equal(chap_respond(a, config.chap_random[0], initiator_secret,
+					      config.chap_random + 1, CHAP_CHALLENGE_LENGTH,
+					      response),
+				 0);
+		hex_encode(response, chap_response_length(a), text + strlen(text));
+		reply(text, true, NULL);
+		assert_failed(EVENT_CHAP_RESPONSE_MISMATCH, -EACCES);
+		assert_string_equal(event_get(events[0], FIELD_REASON),
+				    "the target proves itself with the secret of this initiator");
+	}
+}
+
+/* A node for which mutual CHAP is required, and has no secret of the target. */
+static void test_mutual_required(void **state)
+{
+	chap_config(false);
+	config.mutual = true;
+	begin();
+	assert_failed(EVENT_TARGET_SECRET_TOO_SHORT, -EINVAL);
+	assert_string_equal(event_get(events[0], FIELD_REASON),
+			    "no secret of the target is stored");
+	chap_config(true);
+	begin();
+	target_serve();
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_true(last.result->mutual);
+}
+
 /* The target wants another turn before it leaves the security stage. */
 static void test_slow_transition(void **state)
 {
@@ -1706,6 +1748,8 @@ int main(void)
 		TEST(test_challenge_length),
 		TEST(test_challenge_far_too_long),
 		TEST(test_reflection),
+		TEST(test_one_secret),
+		TEST(test_mutual_required),
 		TEST(test_slow_transition),
 		TEST(test_any_target_name),
 		TEST(test_short_secrets),
