@@ -258,7 +258,7 @@ struct settings_of {
 void show_settings(const struct output *output, const struct settings_of *settings);
 /* Settings of @what that cannot be sent. */
 enum status refuse_settings(struct cli *cli, int r, const struct ois_error *error,
-			    const char *what);
+			    const char *attempt, const char *what);
 
 bool secrets_given(const struct cli *cli);
 /* Reads what is to be stored, before anything is changed. */

@@ -217,7 +217,7 @@ static enum status create_node(struct cli *cli, char **arguments, char **ret_por
 	r = ois_node_create_call(cli->client, arguments[0], arguments[1],
 				 (const char *const *)(arguments + 2), &call, &error);
 	if (r < 0)
-		return refuse_settings(cli, r, error, arguments[0]);
+		return refuse_settings(cli, r, error, "add", arguments[0]);
 	r = ois_call_run(call, NULL, NULL, &error);
 	if (r < 0)
 		return report(cli, r, error, "add the node %s at %s", arguments[0], arguments[1]);
@@ -267,7 +267,7 @@ static enum status update_nodes(struct cli *cli, const struct ois_selector *sele
 
 	r = ois_node_update_call(cli->client, selector, settings, cli->reset, &call, &error);
 	if (r < 0)
-		return refuse_settings(cli, r, error, target);
+		return refuse_settings(cli, r, error, "change", target);
 	r = ois_call_run(call, NULL, NULL, &error);
 	if (r < 0)
 		return report(cli, r, error, "change %s", target);

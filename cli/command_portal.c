@@ -182,7 +182,7 @@ static enum status set_settings(struct cli *cli, const char *portal, const char 
 
 	r = ois_portal_record_set_call(cli->client, portal, settings, cli->reset, &call, &error);
 	if (r < 0)
-		return refuse_settings(cli, r, error, portal);
+		return refuse_settings(cli, r, error, "change", portal);
 	r = ois_call_run(call, NULL, NULL, &error);
 	if (r < 0)
 		return report(cli, r, error, "change %s", portal);

@@ -42,11 +42,12 @@ void show_settings(const struct output *output, const struct settings_of *settin
 	table_print(output, table, NULL);
 }
 
-enum status refuse_settings(struct cli *cli, int r, const struct ois_error *error, const char *what)
+enum status refuse_settings(struct cli *cli, int r, const struct ois_error *error,
+			    const char *attempt, const char *what)
 {
 	if (!error)
-		return report(cli, r, NULL, "change %s", what);
-	return usage_error("Failed to change %s: %s%s", what, ois_error_get_message(error),
+		return report(cli, r, NULL, "%s %s", attempt, what);
+	return usage_error("Failed to %s %s: %s%s", attempt, what, ois_error_get_message(error),
 			   r == -ENOENT ? "; 'ois-ctl settings' lists the names" : "");
 }
 

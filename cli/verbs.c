@@ -38,8 +38,8 @@ const struct verb verbs[] = {
 	  "List nodes: targets this host may log in to" },
 	{ "node show", "TARGET...", 1, -1, BIT(OPTION_PORTAL), COMPLETE_NODES, verb_node_show,
 	  "Show nodes and their settings" },
-	{ "node add", "TARGET ADDRESS[:PORT] [NAME=VALUE...]", 2, -1, SECRETS, COMPLETE_NONE,
-	  verb_node_add, "Create a node" },
+	{ "node add", "TARGET ADDRESS[:PORT][,GROUP] [NAME=VALUE...]", 2, -1, SECRETS,
+	  COMPLETE_NONE, verb_node_add, "Create a node" },
 	{ "node set", "TARGET|--all [NAME=VALUE...]", 0, -1,
 	  SECRETS | BIT(OPTION_REMOVE_SECRET) | BIT(OPTION_REMOVE_TARGET_SECRET) |
 		  BIT(OPTION_RESET) | BIT(OPTION_ALL) | BIT(OPTION_PORTAL),
@@ -108,6 +108,7 @@ enum status status_from_errno(int r)
 static const char *advice(int r, const struct ois_error *error)
 {
 	const char *name = error ? ois_error_get_name(error) : NULL;
+	const char *setting = error ? ois_error_get_text(error, "setting") : NULL;
 
 	if (!name && (r == -ENOENT || r == -ECONNREFUSED))
 		return "; is oisd running? Start it with: systemctl start oisd.socket";
@@ -121,7 +122,8 @@ static const char *advice(int r, const struct ois_error *error)
 		return "; 'ois-ctl portals' lists the portals";
 	if (name && r == -ESRCH && strstr(name, "Session"))
 		return "; 'ois-ctl sessions' lists the sessions";
-	if (name && strstr(name, ".InvalidSetting"))
+	/* What belongs to the key of a node is no setting. */
+	if (name && strstr(name, ".InvalidSetting") && setting && strncmp(setting, "key.", 4) != 0)
 		return "; 'ois-ctl settings' lists names and values";
 	if (name && r == -EBUSY && strstr(name, "InUse"))
 		return "; --force does it anyway";

@@ -440,7 +440,7 @@ int ois_node_foreach_setting(const struct ois_node *node, unsigned flags,
  * checked by the daemon: org.ois.node.InvalidSetting.
  */
 
-/* Creates a node. @portal is "ADDRESS[:PORT]". Reply: ois_reply_get_node(). */
+/* Creates a node. @portal is "ADDRESS[:PORT][,GROUP]". Reply: ois_reply_get_node(). */
 int ois_node_create_call(struct ois_client *client, const char *target_name, const char *portal,
 			 const char *const *settings, struct ois_call **ret,
 			 struct ois_error **ret_error);

@@ -114,7 +114,8 @@ int ois_node_create_call(struct ois_client *client, const char *target_name, con
 		return -EINVAL;
 	r = key_to_json(target_name, portal, &key);
 	if (r == -EINVAL || r == -ERANGE)
-		return call_refused(r, ret_error, "'%s' is no portal: ADDRESS[:PORT] is expected",
+		return call_refused(r, ret_error,
+				    "'%s' is no portal: ADDRESS[:PORT][,GROUP] is expected",
 				    portal);
 	if (r >= 0)
 		r = settings_from_text(INTERFACE_NODE, settings, &object, ret_error);

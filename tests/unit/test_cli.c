@@ -225,6 +225,11 @@ static void test_usage(void **state)
 		"node set x commandsMax=64 --secret-format=hex",
 		"nodes --secret-format=hex",
 		"node add iqn.2026-01.org.example:x '[::1' commandsMax=32",
+		"node add iqn.2026-01.org.example:x h:65536",
+		"node add iqn.2026-01.org.example:x h:0",
+		"node add iqn.2026-01.org.example:x h,65536",
+		"node add iqn.2026-01.org.example:x 1:2:3",
+		"node add iqn.2026-01.org.example:x ''",
 		"events --number=0",
 		"events --number=x",
 		"events --number=1,",
@@ -598,6 +603,55 @@ static void test_nodes(void **state)
 	check(add, "node add iqn.x fd00::1 --target-secret-file=- <$OIS_TEST_SECRET", 0,
 	      "iqn.x at [fd00::1]:3260: added\nCHAP secret of the target for iqn.x stored\n", "");
 	(void)unlink(secret_path);
+}
+
+static void test_node_add(void **state)
+{
+	static const struct {
+		const char *portal, *key, *printed;
+	} rows[] = {
+		{ "192.0.2.1", "\"address\":\"192.0.2.1\",\"port\":3260", "192.0.2.1:3260" },
+		{ "192.0.2.1:860,1", "\"address\":\"192.0.2.1\",\"port\":860,\"portalGroupTag\":1",
+		  "192.0.2.1:860" },
+		{ "storage.example.com,65535",
+		  "\"address\":\"storage.example.com\",\"port\":3260,\"portalGroupTag\":65535",
+		  "storage.example.com:3260" },
+		{ "2001:DB8::0:1", "\"address\":\"2001:db8::1\",\"port\":3260",
+		  "[2001:db8::1]:3260" },
+		{ "'[2001:db8::1]:3261,7'",
+		  "\"address\":\"2001:db8::1\",\"port\":3261,\"portalGroupTag\":7",
+		  "[2001:db8::1]:3261" },
+		{ "'[FE80::1%eth0]'", "\"address\":\"fe80::1%eth0\",\"port\":3260",
+		  "[fe80::1%eth0]:3260" },
+	};
+	static const struct scene bad_name[] = {
+		{ .method = "org.ois.node.Create",
+		  .replies = { FAIL("org.ois.node.InvalidSetting",
+				    "{\"setting\":\"key.targetName\",\"message\":\"a "
+				    "name starts with iqn., eui. or naa.\"}") } },
+		{},
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		char command[128], parameters[256], reply[320], printed[128];
+		struct scene scenes[] = { { .method = "org.ois.node.Create",
+					    .parameters = parameters,
+					    .replies = { reply } },
+					  {} };
+
+		(void)snprintf(command, sizeof(command), "node add iqn.x %s", rows[i].portal);
+		(void)snprintf(parameters, sizeof(parameters),
+			       "{\"key\":{\"targetName\":\"iqn.x\",%s},\"settings\":{}}",
+			       rows[i].key);
+		(void)snprintf(reply, sizeof(reply),
+			       OK("{\"record\":{\"key\":{\"targetName\":\"iqn.x\",%s}}}"),
+			       rows[i].key);
+		(void)snprintf(printed, sizeof(printed), "iqn.x at %s: added\n", rows[i].printed);
+		check(scenes, command, 0, printed, "");
+	}
+	check(bad_name, "node add disk h", 2, "",
+	      "Failed to add the node disk at h: key.targetName: a name starts with iqn., eui. or "
+	      "naa.\n");
 }
 
 static void test_session_show(void **state)
@@ -1118,6 +1172,7 @@ int main(void)
 		cmocka_unit_test(test_node_set),
 		cmocka_unit_test(test_secret_formats),
 		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_node_add),
 		cmocka_unit_test(test_session_show),
 		cmocka_unit_test(test_rescan),
 		cmocka_unit_test(test_scsi),
