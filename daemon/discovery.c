@@ -54,7 +54,8 @@ struct discovery {
 	bool md5_alone; /* is offered, because the portal could not cope with a list */
 	uint64_t started_usec;
 	unsigned timeout_seconds; /* for each answer */
-	unsigned connect_timeout_seconds;
+	unsigned resolve_timeout_seconds, connect_timeout_seconds;
+	uint64_t deadline_usec; /* CLOCK_MONOTONIC: for the login */
 	enum discovery_phase phase;
 	char last_error[200]; /* what the last event of severity error said */
 	size_t targets;
@@ -453,6 +454,10 @@ static int start_login(struct discovery *discovery)
 		.itt = DISCOVERY_LOGIN_ITT,
 		.portal_group_tag = -1,
 	};
+	const struct login_driver_times times = {
+		.request_seconds = discovery->timeout_seconds,
+		.deadline_usec = discovery->deadline_usec,
+	};
 	int r;
 
 	iscsi_offer_init(&config.offer);
@@ -465,9 +470,8 @@ static int start_login(struct discovery *discovery)
 				     discovery->target_secret, discovery->md5_alone, &config);
 	if (r < 0)
 		return r;
-	return login_driver_new(discovery->manager->event, discovery->channel, &config,
-				discovery->timeout_seconds, &driver_callbacks, discovery,
-				&discovery->driver);
+	return login_driver_new(discovery->manager->event, discovery->channel, &config, &times,
+				&driver_callbacks, discovery, &discovery->driver);
 }
 
 /* Connect */
@@ -528,7 +532,9 @@ static int connect_portal(struct discovery *discovery)
 		.net_device = discovery->net_device,
 		.window_size = (int)settings_number(settings, SETTING_TCP_WINDOW_SIZE),
 		.type_of_service = (int)settings_number(settings, SETTING_TCP_TYPE_OF_SERVICE),
-		.timeout_seconds = discovery->connect_timeout_seconds,
+		.resolve_timeout_seconds = discovery->resolve_timeout_seconds,
+		.connect_timeout_seconds = discovery->connect_timeout_seconds,
+		.deadline_usec = discovery->deadline_usec,
 	};
 
 	return portal_connect_new(discovery->manager->event, discovery->manager->resolver, &portal,
@@ -557,15 +563,26 @@ static int copy_text(const char *text, char **ret)
 }
 
 /* What was asked for comes first, then what is configured. */
-static int configure(struct discovery *discovery, const struct discovery_config *config)
+static void configure_times(struct discovery *discovery, unsigned timeout)
 {
 	const struct settings *settings = discovery->settings;
-	unsigned timeout = config->timeout_seconds;
+	unsigned total = (unsigned)settings_number(settings, SETTING_LOGIN_TOTAL_TIMEOUT_SECONDS);
 
 	discovery->timeout_seconds =
 		timeout ?: (unsigned)settings_number(settings, SETTING_LOGIN_TIMEOUT_SECONDS);
+	discovery->resolve_timeout_seconds =
+		timeout ?: (unsigned)settings_number(settings, SETTING_RESOLVE_TIMEOUT_SECONDS);
 	discovery->connect_timeout_seconds =
 		timeout ?: (unsigned)settings_number(settings, SETTING_CONNECT_TIMEOUT_SECONDS);
+	discovery->deadline_usec =
+		discovery->started_usec + (total > timeout ? total : timeout) * SECOND_USEC;
+}
+
+static int configure(struct discovery *discovery, const struct discovery_config *config)
+{
+	const struct settings *settings = discovery->settings;
+
+	configure_times(discovery, config->timeout_seconds);
 	return copy_text(config->target_name, &discovery->target_name) |
 	       copy_text(config->source_address
 				 ?: settings_text(settings, SETTING_TCP_SOURCE_ADDRESS),

@@ -7,7 +7,7 @@ struct login_driver {
 	struct login *login;
 	const struct login_driver_callbacks *callbacks;
 	void *userdata;
-	uint64_t timeout_usec;
+	uint64_t request_usec, deadline_usec;
 	sd_event_source *timer;
 	int stage;  /* enum login_stage last reported; -1: none */
 	bool busy;  /* driver_run() is at work: */
@@ -16,24 +16,28 @@ struct login_driver {
 
 static void driver_run(struct login_driver *driver);
 
+/* @usec: what the timer was set to. */
 static int request_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct login_driver *driver = userdata;
 
-	login_timed_out(driver->login);
+	if (usec >= driver->deadline_usec)
+		login_overdue(driver->login);
+	else
+		login_timed_out(driver->login);
 	driver_run(driver);
 	return 0;
 }
 
 static int arm_timer(struct login_driver *driver)
 {
+	uint64_t due = deadline_of_step(driver->event, driver->request_usec, driver->deadline_usec);
 	int r;
 
 	if (!driver->timer)
-		return sd_event_add_time_relative(driver->event, &driver->timer, CLOCK_MONOTONIC,
-						  driver->timeout_usec, 0, request_timed_out,
-						  driver);
-	r = sd_event_source_set_time_relative(driver->timer, driver->timeout_usec);
+		return sd_event_add_time(driver->event, &driver->timer, CLOCK_MONOTONIC, due, 0,
+					 request_timed_out, driver);
+	r = sd_event_source_set_time(driver->timer, due);
 	return r < 0 ? r : sd_event_source_set_enabled(driver->timer, SD_EVENT_ONESHOT);
 }
 
@@ -119,8 +123,9 @@ static void driver_run(struct login_driver *driver)
 }
 
 int login_driver_new(sd_event *event, struct channel *channel, const struct login_config *config,
-		     unsigned timeout_seconds, const struct login_driver_callbacks *callbacks,
-		     void *userdata, struct login_driver **ret)
+		     const struct login_driver_times *times,
+		     const struct login_driver_callbacks *callbacks, void *userdata,
+		     struct login_driver **ret)
 {
 	_cleanup_(login_driver_freep) struct login_driver *driver = NULL;
 	int r;
@@ -132,7 +137,8 @@ int login_driver_new(sd_event *event, struct channel *channel, const struct logi
 	driver->channel = channel;
 	driver->callbacks = callbacks;
 	driver->userdata = userdata;
-	driver->timeout_usec = (uint64_t)timeout_seconds * 1000000;
+	driver->request_usec = (uint64_t)times->request_seconds * 1000000;
+	driver->deadline_usec = times->deadline_usec;
 	driver->stage = -1;
 	r = login_new(config, &driver->login);
 	if (r < 0)
@@ -152,6 +158,11 @@ struct login_driver *login_driver_free(struct login_driver *driver)
 	driver->login = login_free(driver->login);
 	free(driver);
 	return NULL;
+}
+
+bool login_driver_final(const struct login_driver *driver, struct login_step *ret)
+{
+	return login_final(driver->login, ret);
 }
 
 void login_driver_start(struct login_driver *driver)

@@ -9,6 +9,7 @@
 
 #include "channel.h"
 #include "cleanup.h"
+#include "deadline.h"
 #include "login.h"
 
 struct login_driver;
@@ -22,18 +23,27 @@ struct login_driver_callbacks {
 	void (*finished)(void *userdata, const struct login_step *step);
 };
 
+struct login_driver_times {
+	unsigned request_seconds; /* for the answer to each Login Request */
+	uint64_t deadline_usec;   /* for all of them, CLOCK_MONOTONIC; or DEADLINE_NONE */
+};
+
 /*
- * @channel and @callbacks are borrowed; so are the strings and secrets of @config. Every Login
- * Request must be answered within @timeout_seconds. Errors: those of login_new().
+ * @channel and @callbacks are borrowed; so are the strings and secrets of @config. Errors: those of
+ * login_new().
  */
 int login_driver_new(sd_event *event, struct channel *channel, const struct login_config *config,
-		     unsigned timeout_seconds, const struct login_driver_callbacks *callbacks,
-		     void *userdata, struct login_driver **ret);
+		     const struct login_driver_times *times,
+		     const struct login_driver_callbacks *callbacks, void *userdata,
+		     struct login_driver **ret);
 struct login_driver *login_driver_free(struct login_driver *driver);
 DEFINE_CLEANUP(struct login_driver *, login_driver_free);
 
 /* Sends the first request; the outcome may be reported from inside. */
 void login_driver_start(struct login_driver *driver);
+
+/* As login_final(): what the events mean that are being raised. */
+bool login_driver_final(const struct login_driver *driver, struct login_step *ret);
 
 /* What the channel reported. */
 void login_driver_received(struct login_driver *driver, const uint8_t header[48], const void *data,

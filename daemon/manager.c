@@ -165,6 +165,7 @@ static int tend(sd_event_source *source, void *userdata)
 
 		manager->tended = session->tend_next;
 		session->tended = false;
+		session_resume(session);
 		session_tell(session);
 		if (session->phase == SESSION_RETRYING && session->private->persistent)
 			(void)network_listen(manager->network, true);

@@ -57,7 +57,7 @@ struct portal_connect {
 	char net_device[IFNAMSIZ];
 	uint16_t port;
 	int window_size, type_of_service;
-	uint64_t timeout_usec;
+	uint64_t resolve_usec, connect_usec, deadline_usec;
 	union ip_address source; /* AF_UNSPEC: any */
 
 	int setup_error; /* found before the first attempt, a negative errno */
@@ -310,8 +310,9 @@ static int start_attempt(struct attempt *attempt)
 		r = sd_event_add_io(c->event, &attempt->io, attempt->fd, EPOLLOUT, connect_ready,
 				    attempt);
 	if (r >= 0)
-		r = sd_event_add_time_relative(c->event, &attempt->timer, CLOCK_MONOTONIC,
-					       c->timeout_usec, 0, connect_timed_out, attempt);
+		r = sd_event_add_time(c->event, &attempt->timer, CLOCK_MONOTONIC,
+				      deadline_of_step(c->event, c->connect_usec, c->deadline_usec),
+				      0, connect_timed_out, attempt);
 	if (r < 0)
 		connect_failed(attempt, r);
 	return r < 0 ? r : 0;
@@ -538,8 +539,9 @@ static int start_lookup(struct portal_connect *c, struct work *resolver)
 		return -ENOMEM;
 	(void)snprintf(lookup->host, sizeof(lookup->host), "%s", c->address);
 	lookup->connect = c;
-	r = sd_event_add_time_relative(c->event, &c->timer, CLOCK_MONOTONIC, c->timeout_usec, 0,
-				       lookup_timed_out, c);
+	r = sd_event_add_time(c->event, &c->timer, CLOCK_MONOTONIC,
+			      deadline_of_step(c->event, c->resolve_usec, c->deadline_usec), 0,
+			      lookup_timed_out, c);
 	if (r >= 0)
 		r = work_submit(resolver, lookup_run, lookup_done, lookup);
 	if (r < 0) {
@@ -595,7 +597,9 @@ int portal_connect_new(sd_event *event, struct work *resolver, const struct port
 	c->port = config->port;
 	c->window_size = config->window_size;
 	c->type_of_service = config->type_of_service;
-	c->timeout_usec = (uint64_t)config->timeout_seconds * 1000000;
+	c->resolve_usec = (uint64_t)config->resolve_timeout_seconds * 1000000;
+	c->connect_usec = (uint64_t)config->connect_timeout_seconds * 1000000;
+	c->deadline_usec = config->deadline_usec;
 	(void)snprintf(c->address, sizeof(c->address), "%s", config->address);
 	if (config->net_device)
 		(void)snprintf(c->net_device, sizeof(c->net_device), "%s", config->net_device);

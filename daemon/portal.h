@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "cleanup.h"
+#include "deadline.h"
 #include "event.h"
 #include "parse.h"
 #include "work.h"
@@ -24,7 +25,9 @@ struct portal_config {
 	const char *net_device;     /* NULL: any */
 	int window_size;            /* 0: the system's */
 	int type_of_service;        /* 0: the system's */
-	unsigned timeout_seconds;   /* for each address, and for the name */
+	unsigned resolve_timeout_seconds;
+	unsigned connect_timeout_seconds; /* for each address */
+	uint64_t deadline_usec;           /* for all of it, CLOCK_MONOTONIC; or DEADLINE_NONE */
 };
 
 struct portal_connected {

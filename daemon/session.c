@@ -107,12 +107,26 @@ void session_apply(struct session *session, enum session_event event)
 
 /* Events */
 
+/* Whoever sees something fail does not know what follows. */
+static void tell_outcome(const struct session *session, struct event *event)
+{
+	const char *outcome = event_get(event, FIELD_OUTCOME);
+
+	if (!outcome || strcmp(outcome, event_outcome_to_string(EVENT_OUTCOME_FAILED)) != 0)
+		return;
+	if (session->private->goes_on)
+		event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
+	else if (session_retries(session))
+		event_set_outcome(event, EVENT_OUTCOME_RETRYING);
+}
+
 void session_raise(struct session *session, struct event *event)
 {
 	char portal[PORTAL_TEXT_MAX];
 
 	if (!event)
 		return;
+	tell_outcome(session, event);
 	portal_format(session->current_address ? session->current_address : session->address,
 		      session->current_address ? session->current_port : session->port, portal);
 	event_set_string(event, FIELD_TARGET, session->target_name);
@@ -160,6 +174,16 @@ void session_fail(struct session *session, int error, unsigned event, const char
 		       message                           ? message
 		       : session->private->last_error[0] ? session->private->last_error
 							 : strerror(-error));
+}
+
+void session_lack(struct session *session, int error, enum event_number number)
+{
+	struct event *event = event_new(number);
+
+	event_set_errno(event, error);
+	event_set_outcome(event, EVENT_OUTCOME_FAILED);
+	session_raise(session, event);
+	session_fail(session, error, number, NULL);
 }
 
 /* Watches */
@@ -299,6 +323,7 @@ void session_cancel(struct session *session)
 	struct session_private *p = session->private;
 
 	p->timer = sd_event_source_disable_unref(p->timer);
+	p->due = false;
 	p->connect = portal_connect_free(p->connect);
 	p->driver = login_driver_free(p->driver);
 	p->channel = channel_free(p->channel);

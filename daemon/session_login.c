@@ -79,8 +79,11 @@ void session_action_connect(struct session *session)
 		.net_device = settings_text(session->settings, SETTING_TCP_NET_DEVICE),
 		.window_size = (int)session_setting(session, SETTING_TCP_WINDOW_SIZE),
 		.type_of_service = (int)session_setting(session, SETTING_TCP_TYPE_OF_SERVICE),
-		.timeout_seconds =
+		.resolve_timeout_seconds =
+			(unsigned)session_setting(session, SETTING_RESOLVE_TIMEOUT_SECONDS),
+		.connect_timeout_seconds =
 			(unsigned)session_setting(session, SETTING_CONNECT_TIMEOUT_SECONDS),
+		.deadline_usec = p->deadline_usec,
 	};
 	int r;
 
@@ -88,11 +91,7 @@ void session_action_connect(struct session *session)
 	r = portal_connect_new(session->manager->event, session->manager->resolver, &config,
 			       &connect_callbacks, session, &p->connect);
 	if (r < 0) {
-		struct event *event = event_new(EVENT_REQUEST_RESOURCES);
-
-		event_set_errno(event, r);
-		session_raise(session, event);
-		session_fail(session, r, EVENT_REQUEST_RESOURCES, NULL);
+		session_lack(session, r, EVENT_REQUEST_RESOURCES);
 		session_post(session, CONNECTION_EVENT_CONNECT_FAILED);
 		return;
 	}
@@ -100,11 +99,6 @@ void session_action_connect(struct session *session)
 }
 
 /* Login Phase */
-
-static void driver_raise(void *userdata, struct event *event)
-{
-	session_raise(userdata, event);
-}
 
 static void driver_stage(void *userdata, enum login_stage stage)
 {
@@ -114,18 +108,18 @@ static void driver_stage(void *userdata, enum login_stage stage)
 		session_set_phase(userdata, SESSION_OPERATIONAL_NEGOTIATION, NULL);
 }
 
+/* What will not change by itself is not tried again. */
+static bool is_hopeless(const struct session *session, const struct login_step *final)
+{
+	return !final->failed.retry && !(final->failed.patience && session->private->persistent);
+}
+
 static void login_refused(struct session *session, const struct login_step *step)
 {
-	struct session_private *p = session->private;
-	bool retry = step->failed.retry || (step->failed.patience && p->persistent);
-
+	session->private->hopeless = is_hopeless(session, step);
 	session_fail(session, step->failed.error, step->failed.event, NULL);
 	session->failure.status_class = step->failed.status_class;
 	session->failure.status_detail = step->failed.status_detail;
-	/* What will not change by itself is not tried again, but a lost session is never given up.
-	 */
-	if (!retry && !session->recovering)
-		p->retry_max = 0;
 }
 
 static void login_redirected(struct session *session, const struct login_redirect *redirect)
@@ -179,20 +173,38 @@ static void remember_md5(struct session *session, bool alone)
  * A target that cannot cope with a list of algorithms is offered MD5 alone at once, in the same
  * attempt. One that was known to be such and refuses MD5 alone has changed: it gets the whole list.
  */
-static bool change_offer(struct session *session, const struct login_step *step)
+static bool another_offer_helps(const struct session *session, const struct login_step *final)
+{
+	const struct session_private *p = session->private;
+	bool closed = final->failed.event == EVENT_DROPPED_BEFORE_FULL_FEATURE;
+
+	return final->failed.algorithms_refused && !p->offer_changed && !(p->md5_alone && closed) &&
+	       authentication_may_fall_back(session->settings);
+}
+
+static void change_offer(struct session *session, const struct login_step *final)
 {
 	struct session_private *p = session->private;
-	bool closed = step->failed.event == EVENT_DROPPED_BEFORE_FULL_FEATURE;
 
-	if (!step->failed.algorithms_refused || p->offer_changed ||
-	    !authentication_may_fall_back(session->settings) || (p->md5_alone && closed))
-		return false;
 	if (p->md5_alone)
 		remember_md5(session, false);
 	p->md5_alone = !p->md5_alone;
 	p->offer_changed = true;
-	p->offer_refused = !closed;
-	return true;
+	p->offer_refused = final->failed.event != EVENT_DROPPED_BEFORE_FULL_FEATURE;
+}
+
+static void driver_raise(void *userdata, struct event *event)
+{
+	struct session *session = userdata;
+	struct session_private *p = session->private;
+	struct login_step final;
+
+	if (login_driver_final(p->driver, &final) && final.type == LOGIN_STEP_FAILED) {
+		p->goes_on = another_offer_helps(session, &final);
+		p->hopeless = !p->goes_on && is_hopeless(session, &final);
+	}
+	session_raise(session, event);
+	p->goes_on = false;
 }
 
 static void driver_finished(void *userdata, const struct login_step *step)
@@ -217,7 +229,8 @@ static void driver_finished(void *userdata, const struct login_step *step)
 		session_post(session, CONNECTION_EVENT_LOGIN_SUCCEEDED);
 	} else if (final.type == LOGIN_STEP_REDIRECT) {
 		login_redirected(session, &final.redirect);
-	} else if (change_offer(session, &final)) {
+	} else if (another_offer_helps(session, &final)) {
+		change_offer(session, &final);
 		session_post(session, CONNECTION_EVENT_OFFER_REFUSED);
 	} else {
 		login_refused(session, &final);
@@ -318,6 +331,11 @@ static int driver_new(struct session *session)
 		.reconnect = session->in_kernel,
 		.portal_group_tag = p->redirected ? -1 : session->portal_group_tag,
 	};
+	const struct login_driver_times times = {
+		.request_seconds =
+			(unsigned)session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS),
+		.deadline_usec = p->deadline_usec,
+	};
 	int r;
 
 	memcpy(config.isid, session->isid, sizeof(config.isid));
@@ -328,20 +346,8 @@ static int driver_new(struct session *session)
 		return r;
 	if (p->md5_alone)
 		report_md5(session);
-	return login_driver_new(session->manager->event, p->channel, &config,
-				(unsigned)session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS),
+	return login_driver_new(session->manager->event, p->channel, &config, &times,
 				&driver_callbacks, session, &p->driver);
-}
-
-/* The login cannot even be begun for want of something on this side. */
-static void login_impossible(struct session *session, int error)
-{
-	struct event *event = event_new(EVENT_REQUEST_RESOURCES);
-
-	event_set_errno(event, error);
-	session_raise(session, event);
-	session_fail(session, error, EVENT_REQUEST_RESOURCES, NULL);
-	session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
 }
 
 static void begin_login(struct session *session, int channel_error)
@@ -350,10 +356,12 @@ static void begin_login(struct session *session, int channel_error)
 
 	if (r >= 0)
 		r = driver_new(session);
-	if (r < 0)
-		login_impossible(session, r);
-	else
+	if (r < 0) {
+		session_lack(session, r, EVENT_REQUEST_RESOURCES);
+		session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
+	} else {
 		login_driver_start(session->private->driver);
+	}
 }
 
 static void bound_again(void *userdata, const struct kernel_result *result)
@@ -388,8 +396,10 @@ static void bind_again(struct session *session)
 		kernel_batch_bind(batch, (uint64_t)session->private->fd);
 	}
 	r = session_submit(session, batch, bound_again);
-	if (r < 0)
-		login_impossible(session, r);
+	if (r < 0) {
+		session_lack(session, r, EVENT_CONNECTION_RESOURCES);
+		session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
+	}
 }
 
 /* T4 */

@@ -54,17 +54,22 @@ struct session_private {
 	/* Pieces of work that cannot be called back: batches and module loads; the session waits
 	 * for them. */
 	unsigned pending;
-	bool admitted; /* counts as a login in flight */
+	bool admitted;          /* counts as a login in flight */
+	bool due;               /* the next attempt waits for them only */
+	uint64_t deadline_usec; /* of the attempt under way, CLOCK_MONOTONIC */
 
-	int fd;             /* handed to the kernel, open until it has it */
-	bool answered;      /* the ping of the hand-over came back */
-	bool started;       /* the kernel was told to start the connection */
-	bool leaving;       /* somebody wants it logged out */
-	bool persistent;    /* an automatic node: retried until it works */
-	bool removing;      /* on its way out of the kernel */
-	bool vanished;      /* the kernel removed it */
-	bool created_event; /* SESSION_ESTABLISHED was raised */
-	int retry_max;
+	int fd;               /* handed to the kernel, open until it has it */
+	bool answered;        /* the ping of the hand-over came back */
+	bool started;         /* the kernel was told to start the connection */
+	bool leaving;         /* somebody wants it logged out */
+	bool persistent;      /* an automatic node: retried until it works */
+	bool removing;        /* on its way out of the kernel */
+	bool vanished;        /* the kernel removed it */
+	bool created_event;   /* SESSION_ESTABLISHED was raised */
+	bool sent_away;       /* the connection ended because the target asked for it */
+	int retry_max;        /* further attempts of a first login; -1: any number */
+	bool hopeless;        /* the attempt failed in a way that another one would not change */
+	bool goes_on;         /* what is being reported does not end it */
 	char last_error[256]; /* what the last event of severity error said */
 	unsigned redirects;
 	struct login_redirect redirect;
@@ -95,6 +100,9 @@ void session_unanswered(struct session *session, enum pdu_opcode opcode, enum ev
 			enum event_outcome outcome);
 /* @message NULL: what the last error event said. */
 void session_fail(struct session *session, int error, unsigned event, const char *message);
+/* Something on this side is missing for what is to be done next: raises @event, which is also the
+ * failure. */
+void session_lack(struct session *session, int error, enum event_number event);
 int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_handler_t handler);
 /* Ends everything that can be ended. */
 void session_cancel(struct session *session);
@@ -140,6 +148,10 @@ void session_kernel_failed(struct session *session, unsigned error);
 void session_action_fail(struct session *session);
 /* The manager admits the login. */
 void session_begin(struct session *session);
+/* What was waited for has come back: the next attempt may be due. */
+void session_resume(struct session *session);
+/* If the attempt under way fails: will there be another one? */
+bool session_retries(const struct session *session);
 /* Next attempt, or the end of the login. */
 void session_attempt_failed(struct session *session);
 /* A lost connection is cleaned up: wait, connect again. */

@@ -33,6 +33,11 @@ void session_begin(struct session *session)
 	int r = refresh_node(session);
 
 	session->attempt++;
+	session->private->deadline_usec =
+		manager_monotonic() +
+		(uint64_t)session_setting(session, SETTING_LOGIN_TOTAL_TIMEOUT_SECONDS) *
+			SECOND_USEC;
+	session->private->hopeless = false;
 	session->private->redirects = 0;
 	session->private->redirected = false;
 	session->private->md5_alone = session->private->md5_known;
@@ -42,7 +47,7 @@ void session_begin(struct session *session)
 	free(session->current_address);
 	session->current_address = NULL;
 	if (r < 0) {
-		session_fail(session, r, EVENT_REQUEST_RESOURCES, NULL);
+		session_lack(session, r, EVENT_REQUEST_RESOURCES);
 		session_attempt_failed(session);
 		return;
 	}
@@ -65,12 +70,21 @@ static int retry_due(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *session = userdata;
 
-	/* Something of the attempt before cannot be called back and has not ended yet. */
-	if (session->private->pending > 0)
-		return session_arm_timer(session, SECOND_USEC / 10, retry_due);
 	session_arm_timer(session, 0, NULL);
-	manager_admit(session);
+	/* Something of the attempt before may not have ended yet, and cannot be called back. */
+	session->private->due = true;
+	session_resume(session);
 	return 0;
+}
+
+void session_resume(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	if (!p->due || p->pending > 0)
+		return;
+	p->due = false;
+	manager_admit(session);
 }
 
 void session_hurry(struct session *session)
@@ -112,16 +126,28 @@ static void report_giving_up(struct session *session)
 
 static void report_recovery_failed(struct session *session)
 {
-	struct event *event = event_new(EVENT_RECOVERY_FAILED);
+	struct event *event = event_new(session->private->sent_away ? EVENT_ASYNC_RELOGIN_FAILED
+								    : EVENT_RECOVERY_FAILED);
 
 	event_set_status(event, (uint64_t)-session->failure.error, session->failure.message);
 	event_set_outcome(event, EVENT_OUTCOME_RETRYING);
 	session_raise(session, event);
 }
 
+bool session_retries(const struct session *session)
+{
+	const struct session_private *p = session->private;
+
+	if (p->leaving)
+		return false;
+	/* A session that was logged in is never given up. */
+	if (session->recovering)
+		return true;
+	return !p->hopeless && (p->retry_max < 0 || session->attempt <= (unsigned)p->retry_max);
+}
+
 void session_attempt_failed(struct session *session)
 {
-	struct session_private *p = session->private;
 	uint64_t wait = BACKOFF_FIRST_USEC;
 
 	manager_release(session);
@@ -132,7 +158,7 @@ void session_attempt_failed(struct session *session)
 
 	if (session->recovering)
 		report_recovery_failed(session);
-	if (session->recovering || p->retry_max < 0 || session->attempt <= (unsigned)p->retry_max) {
+	if (session_retries(session)) {
 		/* First the timer, so that watchers see when. */
 		retry_later(session, with_jitter(wait));
 		session_set_phase(session, SESSION_RETRYING, &session->failure);

@@ -182,7 +182,7 @@ static void await_answer(struct session *session)
 	}
 	r = session_arm_timer(session, timeout, proof_timed_out);
 	if (r < 0) {
-		session_fail(session, r, 0, NULL);
+		session_lack(session, r, EVENT_WORKITEM_RESOURCES);
 		start_failed(session);
 	}
 }
@@ -261,7 +261,9 @@ static void hand_over(struct session *session)
 	session->private->answered = false;
 	r = session_submit(session, batch, handed_over);
 	if (r < 0) {
-		session_fail(session, r, 0, NULL);
+		session_lack(session, r,
+			     session->in_kernel ? EVENT_CONNECTION_RESOURCES
+						: EVENT_SESSION_RESOURCES);
 		start_failed(session);
 	}
 }
@@ -289,7 +291,7 @@ void session_action_start(struct session *session)
 
 	session->private->started = false;
 	if (r < 0) {
-		session_fail(session, r, 0, NULL);
+		session_lack(session, r, EVENT_REQUEST_RESOURCES);
 		start_failed(session);
 		return;
 	}
@@ -314,7 +316,7 @@ static void established(struct session *session)
 		session->reconnects++;
 	}
 	session_raise(session, event);
-	session->recovering = false;
+	session->recovering = p->sent_away = false;
 	session->attempt = 0;
 	session->failure = (struct session_failure){ .status_class = -1, .status_detail = -1 };
 	session_set_phase(session, SESSION_LOGGED_IN, NULL);
@@ -491,6 +493,7 @@ static void async_message(struct session *session, const struct pdu *pdu)
 	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST || !session->managed ||
 	    !kernel_connected(session))
 		return;
+	session->private->sent_away = true;
 	event = event_new(EVENT_ASYNC_LOGOUT);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 	session_raise(session, event);

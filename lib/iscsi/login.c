@@ -605,6 +605,16 @@ struct login *login_free(struct login *login)
 	return NULL;
 }
 
+bool login_final(const struct login *login, struct login_step *ret)
+{
+	if (!login->ended)
+		return false;
+	*ret = login->final;
+	if (ret->type == LOGIN_STEP_FAILED)
+		ret->failed.algorithms_refused = security_algorithms_refused(login, ret);
+	return true;
+}
+
 void login_next(struct login *login, struct login_step *ret)
 {
 	*ret = (struct login_step){ .type = LOGIN_STEP_WAIT };
@@ -614,10 +624,8 @@ void login_next(struct login *login, struct login_step *ret)
 		login->n_events--;
 		memmove(login->events, login->events + 1,
 			login->n_events * sizeof(login->events[0]));
-	} else if (login->ended) {
-		*ret = login->final;
-		if (ret->type == LOGIN_STEP_FAILED)
-			ret->failed.algorithms_refused = security_algorithms_refused(login, ret);
+	} else if (login_final(login, ret)) {
+		return;
 	} else if (login->send_ready) {
 		ret->type = LOGIN_STEP_SEND;
 		ret->send.header = login->header;
@@ -647,6 +655,12 @@ void login_receive(struct login *login, const uint8_t header[PDU_HEADER_LENGTH],
 	login->received_length = 0;
 }
 
+static enum event_number timeout_event(const struct login *login)
+{
+	return login->config.tsih || login->config.reconnect ? EVENT_ADD_CONNECTION_TIMEOUT
+							     : EVENT_LOGIN_TIMEOUT;
+}
+
 void login_timed_out(struct login *login)
 {
 	struct event *event;
@@ -658,10 +672,20 @@ void login_timed_out(struct login *login)
 	event_set_string(event, FIELD_DUMP_FUNCTION_NAME,
 			 pdu_opcode_to_string(PDU_OPCODE_LOGIN_REQUEST));
 	login_raise(login, event);
-	(void)login_fail_plain(login, -ETIMEDOUT, true,
-			       login->config.tsih || login->config.reconnect
-				       ? EVENT_ADD_CONNECTION_TIMEOUT
-				       : EVENT_LOGIN_TIMEOUT);
+	(void)login_fail_plain(login, -ETIMEDOUT, true, timeout_event(login));
+}
+
+/* The target answers, each time soon enough, but comes to no end; or it was reached too late. */
+void login_overdue(struct login *login)
+{
+	struct event *event;
+
+	if (login->ended)
+		return;
+	event = login_event(timeout_event(login), EVENT_OUTCOME_FAILED);
+	event_set_string(event, FIELD_REASON,
+			 "the login as a whole took longer than loginTotalTimeoutSeconds allows");
+	(void)login_fail(login, -ETIMEDOUT, true, timeout_event(login), event);
 }
 
 void login_disconnected(struct login *login)

@@ -148,14 +148,22 @@ void login_next(struct login *login, struct login_step *ret);
 
 /*
  * Feed: a PDU came (raw header and data segment without padding; no @data if it is longer than
- * LOGIN_DATA_SEGMENT_MAX), no answer in time, or connection closed.
+ * LOGIN_DATA_SEGMENT_MAX), no answer in time, no time left for the login as a whole, or connection
+ * closed.
  */
 void login_receive(struct login *login, const uint8_t header[PDU_HEADER_LENGTH], const void *data,
 		   size_t length);
 void login_timed_out(struct login *login);
+void login_overdue(struct login *login);
 void login_disconnected(struct login *login);
 
 enum login_stage login_stage(const struct login *login);
+
+/*
+ * True if the login has ended, and how: known before login_next() hands it out, with the events
+ * that tell why.
+ */
+bool login_final(const struct login *login, struct login_step *ret);
 
 /* What comes of a Login Response by its status. */
 enum login_outcome {

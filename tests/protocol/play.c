@@ -113,7 +113,10 @@ static const struct verb {
 	{ "login", 0, play_login },
 	{ "logout", 0, play_logout },
 	{ "discover", 0, play_discover },
+	{ "client", 1, play_client },
+	{ "leave", 0, play_leave },
 	{ "call", 1, play_call },
+	{ "progress", 1, play_progress },
 	{ "reply", 1, play_reply },
 
 	{ "no-target", 0, play_no_target },
@@ -247,7 +250,8 @@ static void finish(struct play *play)
 	check_all_expected(play);
 	play->target = target_free(play->target);
 	buffer_done(&play->config);
-	buffer_done(&play->reply);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		buffer_done(&play->clients[i].reply);
 	for (size_t i = 0; i < play->n_events; i++)
 		free(play->events[i].entry);
 	(void)close_fd(play->journal);
@@ -261,8 +265,7 @@ int main(int argc, char **argv)
 	struct play play = { .address = "127.0.0.1",
 			     .directory = "/tmp/ois-play-XXXXXX",
 			     .journal = -EBADF,
-			     .clock = -EBADF,
-			     .call = -EBADF };
+			     .clock = -EBADF };
 	char **lines;
 	size_t n;
 
@@ -272,6 +275,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s [--kernel] OISD SCRIPT\n", argv[0]);
 		return 2;
 	}
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		play.clients[i].fd = -EBADF;
+	play.client = &play.clients[0];
 	play.oisd = argv[argc - 2];
 	script = argv[argc - 1];
 	lines = read_lines(script, &n);

@@ -18,10 +18,18 @@
 /* Nothing here takes longer unless it is broken. */
 #define PATIENCE_MS 20000
 #define EVENTS_MAX  256
+#define CLIENTS_MAX 4
 
 struct journal_entry {
 	char *entry; /* as it came to the journal */
 	bool expected;
+};
+
+/* One who calls the daemon's methods. */
+struct client {
+	int fd;
+	bool replied;
+	struct buffer reply;
 };
 
 struct play {
@@ -31,9 +39,10 @@ struct play {
 	struct target *target;
 
 	pid_t daemon;
-	int journal, clock, call;
-	bool refuse_nodelay, nameless, rival, created, replied;
-	struct buffer config, reply;
+	int journal, clock;
+	bool refuse_nodelay, nameless, rival, created;
+	struct buffer config;
+	struct client clients[CLIENTS_MAX], *client;
 	char address[128];
 	char secret[512], target_secret[512];
 
@@ -71,6 +80,9 @@ void end_daemon(struct play *play);
 int connect_socket(const struct play *play, const char *name, int type);
 
 /* play_call.c */
+void end_clients(struct play *play);
+void play_client(struct play *play, const struct line *line);
+void play_leave(struct play *play, const struct line *line);
 void play_secret(struct play *play, const struct line *line);
 void play_target_secret(struct play *play, const struct line *line);
 void play_refuse_secret(struct play *play, const struct line *line);
@@ -79,6 +91,7 @@ void play_login(struct play *play, const struct line *line);
 void play_logout(struct play *play, const struct line *line);
 void play_discover(struct play *play, const struct line *line);
 void play_call(struct play *play, const struct line *line);
+void play_progress(struct play *play, const struct line *line);
 void play_reply(struct play *play, const struct line *line);
 
 /* play_event.c */

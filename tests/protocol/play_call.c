@@ -7,6 +7,26 @@
 
 #include "play.h"
 
+void end_clients(struct play *play)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		play->clients[i].fd = close_fd(play->clients[i].fd);
+}
+
+void play_client(struct play *play, const struct line *line)
+{
+	unsigned long number = strtoul(line->words[1], NULL, 10);
+
+	if (number < 1 || number > CLIENTS_MAX)
+		fail("there are clients 1 to %d", CLIENTS_MAX);
+	play->client = &play->clients[number - 1];
+}
+
+void play_leave(struct play *play, const struct line *line)
+{
+	play->client->fd = close_fd(play->client->fd);
+}
+
 static void send_call(struct play *play, const char *format, ...) _printf_(2, 3);
 static void send_call(struct play *play, const char *format, ...)
 {
@@ -15,15 +35,16 @@ static void send_call(struct play *play, const char *format, ...)
 	int n;
 
 	start_daemon(play);
-	if (play->call < 0)
-		play->call = connect_socket(play, "socket", SOCK_STREAM);
+	if (play->client->fd < 0)
+		play->client->fd = connect_socket(play, "socket", SOCK_STREAM);
 	va_start(arguments, format);
 	n = vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
 	if ((size_t)n >= sizeof(message) ||
-	    send(play->call, message, (size_t)n + 1, MSG_NOSIGNAL) != n + 1)
+	    send(play->client->fd, message, (size_t)n + 1, MSG_NOSIGNAL) != n + 1)
 		fail("cannot send a call");
-	play->replied = false;
+	play->client->replied = false;
+	buffer_clear(&play->client->reply);
 }
 
 /* True if the last of the messages, which end with NULs, is the last of the call. */
@@ -32,39 +53,52 @@ static bool complete(const struct buffer *reply)
 	const char *text = (const char *)reply->data;
 	size_t last = reply->length - 1;
 
-	if (text[last] != '\0')
+	if (reply->length == 0 || text[last] != '\0')
 		return false;
 	while (last > 0 && text[last - 1] != '\0')
 		last--;
 	return !strstr(text + last, "\"continues\":true");
 }
 
+static void receive_reply(struct client *client)
+{
+	struct pollfd poll_fd = { .fd = client->fd, .events = POLLIN };
+	char piece[4096];
+	ssize_t n;
+
+	if (poll(&poll_fd, 1, PATIENCE_MS) <= 0)
+		fail("no reply");
+	n = recv(client->fd, piece, sizeof(piece), 0);
+	if (n <= 0)
+		fail("the daemon closed the connection");
+	check(buffer_append(&client->reply, piece, (size_t)n), "reply");
+}
+
+void play_progress(struct play *play, const struct line *line)
+{
+	struct client *client = play->client;
+
+	while (!memmem(client->reply.data, client->reply.length, line->rest, strlen(line->rest))) {
+		if (complete(&client->reply))
+			fail("\"%s\" is in no reply", line->rest);
+		receive_reply(client);
+	}
+}
+
 static void await_reply(struct play *play)
 {
-	char piece[4096];
-
-	buffer_clear(&play->reply);
-	do {
-		struct pollfd poll_fd = { .fd = play->call, .events = POLLIN };
-		ssize_t n;
-
-		if (poll(&poll_fd, 1, PATIENCE_MS) <= 0)
-			fail("no reply");
-		n = recv(play->call, piece, sizeof(piece), 0);
-		if (n <= 0)
-			fail("the daemon closed the connection");
-		check(buffer_append(&play->reply, piece, (size_t)n), "reply");
-	} while (!complete(&play->reply));
+	while (!complete(&play->client->reply))
+		receive_reply(play->client);
 	/* As lines they can be searched and shown. */
-	for (size_t i = 0; i + 1 < play->reply.length; i++)
-		if (!play->reply.data[i])
-			play->reply.data[i] = '\n';
-	play->replied = true;
+	for (size_t i = 0; i + 1 < play->client->reply.length; i++)
+		if (!play->client->reply.data[i])
+			play->client->reply.data[i] = '\n';
+	play->client->replied = true;
 }
 
 static const char *reply_text(const struct play *play)
 {
-	return (const char *)play->reply.data;
+	return (const char *)play->client->reply.data;
 }
 
 static void call_and_check(struct play *play)
@@ -76,7 +110,7 @@ static void call_and_check(struct play *play)
 
 void play_reply(struct play *play, const struct line *line)
 {
-	if (!play->replied)
+	if (!play->client->replied)
 		await_reply(play);
 	if (!strstr(reply_text(play), line->rest))
 		fail("\"%s\" is not in the reply:\n%s", line->rest, reply_text(play));

@@ -250,7 +250,7 @@ void end_daemon(struct play *play)
 		fail("the daemon ended with status 0x%x", (unsigned)status);
 	play->daemon = 0;
 	play->clock = close_fd(play->clock);
-	play->call = close_fd(play->call);
+	end_clients(play);
 }
 
 void play_start(struct play *play, const struct line *line)

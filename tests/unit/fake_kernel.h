@@ -97,6 +97,7 @@ static struct world {
 	int held_operation; /* batches with this one wait; -1: none */
 	bool held_done;     /* not to be executed, but for their done() */
 	int refused_operation, refusal;
+	int submit_error; /* of whatever is submitted */
 	bool lost_nop, lost_unbound, lost_logout, lost_destroyed;
 	bool held_scan, held_list, in_use;
 	int list_error, scan_error;
@@ -793,6 +794,10 @@ void kernel_batch_destroy_session(struct kernel_batch *batch)
 int kernel_batch_submit(struct kernel_batch *batch, kernel_done_t done, void *userdata)
 {
 	assert_ptr_equal(batch->kernel, world.kernel);
+	if (world.submit_error < 0) {
+		(void)kernel_batch_free(batch);
+		return world.submit_error;
+	}
 	batch->done = done;
 	batch->userdata = userdata;
 	fake_append(&world.kernel->queued, batch);
@@ -951,7 +956,7 @@ static _unused_ void fake_release(void)
 	world.held_done = world.held_scan = world.held_list = false;
 	world.lost_nop = world.lost_unbound = world.lost_logout = world.lost_destroyed = false;
 	world.status_class = world.status_detail = 0;
-	world.list_error = world.scan_error = 0;
+	world.list_error = world.scan_error = world.submit_error = 0;
 	if (unanswered && world.kernel)
 		(void)fake_send(world.unanswered_sid, unanswered);
 	for (size_t i = 0; i < FAKE_CONNECTIONS; i++)

@@ -1256,6 +1256,14 @@ static void test_silence(void **state)
 	assert_non_null(raised(EVENT_REQUEST_TIMEOUT));
 	assert_string_equal(event_get(raised(EVENT_REQUEST_TIMEOUT), FIELD_DUMP_FUNCTION), "3");
 	assert_failed(EVENT_LOGIN_TIMEOUT, -ETIMEDOUT);
+	/* Each request was answered, but not all of them in the time for the whole. */
+	begin();
+	login_overdue(login);
+	run();
+	assert_true(last.failed.retry);
+	assert_null(raised(EVENT_REQUEST_TIMEOUT));
+	assert_non_null(event_get(raised(EVENT_LOGIN_TIMEOUT), FIELD_REASON));
+	assert_failed(EVENT_LOGIN_TIMEOUT, -ETIMEDOUT);
 	begin();
 	login_disconnected(login);
 	run();

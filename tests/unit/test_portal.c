@@ -7,6 +7,7 @@
  */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -29,6 +30,10 @@
 #define REFUSES2 "127.0.0.3"
 #define SILENT   "127.0.0.4"
 #define SILENT2  "127.0.0.5"
+
+#define TIMES(seconds)                                                                             \
+	.resolve_timeout_seconds = (seconds), .connect_timeout_seconds = (seconds),                \
+	.deadline_usec = DEADLINE_NONE
 
 static sd_event *event;
 static struct work *resolver;
@@ -70,12 +75,17 @@ static void put_address(struct addrinfo **end, const char *text)
 	*end = address;
 }
 
+/* The name service that is asked for silent.example answers when this has been written to. */
+static int mute[2];
+
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 		struct addrinfo **ret)
 {
 	struct addrinfo **end = ret;
 
 	*ret = NULL;
+	if (strcmp(node, "silent.example") == 0 && read(mute[0], &(char){ 0 }, 1) < 0)
+		return EAI_SYSTEM;
 	if (strcmp(node, "some.example") != 0)
 		return EAI_NONAME;
 	for (const char *const *text = name_addresses; *text; text++) {
@@ -210,6 +220,7 @@ static int set_up(void **state)
 	connected.fd = -EBADF;
 	forget();
 	open_peers();
+	assert_int_equal(pipe2(mute, O_CLOEXEC), 0);
 	assert_int_equal(sd_event_new(&event), 0);
 	return work_new(event, "test-resolver", 2, SD_EVENT_PRIORITY_NORMAL, &resolver);
 }
@@ -217,7 +228,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	connect_now = portal_connect_free(connect_now);
+	/* A lookup that still waits ends now. */
+	(void)close(mute[1]);
 	resolver = work_free(resolver);
+	(void)close(mute[0]);
 	event = sd_event_unref(event);
 	forget();
 	(void)close(listener);
@@ -250,7 +264,7 @@ static void run(const struct portal_config *config)
                                                                                                    \
 		name_addresses = of_name;                                                          \
 		run(&(struct portal_config){                                                       \
-			.address = "some.example", .port = port, .timeout_seconds = 300 });        \
+			.address = "some.example", .port = port, TIMES(300) });                    \
 	} while (0)
 
 static void expect_event(size_t index, enum event_number number, const char *address,
@@ -310,10 +324,8 @@ static void test_connected(void **state)
 	struct sockaddr_in local;
 	socklen_t length = sizeof(local);
 
-	run(&(struct portal_config){ .address = LISTENS,
-				     .port = port,
-				     .source_address = "127.0.0.9",
-				     .timeout_seconds = 300 });
+	run(&(struct portal_config){
+		.address = LISTENS, .port = port, .source_address = "127.0.0.9", TIMES(300) });
 	expect_connected(LISTENS);
 	assert_int_equal(n_events, 0);
 	assert_string_equal(connected.local_address, "127.0.0.9");
@@ -323,7 +335,7 @@ static void test_connected(void **state)
 
 static void test_refused(void **state)
 {
-	run(&(struct portal_config){ .address = REFUSES, .port = port, .timeout_seconds = 300 });
+	run(&(struct portal_config){ .address = REFUSES, .port = port, TIMES(300) });
 	expect_failure(-ECONNREFUSED, EVENT_CONNECT_FAILED);
 	assert_int_equal(n_events, 1);
 	expect_event(0, EVENT_CONNECT_FAILED, REFUSES, "failed");
@@ -331,7 +343,7 @@ static void test_refused(void **state)
 
 static void test_silent(void **state)
 {
-	run(&(struct portal_config){ .address = SILENT, .port = port, .timeout_seconds = 1 });
+	run(&(struct portal_config){ .address = SILENT, .port = port, TIMES(1) });
 	expect_failure(-ETIMEDOUT, EVENT_CONNECT_FAILED);
 	assert_int_equal(n_events, 1);
 	expect_event(0, EVENT_CONNECT_FAILED, SILENT, "failed");
@@ -388,8 +400,7 @@ static void test_late_failures(void **state)
 	static const char *const list[] = { SILENT, SILENT2, REFUSES, NULL };
 
 	name_addresses = list;
-	run(&(struct portal_config){
-		.address = "some.example", .port = port, .timeout_seconds = 1 });
+	run(&(struct portal_config){ .address = "some.example", .port = port, TIMES(1) });
 	/* Which of them is the last one depends on the load of this host. */
 	assert_int_equal(reported, EVENT_CONNECT_FAILED);
 	assert_int_equal(n_events, 3);
@@ -432,8 +443,7 @@ static void test_too_many_addresses(void **state)
 		list[i] = i < 40 ? REFUSES : LISTENS;
 	name_addresses = list;
 	/* More events than are kept here: the failures themselves do not matter. */
-	start(&(struct portal_config){
-		.address = "some.example", .port = port, .timeout_seconds = 300 });
+	start(&(struct portal_config){ .address = "some.example", .port = port, TIMES(300) });
 	while (!ended) {
 		assert_true(sd_event_run(event, UINT64_MAX) >= 0);
 		while (n_events > 0)
@@ -444,12 +454,51 @@ static void test_too_many_addresses(void **state)
 
 static void test_unknown_name(void **state)
 {
-	run(&(struct portal_config){
-		.address = "other.example", .port = port, .timeout_seconds = 300 });
+	run(&(struct portal_config){ .address = "other.example", .port = port, TIMES(300) });
 	expect_failure(-EADDRNOTAVAIL, EVENT_RESOLVE_FAILED);
 	assert_false(resolved);
 	assert_int_equal(n_events, 1);
 	expect_event(0, EVENT_RESOLVE_FAILED, NULL, "failed");
+}
+
+/* Time */
+
+/* Each step has its own time, and all of them have no more than there is. */
+static void test_times(void **state)
+{
+	struct portal_config config = {
+		.address = "silent.example",
+		.port = port,
+		.resolve_timeout_seconds = 1,
+		.connect_timeout_seconds = 300,
+		.deadline_usec = DEADLINE_NONE,
+	};
+	uint64_t now;
+
+	run(&config);
+	expect_failure(-ETIMEDOUT, EVENT_RESOLVE_FAILED);
+	assert_false(resolved);
+	expect_event(0, EVENT_RESOLVE_FAILED, NULL, "failed");
+
+	forget();
+	assert_int_equal(sd_event_now(event, CLOCK_MONOTONIC, &now), 0);
+	config.resolve_timeout_seconds = 300;
+	config.deadline_usec = now + 100000;
+	run(&config);
+	expect_failure(-ETIMEDOUT, EVENT_RESOLVE_FAILED);
+
+	forget();
+	config.address = SILENT;
+	config.deadline_usec = now + 200000;
+	run(&config);
+	expect_failure(-ETIMEDOUT, EVENT_CONNECT_FAILED);
+	expect_event(0, EVENT_CONNECT_FAILED, SILENT, "failed");
+
+	/* Later than the end. */
+	forget();
+	config.deadline_usec = now;
+	run(&config);
+	expect_failure(-ETIMEDOUT, EVENT_CONNECT_FAILED);
 }
 
 /* The side of this host */
@@ -463,17 +512,15 @@ static void test_source_family(void **state)
 	run(&(struct portal_config){ .address = "some.example",
 				     .port = port,
 				     .source_address = "127.0.0.1",
-				     .timeout_seconds = 300 });
+				     TIMES(300) });
 	expect_connected(LISTENS);
 	assert_int_equal(n_events, 0);
 }
 
 static void test_family_mismatch(void **state)
 {
-	run(&(struct portal_config){ .address = "::1",
-				     .port = port,
-				     .source_address = "127.0.0.1",
-				     .timeout_seconds = 300 });
+	run(&(struct portal_config){
+		.address = "::1", .port = port, .source_address = "127.0.0.1", TIMES(300) });
 	expect_failure(-EAFNOSUPPORT, EVENT_PORTAL_TYPE_MISMATCH);
 	assert_int_equal(n_events, 1);
 	expect_event(0, EVENT_PORTAL_TYPE_MISMATCH, NULL, "failed");
@@ -497,7 +544,8 @@ static void test_setup_failed(void **state)
 		struct portal_config config = rows[i].config;
 
 		config.port = port;
-		config.timeout_seconds = 300;
+		config.resolve_timeout_seconds = config.connect_timeout_seconds = 300;
+		config.deadline_usec = DEADLINE_NONE;
 		forget();
 		run(&config);
 		expect_failure(rows[i].error, EVENT_PORTAL_SETUP_FAILED);
@@ -549,7 +597,7 @@ static void test_link_local(void **state)
 	assert_non_null(inet_ntop(AF_INET6, &own.sin6_addr, digits, sizeof(digits)));
 	(void)snprintf(address, sizeof(address), "%s%%%s", digits, name);
 	run(&(struct portal_config){
-		.address = address, .port = ntohs(own.sin6_port), .timeout_seconds = 300 });
+		.address = address, .port = ntohs(own.sin6_port), TIMES(300) });
 	expect_connected(address);
 	assert_string_equal(connected.local_address, address);
 	assert_int_equal(n_events, 0);
@@ -560,7 +608,7 @@ static void test_link_local(void **state)
 					     .port = ntohs(own.sin6_port),
 					     .source_address = i == 0 ? address : NULL,
 					     .net_device = i == 1 ? name : NULL,
-					     .timeout_seconds = 300 });
+					     TIMES(300) });
 		assert_true(connected.fd >= 0);
 		assert_int_equal(n_events, 0);
 	}
@@ -582,7 +630,7 @@ static void test_cancel(void **state)
 	for (int turns = 0; turns < 6; turns++) {
 		forget();
 		start(&(struct portal_config){
-			.address = "some.example", .port = port, .timeout_seconds = 300 });
+			.address = "some.example", .port = port, TIMES(300) });
 		for (int i = 0; i < turns && !ended; i++)
 			assert_true(sd_event_run(event, 10000) >= 0);
 		connect_now = portal_connect_free(connect_now);
@@ -610,6 +658,7 @@ int main(void)
 		TEST(test_first_family),
 		TEST(test_too_many_addresses),
 		TEST(test_unknown_name),
+		TEST(test_times),
 		TEST(test_source_family),
 		TEST(test_family_mismatch),
 		TEST(test_setup_failed),

@@ -36,6 +36,7 @@ static struct trial {
 	struct node node;
 	struct follower login, logout;
 	unsigned events[2048];
+	const char *outcomes[2048]; /* of the last event of each number */
 } t;
 
 #define check(condition)                                                                           \
@@ -63,10 +64,22 @@ static unsigned count_descriptors(void)
 
 static void on_event(const struct eventlog_entry *entry, void *userdata)
 {
+	const char *outcome = event_get(entry->event, FIELD_OUTCOME);
 	unsigned number = event_type(entry->event)->number;
 
 	assert_true(number < ELEMENTSOF(t.events));
 	t.events[number]++;
+	t.outcomes[number] = NULL;
+	for (int i = 0; i < _EVENT_OUTCOME_MAX && outcome; i++)
+		if (strcmp(outcome, event_outcome_to_string(i)) == 0)
+			t.outcomes[number] = event_outcome_to_string(i);
+}
+
+/* Of the last event of this number. */
+static bool outcome_is(enum event_number number, enum event_outcome outcome)
+{
+	return t.outcomes[number] &&
+	       strcmp(t.outcomes[number], event_outcome_to_string(outcome)) == 0;
 }
 
 static void begin(const char *point, const char *deed)
@@ -759,9 +772,81 @@ static void retries_what_may_work_later(void **state)
 	world.accept = sd_event_source_disable_unref(world.accept);
 	world.listener = close_fd(world.listener);
 	log_in();
+	check(run(is_RETRYING, false));
+	check(outcome_is(EVENT_CONNECT_FAILED, EVENT_OUTCOME_RETRYING));
 	check(run(gone, true));
 	check(t.events[EVENT_CONNECT_FAILED] == 3 && t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+	check(outcome_is(EVENT_CONNECT_FAILED, EVENT_OUTCOME_FAILED));
 	check(t.login.ended == 1 && t.login.failed == 1);
+	finish();
+	end();
+}
+
+/* A session that worked is never given up, whatever the target says. */
+static void never_gives_up_a_session(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*end)(void);
+		enum event_number number;
+	} rows[] = {
+		{ "lost", deed_lose, EVENT_RECOVERY_FAILED },
+		{ "asked to log out", ask_for_logout, EVENT_ASYNC_RELOGIN_FAILED },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		begin(rows[i].name, "refused, with what is not retried otherwise");
+		log_in();
+		check(run(at_rest, true));
+		world.status_class = 2;
+		world.status_detail = 2;
+		rows[i].end();
+		while (t.events[rows[i].number] < 3)
+			check(run(is_RETRYING, false) && run(is_OPERATIONAL_NEGOTIATION, true) &&
+			      run(is_RETRYING, false));
+		check(outcome_is(EVENT_LOGIN_FAILED, EVENT_OUTCOME_RETRYING) &&
+		      outcome_is(rows[i].number, EVENT_OUTCOME_RETRYING));
+		check(t.events[EVENT_LOGIN_REQUEST_FAILED] == 0 &&
+		      t.events[EVENT_RECOVERY_FAILED] + t.events[EVENT_ASYNC_RELOGIN_FAILED] == 3);
+		check(session_now()->failure.status_class == 2);
+		world.status_class = world.status_detail = 0;
+		check(run(at_rest, true));
+		/* What comes next has nothing to do with it. */
+		world.status_class = 3;
+		lose(KERNEL_ERROR_CLOSED);
+		check(run(is_RETRYING, false) && run(is_OPERATIONAL_NEGOTIATION, true) &&
+		      run(is_RETRYING, false));
+		check(t.events[EVENT_RECOVERY_FAILED] == (rows[i].end == deed_lose ? 4 : 1));
+		finish();
+		end();
+	}
+}
+
+static bool is_due(const struct session *session)
+{
+	return session && session->private->due;
+}
+
+/* What cannot be called back of an attempt holds up the next one, and nobody looks again and again
+ * whether it has come back. */
+static void waits_for_the_kernel(void **state)
+{
+	begin("starting again", "lost, and the kernel takes no request");
+	log_in();
+	check(run(at_rest, true));
+	world.held_operation = KERNEL_START_CONNECTION;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_held, true));
+	world.submit_error = -ENOMEM;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false));
+	check(session_now()->private->pending > 0);
+	hurry();
+	check(run(is_due, false));
+	check(session_now()->phase == SESSION_RETRYING && !session_now()->private->timer);
+	fake_release();
+	check(run(at_rest, true));
+	check(t.events[EVENT_RECONNECTED] == 1);
 	finish();
 	end();
 }
@@ -774,6 +859,9 @@ static void gives_up_what_will_not(void **state)
 	log_in();
 	check(run(gone, true));
 	check(t.login.failed == 1 && t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+	check(t.events[EVENT_LOGIN_FAILED] == 1 && t.events[EVENT_CHAP_REQUIRED] == 1);
+	check(outcome_is(EVENT_LOGIN_FAILED, EVENT_OUTCOME_FAILED) &&
+	      outcome_is(EVENT_CHAP_REQUIRED, EVENT_OUTCOME_FAILED));
 	check(t.events[EVENT_SESSION_ESTABLISHED] == 0 && world.n_sids == 0);
 	finish();
 	end();
@@ -801,6 +889,7 @@ static void waits_for_a_target(void **state)
 	world.status_class = 0;
 	check(run(at_rest, true));
 	check(t.events[EVENT_LOGIN_FAILED] == 1 && t.events[EVENT_LOGIN_REQUEST_FAILED] == 0);
+	check(outcome_is(EVENT_LOGIN_FAILED, EVENT_OUTCOME_RETRYING));
 	finish();
 	end();
 }
@@ -1188,6 +1277,8 @@ int main(void)
 		TEST(hears_only_of_the_present_connection),
 		TEST(honours_a_request),
 		TEST(retries_what_may_work_later),
+		TEST(never_gives_up_a_session),
+		TEST(waits_for_the_kernel),
 		TEST(gives_up_what_will_not),
 		TEST(waits_for_a_target),
 		TEST(follows_redirections),
