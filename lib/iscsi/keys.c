@@ -458,14 +458,16 @@ static const struct key_row rows[_ISCSI_KEY_MAX] = {
 		NOWHERE,
 	},
 
-	/* Never offered; RFC 7143, 13.25 demands the answer Reject. */
+	/*
+	 * Never offered. RFC 7143, 13.25 lets us answer the first two with No or Reject and prefers
+	 * Reject, on which older versions of LIO, which offer them, fail the login.
+	 */
 	[ISCSI_KEY_IF_MARKER] = {
 		.name = "IFMarker",
 		.type = KEY_BOOLEAN,
 		.function = KEY_AND,
 		.use = KEY_IN_OPERATIONAL | KEY_LEADING_ONLY,
 		.sender = EITHER,
-		.obsolete = true,
 		.rfc = "RFC 7143, 13.25",
 		NOWHERE,
 	},
@@ -475,7 +477,6 @@ static const struct key_row rows[_ISCSI_KEY_MAX] = {
 		.function = KEY_AND,
 		.use = KEY_IN_OPERATIONAL | KEY_LEADING_ONLY,
 		.sender = EITHER,
-		.obsolete = true,
 		.rfc = "RFC 7143, 13.25",
 		NOWHERE,
 	},

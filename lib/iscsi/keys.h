@@ -54,7 +54,7 @@ enum iscsi_key {
 	ISCSI_KEY_TASK_REPORTING,
 	ISCSI_KEY_ISCSI_PROTOCOL_LEVEL,
 	ISCSI_KEY_X_NODE_ARCHITECTURE,
-	/* RFC 7143, 13.25: obsolete, always rejected */
+	/* RFC 7143, 13.25: obsolete */
 	ISCSI_KEY_IF_MARKER,
 	ISCSI_KEY_OF_MARKER,
 	ISCSI_KEY_IF_MARK_INT,
@@ -200,7 +200,7 @@ struct key_row {
 	} range;
 	bool zero_allowed;         /* beside .range */
 	bool iser;                 /* offered only on iSER */
-	bool obsolete;             /* answered Reject */
+	bool obsolete;             /* whatever is offered is answered Reject */
 	bool repeats;              /* may be sent more than once */
 	const char *const *values; /* of a list: those known here; a number stands for its index */
 	size_t n_values;

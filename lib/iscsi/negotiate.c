@@ -23,6 +23,12 @@ void negotiation_init(struct negotiation *negotiation, enum negotiation_role rol
 	negotiation->parameters.max_recv_data_segment_length = offer->max_recv_data_segment_length;
 }
 
+/* enum key_sender */
+static unsigned own_side(const struct negotiation *negotiation)
+{
+	return negotiation->role == NEGOTIATION_INITIATOR ? KEY_FROM_INITIATOR : KEY_FROM_TARGET;
+}
+
 static bool key_irrelevant(const struct negotiation *negotiation, const struct key_row *row)
 {
 	if ((row->unless & KEY_UNLESS_DISCOVERY) && negotiation->discovery)
@@ -41,6 +47,15 @@ static const struct iscsi_digest_list *offered_list(const struct negotiation *ne
 	if (row->type != KEY_LIST || row->offer == KEY_NOWHERE)
 		return NULL;
 	return (const void *)((const uint8_t *)&negotiation->offer + row->offer);
+}
+
+/*
+ * RFC 7143, 6.2.2: a No where both must say Yes, and a Yes where one is enough, is the result by
+ * itself; the answer may be left out.
+ */
+static bool answer_optional(const struct key_row *row, uint32_t offered)
+{
+	return (row->function == KEY_AND && !offered) || (row->function == KEY_OR && offered);
 }
 
 static int write_value(const struct key_row *row, uint32_t value, struct buffer *out)
@@ -160,7 +175,8 @@ static bool list_has(const struct iscsi_digest_list *list, uint32_t value)
 	for (size_t i = 0; i < list->n; i++)
 		if (list->digest[i] == value)
 			return true;
-	return false;
+	/* Who offers nothing can do without. */
+	return list->n == 0 && value == ISCSI_DIGEST_NONE;
 }
 
 static bool is_no_value(const struct text_pair *pair)
@@ -262,12 +278,15 @@ static int receive_offer(struct negotiation *negotiation, const struct key_row *
 
 	if (key_irrelevant(negotiation, row))
 		return text_write(answers, row->name, IRRELEVANT);
-	negotiation->owes_answer = true;
 	r = row->obsolete           ? -EINVAL
 	    : row->type == KEY_LIST ? choose(negotiation, row, pair, &value)
 				    : parse_value(row, pair, &value);
-	if (r < 0)
+	if (r < 0) {
+		negotiation->owes_answer = true;
 		return text_write(answers, row->name, REJECT);
+	}
+	if (!answer_optional(row, value))
+		negotiation->owes_answer = true;
 	if (row->type != KEY_LIST)
 		value = combine(row, key_offer_get(row, &negotiation->offer), value);
 	r = write_value(row, value, answers);
@@ -277,17 +296,22 @@ static int receive_offer(struct negotiation *negotiation, const struct key_row *
 	return 0;
 }
 
-/* RFC 7143, 6.2: "?" asks for the value in effect. */
+/* The drafts of RFC 3720 knew "?" as a question for the value in effect; it is cheap to answer. */
 static int answer_inquiry(struct negotiation *negotiation, const struct key_row *row,
 			  struct buffer *answers)
 {
+	uint32_t value = key_result_get(row, &negotiation->parameters);
+
 	negotiation->owes_answer = true;
-	if (row->result == KEY_NOWHERE)
-		return text_write(answers, row->name, NOT_UNDERSTOOD);
 	/* What stands under a declared key is the peer's own word. */
 	if (row->function == KEY_DECLARATIVE)
-		return write_value(row, key_offer_get(row, &negotiation->offer), answers);
-	return write_value(row, key_result_get(row, &negotiation->parameters), answers);
+		value = key_offer_get(row, &negotiation->offer);
+	if (row->obsolete)
+		return text_write(answers, row->name, REJECT);
+	if (row->type == KEY_TEXT || row->type == KEY_BINARY ||
+	    !(row->sender & own_side(negotiation)))
+		return text_write(answers, row->name, NOT_UNDERSTOOD);
+	return write_value(row, value, answers);
 }
 
 /* RFC 7143, 6.2: a key we do not know is answered, unless it is such an answer itself. */
@@ -310,19 +334,19 @@ static int receive_unknown(const struct text_pair *pair, struct buffer *answers,
 static const char *key_fault(const struct negotiation *negotiation, enum iscsi_key key,
 			     unsigned stage, const struct text_pair *pair)
 {
-	unsigned peer =
-		negotiation->role == NEGOTIATION_INITIATOR ? KEY_FROM_TARGET : KEY_FROM_INITIATOR;
+	unsigned peer = own_side(negotiation) ^ (KEY_FROM_INITIATOR | KEY_FROM_TARGET);
 	const struct key_row *row = key_row(key);
+	bool declined = negotiation->offered[key] && is_no_value(pair);
 
 	if (pair->value_length > key_value_max(key))
 		return "the value is longer than allowed";
 	if (!(row->use & stage))
 		return "the key has no place in this stage";
-	if (!negotiation->offered[key] && !(row->sender & peer))
+	if (!declined && !(row->sender & peer))
 		return "the key is not the peer's to send";
 	if (negotiation->received[key] && !row->repeats)
 		return "the key was sent before";
-	if (!negotiation->offered[key] && is_no_value(pair))
+	if (!declined && is_no_value(pair))
 		return "an answer to a key that was not offered";
 	return NULL;
 }

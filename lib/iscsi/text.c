@@ -114,7 +114,8 @@ int text_parse_number(const char *value, size_t length, uint64_t *ret)
 		*ret = number;
 		return 0;
 	}
-	if (length >= sizeof(digits))
+	/* RFC 7143, 6.1: no leading zeros; there are readers that take them for octal. */
+	if (length >= sizeof(digits) || (length > 1 && value[0] == '0'))
 		return -EINVAL;
 	memcpy(digits, value, length);
 	digits[length] = '\0';

@@ -107,6 +107,9 @@ static void test_number(void **state)
 		{ "0x10000000000000000", -ERANGE, 0 },
 		{ "18446744073709551616", -ERANGE, 0 },
 		{ "000000000000000000000000000001", -EINVAL, 0 },
+		{ "01", -EINVAL, 0 }, /* RFC 7143, 6.1: no leading zeros */
+		{ "00", -EINVAL, 0 },
+		{ "0x0001", 0, 1 },
 		{ "0x", -EINVAL, 0 },
 		{ "", -EINVAL, 0 },
 		{ "-1", -EINVAL, 0 },
