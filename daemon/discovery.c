@@ -271,6 +271,7 @@ static void start_exchange(struct discovery *discovery, const struct login_resul
 		.exp_stat_sn = result->stat_sn + 1,
 		.max_recv_data_segment_length = result->parameters.max_recv_data_segment_length,
 		.logout = true,
+		.strict = settings_number(discovery->settings, SETTING_STRICT),
 	};
 	int r;
 
@@ -453,6 +454,7 @@ static int start_login(struct discovery *discovery)
 		.cmdsn = DISCOVERY_CMDSN,
 		.itt = DISCOVERY_LOGIN_ITT,
 		.portal_group_tag = -1,
+		.strict = settings_number(discovery->settings, SETTING_STRICT),
 	};
 	const struct login_driver_times times = {
 		.request_seconds = discovery->timeout_seconds,

@@ -3,6 +3,7 @@
  * Prints what others need of the tables of options and settings: the sample of ois.conf and its
  * manual page. Runs at build time. A line of the template that names a part is replaced by it.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -175,6 +176,29 @@ static void print_discovery_settings(bool manual)
 			printf(".br\n\\fB%s\\fR\n", setting_describe(i)->name);
 }
 
+/* Rows of leniency.def. */
+static const struct {
+	const char *name, *rfc, *deviation, *targets, *reaction;
+} leniencies[] = {
+#define LENIENCY(symbol, ...) { __VA_ARGS__ },
+#include "leniency.def"
+#undef LENIENCY
+};
+
+static void print_leniencies(void)
+{
+	for (size_t i = 0; i < ELEMENTSOF(leniencies); i++) {
+		printf(".TP\n\\fB%s\\fR (%s)\n", leniencies[i].name, leniencies[i].rfc);
+		printf("%c", toupper(*leniencies[i].deviation));
+		print_roff(leniencies[i].deviation + 1);
+		fputs(".\n", stdout);
+		print_roff(leniencies[i].reaction);
+		fputs("\n.br\nTargets: ", stdout);
+		print_roff(leniencies[i].targets);
+		putchar('\n');
+	}
+}
+
 static void print_part(const char *line, bool manual, const char *version)
 {
 	const char *at = strstr(line, "@VERSION@");
@@ -188,6 +212,8 @@ static void print_part(const char *line, bool manual, const char *version)
 		print_settings(manual);
 	else if (strcmp(line, "@DISCOVERY@\n") == 0)
 		print_discovery_settings(manual);
+	else if (strcmp(line, "@LENIENCIES@\n") == 0)
+		print_leniencies();
 	else if (at)
 		printf("%.*s%s%s", (int)(at - line), line, version, at + strlen("@VERSION@"));
 	else

@@ -285,6 +285,7 @@ static void fill_offer(const struct session *session, struct login_config *confi
 	struct iscsi_offer *offer = &config->offer;
 
 	iscsi_offer_init(offer);
+	config->strict = session_setting(session, SETTING_STRICT);
 	config->header_digest_required = session_setting(session, SETTING_HEADER_DIGEST_REQUIRED);
 	config->data_digest_required = session_setting(session, SETTING_DATA_DIGEST_REQUIRED);
 	offer_digests(session, SETTING_KEYS_HEADER_DIGEST, config->header_digest_required,

@@ -202,6 +202,7 @@ struct key_row {
 	bool iser;                 /* offered only on iSER */
 	bool obsolete;             /* whatever is offered is answered Reject */
 	bool repeats;              /* may be sent more than once */
+	bool forgiving;            /* LENIENCY_ANSWER_NOT_ADMISSIBLE does no harm */
 	const char *const *values; /* of a list: those known here; a number stands for its index */
 	size_t n_values;
 	size_t value_max; /* bytes a value may have; 0: ISCSI_VALUE_MAX */

@@ -58,6 +58,17 @@ int login_fault(struct login *login, const char *reason)
 	return login_fail(login, -EPROTO, false, EVENT_LOGIN_RESPONSE_INVALID, event);
 }
 
+int login_tolerate(struct login *login, enum leniency which)
+{
+	const struct leniency_row *row = leniency_row(which);
+	char reason[160];
+
+	if (leniency_allows(&login->negotiation.leniencies, which))
+		return 0;
+	(void)snprintf(reason, sizeof(reason), "%s (%s)", row->deviation, row->rfc);
+	return login_fault(login, reason);
+}
+
 static int login_fail_plain(struct login *login, int error, bool retry, enum event_number number)
 {
 	return login_fail(login, error, retry, number, login_event(number, EVENT_OUTCOME_FAILED));
@@ -141,16 +152,20 @@ static void send_empty(struct login *login)
 static int write_identity(struct login *login)
 {
 	const struct login_config *config = &login->config;
+	struct negotiation *negotiation = &login->negotiation;
 	int r;
 
-	r = text_write(&login->out, "InitiatorName", config->initiator_name);
+	r = negotiation_declare(negotiation, ISCSI_KEY_INITIATOR_NAME, config->initiator_name,
+				&login->out);
 	if (r >= 0 && config->initiator_alias)
-		r = text_write(&login->out, "InitiatorAlias", config->initiator_alias);
+		r = negotiation_declare(negotiation, ISCSI_KEY_INITIATOR_ALIAS,
+					config->initiator_alias, &login->out);
 	if (r >= 0)
-		r = text_write(&login->out, "SessionType",
-			       config->target_name ? "Normal" : "Discovery");
+		r = negotiation_declare(negotiation, ISCSI_KEY_SESSION_TYPE,
+					config->target_name ? "Normal" : "Discovery", &login->out);
 	if (r >= 0 && config->target_name)
-		r = text_write(&login->out, "TargetName", config->target_name);
+		r = negotiation_declare(negotiation, ISCSI_KEY_TARGET_NAME, config->target_name,
+					&login->out);
 	return r;
 }
 
@@ -162,12 +177,15 @@ static int start_operational(struct login *login)
 
 /* Judging a Login Response */
 
+static bool response_is_final(const struct pdu *pdu)
+{
+	return pdu->login_response.transit && pdu->login_response.nsg == PDU_STAGE_FULL_FEATURE;
+}
+
 /* RFC 7143, 11.13 and 6.3: fields that must be right in every response. */
 static const char *response_fault(const struct login *login, const struct pdu *pdu)
 {
 	const struct login_config *config = &login->config;
-	bool final =
-		pdu->login_response.transit && pdu->login_response.nsg == PDU_STAGE_FULL_FEATURE;
 
 	if (pdu->login_response.version_active != ISCSI_VERSION)
 		return "the active version is not one that was offered";
@@ -175,9 +193,7 @@ static const char *response_fault(const struct login *login, const struct pdu *p
 		return "the ISID is not the one of the request";
 	if (config->tsih != 0 && pdu->login_response.tsih != config->tsih)
 		return "the TSIH is not the one of the request";
-	if (config->tsih == 0 && !final && pdu->login_response.tsih != 0)
-		return "the TSIH is set before the last response";
-	if (final && pdu->login_response.tsih == 0)
+	if (response_is_final(pdu) && pdu->login_response.tsih == 0)
 		return "the TSIH of a new session is zero";
 	if (pdu->login_response.csg != login_csg(login))
 		return "the current stage is not the one of the request";
@@ -191,28 +207,48 @@ static const char *transit_fault(const struct login *login, const struct pdu *pd
 {
 	if (pdu->login_response.transit && !login->sent_transit)
 		return "the target makes a stage transition that was not asked for";
-	if (pdu->login_response.transit && pdu->login_response.nsg != login_nsg(login))
+	if (pdu->login_response.transit && pdu->login_response.nsg != login_nsg(login) &&
+	    !response_is_final(pdu))
 		return "the next stage is not the one of the request";
 	if (login->sent_more && (pdu->login_response.more || pdu->data_length > 0))
 		return "the target answers before it has the whole request";
 	return NULL;
 }
 
-/* RFC 7143, 11.13.4: each response carries the next StatSN. */
-static int check_stat_sn(struct login *login, uint32_t stat_sn)
+/* Known deviations in a header that is right otherwise. */
+static int tolerate_header(struct login *login, const struct pdu *pdu)
 {
-	uint32_t expected = login->stat_sn + 1;
+	int r = 0;
+
+	if (login->config.tsih == 0 && !response_is_final(pdu) && pdu->login_response.tsih != 0)
+		r = login_tolerate(login, LENIENCY_TSIH_EARLY);
+	if (r >= 0 && response_is_final(pdu) && login_in_security(login))
+		r = login_tolerate(login, LENIENCY_STAGE_SKIPPED);
+	return r;
+}
+
+/* RFC 7143, 11.13.4: each response carries the next StatSN. */
+static int check_stat_sn(struct login *login, const struct pdu *pdu)
+{
+	uint32_t stat_sn = pdu->login_response.numbers.stat_sn, expected = login->stat_sn + 1;
+	bool right = !login->stat_sn_known || stat_sn == expected;
+	bool fatal = !right &&
+		     !(response_is_final(pdu) &&
+		       leniency_allows(&login->negotiation.leniencies, LENIENCY_STATSN_RESTARTED));
 	struct event *event;
 
-	if (!login->stat_sn_known || stat_sn == expected) {
-		login->stat_sn = stat_sn;
-		login->stat_sn_known = true;
+	login->stat_sn = stat_sn;
+	login->stat_sn_known = true;
+	if (right)
 		return 0;
-	}
-	event = login_event(EVENT_STATSN_INVALID, EVENT_OUTCOME_FAILED);
+	event = login_event(EVENT_STATSN_INVALID,
+			    fatal ? EVENT_OUTCOME_FAILED : EVENT_OUTCOME_CONTINUED);
 	event_set_number(event, FIELD_DUMP_EXPECTED_STATSN, expected);
 	event_set_number(event, FIELD_DUMP_RECEIVED_STATSN, stat_sn);
-	return login_fail(login, -EPROTO, false, EVENT_STATSN_INVALID, event);
+	if (fatal)
+		return login_fail(login, -EPROTO, false, EVENT_STATSN_INVALID, event);
+	login_raise(login, event);
+	return 0;
 }
 
 /*
@@ -306,6 +342,14 @@ static int negotiation_failed(struct login *login, const struct negotiation_faul
 	return login_fault(login, reason);
 }
 
+static int unanswered(struct login *login, const struct negotiation_fault *fault)
+{
+	const char *name = key_row(fault->key)->name;
+	const struct text_pair pair = { .key = name, .key_length = strlen(name), .value = "" };
+
+	return negotiation_failed(login, fault, &pair);
+}
+
 static int receive_pair(struct login *login, const struct text_pair *pair,
 			struct negotiation *scratch, struct buffer *answers,
 			struct security_keys *keys)
@@ -325,6 +369,18 @@ static int receive_pair(struct login *login, const struct text_pair *pair,
 	return r == -EPROTO ? negotiation_failed(login, &fault, pair) : r;
 }
 
+/* RFC 7143, 6.1 */
+static int terminate_text(struct login *login)
+{
+	struct buffer *text = &login->in.text;
+	int r;
+
+	if (text->length == 0 || text->data[text->length - 1] == '\0')
+		return 0;
+	r = login_tolerate(login, LENIENCY_TEXT_UNTERMINATED);
+	return r < 0 ? r : buffer_append(text, "", 1);
+}
+
 /*
  * A whole answer is checked into a scratch copy, which takes effect when all of it was good. RFC
  * 7143, 6.2
@@ -332,13 +388,17 @@ static int receive_pair(struct login *login, const struct text_pair *pair,
 static int receive_text(struct login *login, struct security_keys *keys)
 {
 	_cleanup_(buffer_done) struct buffer answers = { .limit = LOGIN_TEXT_MAX };
-	struct negotiation scratch = login->negotiation;
+	struct negotiation scratch;
 	struct text_iterator iterator;
 	struct text_pair pair;
 	const char *fault;
 	unsigned n = 0;
 	int r;
 
+	r = terminate_text(login);
+	if (r < 0)
+		return r;
+	scratch = login->negotiation;
 	scratch.owes_answer = false;
 	text_iterator_init(&iterator, login->in.text.data, login->in.text.length);
 	while ((r = text_iterator_next(&iterator, &pair, &fault)) > 0) {
@@ -363,12 +423,14 @@ static int check_burst(struct login *login)
 	struct iscsi_parameters *parameters = &login->result.parameters;
 	bool excess = parameters->first_burst_length > parameters->max_burst_length;
 	bool unsolicited = parameters->immediate_data || !parameters->initial_r2t;
-	bool fatal = excess && login->config.burst_length_strict;
 	struct event *event;
+	bool fatal;
 
 	if (!login->config.target_name || !unsolicited ||
 	    parameters->max_burst_length > parameters->first_burst_length)
 		return 0;
+	fatal = excess &&
+		!leniency_allows(&login->negotiation.leniencies, LENIENCY_FIRST_BURST_EXCESS);
 	event = login_event(EVENT_BURST_LENGTH_INVALID,
 			    fatal ? EVENT_OUTCOME_FAILED : EVENT_OUTCOME_CONTINUED);
 	event_set_number(event, FIELD_DUMP_FIRST_BURST_LENGTH, parameters->first_burst_length);
@@ -381,6 +443,21 @@ static int check_burst(struct login *login)
 	return 0;
 }
 
+/* RFC 7143, 13.9 */
+static int check_portal_group(struct login *login)
+{
+	int expected = login->config.portal_group_tag;
+	int told = login->negotiation.portal_group_tag;
+
+	if (told < 0)
+		return login->config.target_name
+			       ? login_tolerate(login, LENIENCY_PORTAL_GROUP_MISSING)
+			       : 0;
+	return expected >= 0 && expected != told
+		       ? login_tolerate(login, LENIENCY_PORTAL_GROUP_CHANGED)
+		       : 0;
+}
+
 static int check_outcome(struct login *login)
 {
 	const struct login_config *config = &login->config;
@@ -388,27 +465,24 @@ static int check_outcome(struct login *login)
 
 	if (negotiation->owes_answer)
 		return login_fault(login, "the last response offers keys that cannot be answered");
-	/*
-	 * RFC 7143, 13.9: the session would be with another portal group than the one discovered. /
-	 */
-	if (config->portal_group_tag >= 0 && negotiation->portal_group_tag >= 0 &&
-	    config->portal_group_tag != negotiation->portal_group_tag)
-		return login_fault(login, "the portal group tag is not the one discovered");
 	if (!negotiation->parameters.header_digest &&
 	    (config->header_digest_required || !offers_none(&config->offer.header_digest)))
 		return login_fail_plain(login, -EPROTO, false, EVENT_HEADER_DIGEST_REQUIRED);
 	if (!negotiation->parameters.data_digest &&
 	    (config->data_digest_required || !offers_none(&config->offer.data_digest)))
 		return login_fail_plain(login, -EPROTO, false, EVENT_DATA_DIGEST_REQUIRED);
-	return 0;
+	return check_portal_group(login);
 }
 
 static int login_finish(struct login *login, const struct pdu *pdu)
 {
 	struct login_step final = { .type = LOGIN_STEP_DONE, .result = &login->result };
+	struct negotiation_fault fault;
 	int r;
 
-	negotiation_finish(&login->negotiation);
+	r = negotiation_finish(&login->negotiation, &fault);
+	if (r < 0)
+		return unanswered(login, &fault);
 	r = check_outcome(login);
 	if (r < 0)
 		return r;
@@ -421,6 +495,7 @@ static int login_finish(struct login *login, const struct pdu *pdu)
 	login->result.portal_group_tag = login->negotiation.portal_group_tag;
 	memcpy(login->result.target_alias, login->negotiation.target_alias,
 	       sizeof(login->result.target_alias));
+	login_raise(login, leniency_event(&login->negotiation.leniencies));
 	login_end(login, &final);
 	return 0;
 }
@@ -435,14 +510,15 @@ static int receive_answer(struct login *login, const struct pdu *pdu)
 	r = receive_text(login, &keys);
 	if (r < 0)
 		return r;
-	if (login->phase == LOGIN_PHASE_OPERATIONAL && transit)
-		return login_finish(login, pdu);
 	if (login_in_security(login)) {
 		r = security_receive(login, &keys);
 		if (r < 0)
 			return r;
-		if (transit)
-			r = start_operational(login);
+	}
+	if (response_is_final(pdu))
+		return login_finish(login, pdu);
+	if (transit) {
+		r = start_operational(login);
 		if (r < 0)
 			return r;
 	}
@@ -465,7 +541,9 @@ static int receive_response(struct login *login, const struct pdu *pdu)
 		fault = transit_fault(login, pdu);
 	if (fault)
 		return login_fault(login, fault);
-	r = check_stat_sn(login, pdu->login_response.numbers.stat_sn);
+	r = tolerate_header(login, pdu);
+	if (r >= 0)
+		r = check_stat_sn(login, pdu);
 	if (r >= 0)
 		r = check_window(login, &pdu->login_response.numbers);
 	if (r < 0)
@@ -478,14 +556,11 @@ static int receive_response(struct login *login, const struct pdu *pdu)
 	}
 	r = text_collect(&login->in, login->received_data, login->received_length,
 			 pdu->login_response.more);
-	if (r == -E2BIG)
-		return login_fault(login, "too much text");
-	if (r < 0)
-		return r;
+	if (r == 0)
+		send_empty(login);
 	if (r > 0)
-		return receive_answer(login, pdu);
-	send_empty(login);
-	return 0;
+		r = receive_answer(login, pdu);
+	return r == -E2BIG ? login_fault(login, "too much text") : r;
 }
 
 static int receive_pdu(struct login *login)
@@ -585,6 +660,7 @@ int login_new(const struct login_config *config, struct login **ret)
 	login->result.portal_group_tag = -1;
 	negotiation_init(&login->negotiation, NEGOTIATION_INITIATOR, !config->target_name,
 			 &config->offer);
+	login->negotiation.leniencies.strict = config->strict;
 	r = login_start(login);
 	if (r < 0)
 		return r;

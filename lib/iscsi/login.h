@@ -41,11 +41,7 @@ struct login_config {
 	struct iscsi_offer offer;
 	bool header_digest_required;
 	bool data_digest_required;
-	/*
-	 * A FirstBurstLength above MaxBurstLength fails the login; otherwise it is lowered to
-	 * MaxBurstLength.
-	 */
-	bool burst_length_strict;
+	bool strict; /* no deviation of leniency.def is tolerated */
 
 	enum login_authentication authentication;
 	/* A target that goes on without CHAP is refused: always so when CHAP is configured. */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "buffer.h"
+#include "leniency.h"
 #include "login.h"
 #include "negotiate.h"
 #include "text.h"
@@ -75,6 +76,8 @@ int login_fail(struct login *login, int error, bool retry, enum event_number num
 void login_end(struct login *login, const struct login_step *final);
 /* The PDU just received breaks a rule: event 11. */
 int login_fault(struct login *login, const char *reason);
+/* It does so in a known way, which may be tolerated. */
+int login_tolerate(struct login *login, enum leniency which);
 
 /* login_status.c: ends the login on a response that has a status other than success. */
 int login_refused(struct login *login, const struct pdu *pdu);

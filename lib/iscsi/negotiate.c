@@ -109,6 +109,16 @@ int negotiation_offer(struct negotiation *negotiation, bool leading, struct buff
 	return 0;
 }
 
+int negotiation_declare(struct negotiation *negotiation, enum iscsi_key key, const char *value,
+			struct buffer *out)
+{
+	int r = text_write(out, key_row(key)->name, value);
+
+	if (r >= 0)
+		negotiation->offered[key] = true;
+	return r;
+}
+
 static int value_index(const struct key_row *row, const char *text, size_t length)
 {
 	for (size_t i = 0; i < row->n_values; i++)
@@ -198,55 +208,94 @@ static void settle_without_answer(struct negotiation *negotiation, const struct 
 	key_result_set(row, &negotiation->parameters, value);
 }
 
+static int fault(struct negotiation_fault *ret, enum iscsi_key key, const char *reason)
+{
+	*ret = (struct negotiation_fault){ reason, key_row(key)->rfc, key };
+	return -EPROTO;
+}
+
+/* Goes on with a known deviation, or finds fault with it. */
+static int tolerate(struct negotiation *negotiation, enum leniency which, enum iscsi_key key,
+		    struct negotiation_fault *ret_fault)
+{
+	const struct leniency_row *row = leniency_row(which);
+
+	if (leniency_allows(&negotiation->leniencies, which))
+		return 0;
+	*ret_fault = (struct negotiation_fault){ row->deviation, row->rfc, key };
+	return -EPROTO;
+}
+
+/* RFC 7143, 6.2: the keys of that standard must be known; those of later ones need not be. */
+static int receive_not_understood(struct negotiation *negotiation, enum iscsi_key key,
+				  struct negotiation_fault *ret_fault)
+{
+	if (key_row(key)->iser)
+		return 0;
+	return tolerate(negotiation, LENIENCY_KEY_NOT_UNDERSTOOD, key, ret_fault);
+}
+
 /*
  * RFC 7143, 6.2.1 and 6.2.2: an answer is one of the values offered, or what the result function
  * gives.
  */
-static const char *receive_answer(struct negotiation *negotiation, const struct key_row *row,
-				  const struct text_pair *pair)
+static int receive_answer(struct negotiation *negotiation, enum iscsi_key key,
+			  const struct text_pair *pair, struct negotiation_fault *ret_fault)
 {
+	const struct key_row *row = key_row(key);
 	const struct iscsi_digest_list *list = offered_list(negotiation, row);
-	uint32_t value;
+	uint32_t value, admissible;
+	int r = 0;
 
 	if (is_no_value(pair)) {
+		if (text_value_is(pair, NOT_UNDERSTOOD))
+			r = receive_not_understood(negotiation, key, ret_fault);
 		settle_without_answer(negotiation, row);
-		return NULL;
+		return r;
 	}
 	if (parse_value(row, pair, &value) < 0)
-		return "the answer is not a value of this key";
+		return fault(ret_fault, key, "the answer is not a value of this key");
 	if (list && !list_has(list, value))
-		return "the answer was not among the values offered";
-	if (!list && combine(row, key_offer_get(row, &negotiation->offer), value) != value)
-		return "the answer is not admissible for what was offered";
-	key_result_set(row, &negotiation->parameters, value);
-	return NULL;
+		return fault(ret_fault, key, "the answer was not among the values offered");
+	admissible = list ? value : combine(row, key_offer_get(row, &negotiation->offer), value);
+	if (admissible != value && !row->forgiving)
+		return fault(ret_fault, key, "the answer is not admissible for what was offered");
+	if (admissible != value)
+		r = tolerate(negotiation, LENIENCY_ANSWER_NOT_ADMISSIBLE, key, ret_fault);
+	key_result_set(row, &negotiation->parameters, admissible);
+	return r;
 }
 
-static const char *receive_declaration(struct negotiation *negotiation, enum iscsi_key key,
-				       const struct text_pair *pair)
+static int receive_text_declaration(struct negotiation *negotiation, enum iscsi_key key,
+				    const struct text_pair *pair,
+				    struct negotiation_fault *ret_fault)
+{
+	if (!text_is_clean(pair->value, pair->value_length))
+		return fault(ret_fault, key, "the value is not clean UTF-8 text");
+	if (key == ISCSI_KEY_TARGET_ALIAS)
+		(void)text_escape(pair->value, pair->value_length, negotiation->target_alias,
+				  sizeof(negotiation->target_alias));
+	return 0;
+}
+
+static int receive_declaration(struct negotiation *negotiation, enum iscsi_key key,
+			       const struct text_pair *pair, struct negotiation_fault *ret_fault)
 {
 	const struct key_row *row = key_row(key);
 	uint32_t value;
 
-	if (row->type == KEY_TEXT || row->type == KEY_BINARY) {
-		if (!text_is_clean(pair->value, pair->value_length))
-			return "the value is not clean UTF-8 text";
-		if (key == ISCSI_KEY_TARGET_ALIAS)
-			(void)text_escape(pair->value, pair->value_length,
-					  negotiation->target_alias,
-					  sizeof(negotiation->target_alias));
-		return NULL;
-	}
-	/* An answer such as NotUnderstood to a declaration of ours changes nothing. */
-	if (negotiation->offered[key] && is_no_value(pair))
-		return NULL;
+	/* An answer to a declaration of ours changes nothing. */
+	if (is_no_value(pair))
+		return receive_not_understood(negotiation, key, ret_fault);
+	if (row->type == KEY_TEXT)
+		return receive_text_declaration(negotiation, key, pair, ret_fault);
 	if (parse_value(row, pair, &value) < 0)
-		return "the value declared is not a value of this key";
+		return fault(ret_fault, key, "the value declared is not a value of this key");
 	if (key == ISCSI_KEY_TARGET_PORTAL_GROUP_TAG)
 		negotiation->portal_group_tag = (int)value;
 	else
 		key_result_set(row, &negotiation->parameters, value);
-	return NULL;
+	return 0;
 }
 
 /* RFC 7143, 6.2.1: the first in the peer's list that we support. */
@@ -344,11 +393,37 @@ static const char *key_fault(const struct negotiation *negotiation, enum iscsi_k
 		return "the key has no place in this stage";
 	if (!declined && !(row->sender & peer))
 		return "the key is not the peer's to send";
-	if (negotiation->received[key] && !row->repeats)
-		return "the key was sent before";
 	if (!declined && is_no_value(pair))
 		return "an answer to a key that was not offered";
 	return NULL;
+}
+
+/* Whether a declaration or an answer says what the same key said before. */
+static bool same_again(const struct negotiation *negotiation, enum iscsi_key key,
+		       const struct text_pair *pair)
+{
+	const struct key_row *row = key_row(key);
+	char alias[sizeof(negotiation->target_alias)];
+	uint32_t value;
+
+	if (key == ISCSI_KEY_TARGET_ALIAS) {
+		(void)text_escape(pair->value, pair->value_length, alias, sizeof(alias));
+		return strcmp(alias, negotiation->target_alias) == 0;
+	}
+	if (parse_value(row, pair, &value) < 0)
+		return false;
+	if (key == ISCSI_KEY_TARGET_PORTAL_GROUP_TAG)
+		return value == (uint32_t)negotiation->portal_group_tag;
+	return (negotiation->offered[key] || row->function == KEY_DECLARATIVE) &&
+	       value == key_result_get(row, &negotiation->parameters);
+}
+
+static int receive_again(struct negotiation *negotiation, enum iscsi_key key,
+			 const struct text_pair *pair, struct negotiation_fault *ret_fault)
+{
+	if (!same_again(negotiation, key, pair))
+		return fault(ret_fault, key, "the key was sent before");
+	return tolerate(negotiation, LENIENCY_KEY_REPEATED, key, ret_fault);
 }
 
 int negotiation_receive(struct negotiation *negotiation, unsigned stage,
@@ -365,25 +440,70 @@ int negotiation_receive(struct negotiation *negotiation, unsigned stage,
 	if (text_value_is(pair, INQUIRY))
 		return answer_inquiry(negotiation, row, answers);
 	reason = key_fault(negotiation, key, stage, pair);
-	if (!reason) {
-		negotiation->received[key] = true;
-		if (row->function == KEY_DECLARATIVE)
-			reason = receive_declaration(negotiation, key, pair);
-		else if (!negotiation->offered[key])
-			return receive_offer(negotiation, row, pair, answers);
-		else
-			reason = receive_answer(negotiation, row, pair);
-	}
-	if (!reason)
-		return 0;
-	*ret_fault = (struct negotiation_fault){ reason, row->rfc, key };
-	return -EPROTO;
+	if (reason)
+		return fault(ret_fault, key, reason);
+	if (negotiation->received[key] && !row->repeats)
+		return receive_again(negotiation, key, pair, ret_fault);
+	negotiation->received[key] = true;
+	if (row->function == KEY_DECLARATIVE)
+		return receive_declaration(negotiation, key, pair, ret_fault);
+	if (!negotiation->offered[key])
+		return receive_offer(negotiation, row, pair, answers);
+	return receive_answer(negotiation, key, pair, ret_fault);
 }
 
-void negotiation_finish(struct negotiation *negotiation)
+/* What the outcome of other keys makes irrelevant needs no answer. */
+static bool irrelevant_by_outcome(const struct negotiation *negotiation, const struct key_row *row)
 {
-	for (enum iscsi_key key = 0; key < _ISCSI_KEY_MAX; key++)
-		if (negotiation->offered[key] && !negotiation->received[key] &&
-		    key_row(key)->function != KEY_DECLARATIVE)
-			settle_without_answer(negotiation, key_row(key));
+	const struct iscsi_parameters *parameters = &negotiation->parameters;
+
+	if ((row->unless & KEY_UNLESS_NO_RDMA) && !parameters->rdma_extensions)
+		return true;
+	return (row->unless & KEY_UNLESS_NO_UNSOLICITED) && parameters->initial_r2t &&
+	       !parameters->immediate_data;
+}
+
+/* RFC 7145, 6.1 and 6.2: with RDMAExtensions=Yes other keys give the limits, and no digests are. */
+static void apply_rdma(struct iscsi_parameters *parameters)
+{
+	parameters->header_digest = false;
+	parameters->data_digest = false;
+	parameters->max_recv_data_segment_length = parameters->initiator_recv_data_segment_length;
+	parameters->max_xmit_data_segment_length = parameters->target_recv_data_segment_length;
+}
+
+/* Whether the peer has left a key unanswered that it had to answer. */
+static bool answer_missing(const struct negotiation *negotiation, enum iscsi_key key)
+{
+	const struct key_row *row = key_row(key);
+
+	return negotiation->offered[key] &&
+	       !answer_optional(row, key_offer_get(row, &negotiation->offer)) &&
+	       !irrelevant_by_outcome(negotiation, row);
+}
+
+int negotiation_finish(struct negotiation *negotiation, struct negotiation_fault *ret_fault)
+{
+	for (enum iscsi_key key = 0; key < _ISCSI_KEY_MAX; key++) {
+		const struct key_row *row = key_row(key);
+		int r = 0;
+
+		if (negotiation->received[key] || row->function == KEY_DECLARATIVE)
+			continue;
+		if (answer_missing(negotiation, key))
+			r = tolerate(negotiation, LENIENCY_KEY_UNANSWERED, key, ret_fault);
+		if (r < 0)
+			return r;
+		/* Even without having offered it we may do less than the default. */
+		if (negotiation->offered[key] ||
+		    (row->forgiving && !key_irrelevant(negotiation, row)))
+			settle_without_answer(negotiation, row);
+	}
+	/* Who was told nothing keeps to the default. */
+	if (!negotiation->offered[ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH])
+		negotiation->parameters.max_recv_data_segment_length =
+			key_row(ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH)->def;
+	if (negotiation->parameters.rdma_extensions)
+		apply_rdma(&negotiation->parameters);
+	return 0;
 }

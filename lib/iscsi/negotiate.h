@@ -11,6 +11,7 @@
 
 #include "buffer.h"
 #include "keys.h"
+#include "leniency.h"
 #include "text.h"
 
 enum negotiation_role {
@@ -26,7 +27,8 @@ struct negotiation {
 	struct iscsi_parameters parameters; /* as far as it is agreed */
 	bool offered[_ISCSI_KEY_MAX];
 	bool received[_ISCSI_KEY_MAX];
-	bool owes_answer; /* the peer offered something that has a result */
+	bool owes_answer; /* the peer offered something that must be answered */
+	struct leniencies leniencies;
 
 	/* Declared by a target. */
 	int portal_group_tag;                   /* -1: not told */
@@ -49,6 +51,10 @@ void negotiation_init(struct negotiation *negotiation, enum negotiation_role rol
  */
 int negotiation_offer(struct negotiation *negotiation, bool leading, struct buffer *out);
 
+/* Writes a key that is declared outside the offer, as the names of both sides. Errors: as above. */
+int negotiation_declare(struct negotiation *negotiation, enum iscsi_key key, const char *value,
+			struct buffer *out);
+
 /*
  * One pair from the peer in this stage (enum key_use, one bit); answers are added to @answers. The
  * caller works on a scratch copy, and drops it with the answers on failure. Errors: -EPROTO with
@@ -58,5 +64,8 @@ int negotiation_receive(struct negotiation *negotiation, unsigned stage,
 			const struct text_pair *pair, struct buffer *answers,
 			struct negotiation_fault *ret_fault);
 
-/* No answer will come any more: settles the keys that were offered and not answered. */
-void negotiation_finish(struct negotiation *negotiation);
+/*
+ * No answer will come any more: settles the keys that were offered and not answered, and what
+ * follows from others. Errors: -EPROTO with *@ret_fault.
+ */
+int negotiation_finish(struct negotiation *negotiation, struct negotiation_fault *ret_fault);

@@ -23,6 +23,7 @@ void sendtargets_raise(struct sendtargets *sendtargets, struct event *event)
 
 static void end_done(struct sendtargets *sendtargets)
 {
+	sendtargets_raise(sendtargets, leniency_event(&sendtargets->leniencies));
 	sendtargets->phase = SENDTARGETS_PHASE_ENDED;
 	sendtargets->final = (struct sendtargets_step){ .type = SENDTARGETS_STEP_DONE };
 	sendtargets->final.done.targets = sendtargets->n_targets;
@@ -171,31 +172,59 @@ static const char *text_fault(struct sendtargets *sendtargets, const struct pdu 
 	return sendtargets->text.length >= SENDTARGETS_PAIR_MAX ? "a pair does not end" : NULL;
 }
 
+/* Goes on with a known deviation, or ends the exchange. */
+static bool tolerate(struct sendtargets *sendtargets, enum leniency which, const uint8_t *header)
+{
+	if (leniency_allows(&sendtargets->leniencies, which))
+		return true;
+	fault(sendtargets, EVENT_PDU_INVALID, header, leniency_row(which)->deviation);
+	return false;
+}
+
+/* RFC 7143, 11.11.4: the tag is reserved in the last response. */
+static bool check_final_tag(struct sendtargets *sendtargets, const struct pdu *pdu,
+			    const uint8_t *header)
+{
+	if (!pdu->text_response.final || pdu->text_response.ttt == PDU_TAG_RESERVED)
+		return true;
+	if (!tolerate(sendtargets, LENIENCY_FINAL_TAG, header))
+		return false;
+	sendtargets_raise(sendtargets,
+			  header_event(EVENT_PDU_INVALID, EVENT_OUTCOME_CONTINUED, header,
+				       "the last response has a Target Transfer Tag"));
+	return true;
+}
+
+/* RFC 7143, 6.1 and 11.11.2: only the C bit lets a pair go on in the next response. */
+static bool check_continuation(struct sendtargets *sendtargets, const struct pdu *pdu,
+			       const uint8_t *header)
+{
+	const struct buffer *text = &sendtargets->text;
+	bool within = text->length > 0 && text->data[text->length - 1] != '\0';
+
+	/* In the last response it is cut off. */
+	sendtargets->cut = within && pdu->text_response.final;
+	return !within || sendtargets->cut || pdu->text_response.more ||
+	       tolerate(sendtargets, LENIENCY_TEXT_NOT_CONTINUED, header);
+}
+
 static void receive_text(struct sendtargets *sendtargets, const struct pdu *pdu,
 			 const uint8_t *header, const void *data)
 {
 	const char *reason = text_fault(sendtargets, pdu);
-	struct buffer *text = &sendtargets->text;
 	int r;
 
 	if (reason) {
 		fault(sendtargets, EVENT_PDU_INVALID, header, reason);
 		return;
 	}
-	/* RFC 7143, 11.11.4: reserved in the last response. Nothing depends on it. */
-	if (pdu->text_response.final && pdu->text_response.ttt != PDU_TAG_RESERVED)
-		sendtargets_raise(sendtargets,
-				  header_event(EVENT_PDU_INVALID, EVENT_OUTCOME_CONTINUED, header,
-					       "the last response has a Target Transfer Tag"));
-	r = buffer_append(text, data, pdu->data_length);
-	/*
-	 * RFC 7143, 6.1: only the C bit lets a pair go on in the next PDU; targets that forget it
-	 * are known, and what they mean is clear as long as a next PDU is to come.
-	 */
-	sendtargets->cut = pdu->text_response.final && text->length > 0 &&
-			   text->data[text->length - 1] != '\0';
+	if (!check_final_tag(sendtargets, pdu, header))
+		return;
+	r = buffer_append(&sendtargets->text, data, pdu->data_length);
+	if (r >= 0 && !check_continuation(sendtargets, pdu, header))
+		return;
 	if (r >= 0 && sendtargets->cut)
-		r = buffer_append(text, "", 1);
+		r = buffer_append(&sendtargets->text, "", 1);
 	if (r < 0) {
 		end_no_memory(sendtargets);
 		return;
@@ -411,6 +440,7 @@ int sendtargets_new(const struct sendtargets_config *config, struct sendtargets 
 	if (config->max_recv_data_segment_length == 0)
 		sendtargets->config.max_recv_data_segment_length =
 			key_row(ISCSI_KEY_MAX_RECV_DATA_SEGMENT_LENGTH)->def;
+	sendtargets->leniencies.strict = config->strict;
 	sendtargets->exp_stat_sn = config->exp_stat_sn;
 	sendtargets->ttt = PDU_TAG_RESERVED;
 	r = text_write(&sendtargets->request, key_row(ISCSI_KEY_SEND_TARGETS)->name,

@@ -31,6 +31,7 @@ struct sendtargets_config {
 	uint32_t exp_stat_sn; /* StatSN of the last Login Response + 1 */
 	uint32_t max_recv_data_segment_length; /* what we declared at login; 0: the default */
 	bool logout; /* end with a Logout; without it the caller closes the connection */
+	bool strict; /* no deviation of leniency.def is tolerated */
 };
 
 struct sendtargets_portal {

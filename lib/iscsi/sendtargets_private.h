@@ -5,6 +5,7 @@
 #pragma once
 
 #include "buffer.h"
+#include "leniency.h"
 #include "sendtargets.h"
 
 #define SENDTARGETS_EVENTS_MAX 4
@@ -27,6 +28,7 @@ struct sendtargets {
 
 	uint32_t exp_stat_sn;
 	unsigned exchanges, empty;
+	struct leniencies leniencies;
 	uint64_t lun; /* of the last response, for the next request */
 	uint32_t ttt;
 

@@ -145,7 +145,7 @@ static void configure(struct run *run, unsigned options, unsigned order)
 	memcpy(config->isid, "\x80\x12\x34\x56\x78\x9a", 6);
 	config->tsih = options & OPTION_ADD_CONNECTION ? TSIH : 0;
 	config->portal_group_tag = options & OPTION_TAG_KNOWN ? 1 : -1;
-	config->burst_length_strict = options & OPTION_STRICT;
+	config->strict = options & OPTION_STRICT;
 	config->itt = 0x11223344;
 	config->cmdsn = 5;
 	configure_offer(run);
@@ -211,7 +211,14 @@ static void check_parameters(const struct run *run, const struct iscsi_parameter
 		   (run->options & OPTION_NO_DIGEST_TOO && !run->config.data_digest_required));
 	FUZZ_CHECK(!parameters->header_digest || run->options & OPTION_HEADER_DIGEST);
 	FUZZ_CHECK(!parameters->data_digest || run->options & OPTION_DATA_DIGEST);
-	FUZZ_CHECK(parameters->max_recv_data_segment_length == offer->max_recv_data_segment_length);
+	/* RFC 7145, 6.2; nothing was declared where the operational stage was skipped. */
+	if (parameters->rdma_extensions)
+		FUZZ_CHECK(parameters->max_recv_data_segment_length ==
+			   parameters->initiator_recv_data_segment_length);
+	else if (!run->reported[EVENT_DEVIATION_TOLERATED] ||
+		 parameters->max_recv_data_segment_length != 8192)
+		FUZZ_CHECK(parameters->max_recv_data_segment_length ==
+			   offer->max_recv_data_segment_length);
 	/* A further connection leaves these to its session, and most do not matter to discoveries.
 	 */
 	if (run->config.tsih != 0 || !run->config.target_name)
@@ -222,7 +229,9 @@ static void check_parameters(const struct run *run, const struct iscsi_parameter
 	FUZZ_CHECK(parameters->max_connections <= offer->max_connections);
 	FUZZ_CHECK(parameters->max_outstanding_r2t <= offer->max_outstanding_r2t);
 	FUZZ_CHECK(parameters->error_recovery_level <= offer->error_recovery_level);
-	FUZZ_CHECK(parameters->max_burst_length <= offer->max_burst_length);
+	FUZZ_CHECK(parameters->max_burst_length <= offer->max_burst_length ||
+		   (run->reported[EVENT_DEVIATION_TOLERATED] &&
+		    parameters->max_burst_length == 262144));
 	FUZZ_CHECK(parameters->default_time2wait >= offer->default_time2wait);
 	FUZZ_CHECK(parameters->default_time2retain <= offer->default_time2retain);
 	/* RFC 7143, 13.14: irrelevant without unsolicited data. */
@@ -244,8 +253,10 @@ static void check_done(const struct run *run, const struct login_result *result)
 	FUZZ_CHECK(result->mutual == !!config->target_secret);
 	FUZZ_CHECK(!result->mutual || run->proved);
 	FUZZ_CHECK(result->portal_group_tag <= UINT16_MAX);
-	FUZZ_CHECK(config->portal_group_tag < 0 || result->portal_group_tag < 0 ||
+	FUZZ_CHECK(run->reported[EVENT_DEVIATION_TOLERATED] || config->portal_group_tag < 0 ||
+		   result->portal_group_tag < 0 ||
 		   config->portal_group_tag == result->portal_group_tag);
+	FUZZ_CHECK(!config->strict || !run->reported[EVENT_DEVIATION_TOLERATED]);
 	FUZZ_CHECK(text_is_clean(result->target_alias, strlen(result->target_alias)));
 	check_parameters(run, &result->parameters);
 }

@@ -105,14 +105,15 @@ static void check_agreed(const struct key_row *row, const struct negotiation *in
 static void negotiate(struct negotiation *initiator, struct negotiation *target)
 {
 	_cleanup_(buffer_done) struct buffer offers = {}, answers = {}, nothing = {};
+	struct negotiation_fault fault;
 
 	FUZZ_CHECK(negotiation_offer(initiator, true, &offers) == 0);
 	FUZZ_CHECK(receive(target, KEY_IN_OPERATIONAL, offers.data, offers.length, &answers) == 0);
 	FUZZ_CHECK(receive(initiator, KEY_IN_OPERATIONAL, answers.data, answers.length, &nothing) ==
 		   0);
 	FUZZ_CHECK(nothing.length == 0 && !initiator->owes_answer);
-	negotiation_finish(initiator);
-	negotiation_finish(target);
+	FUZZ_CHECK(negotiation_finish(initiator, &fault) == 0);
+	FUZZ_CHECK(negotiation_finish(target, &fault) == 0);
 	for (int key = 0; key < _ISCSI_KEY_MAX; key++)
 		check_agreed(key_row((enum iscsi_key)key), initiator, target);
 }

@@ -150,7 +150,7 @@ static void test_answers(void **state)
 		/* offered: 2, maximum */
 		{ "DefaultTime2Wait=2", 0, ISCSI_KEY_DEFAULT_TIME2WAIT, 2 },
 		{ "DefaultTime2Wait=60", 0, ISCSI_KEY_DEFAULT_TIME2WAIT, 60 },
-		{ "DefaultTime2Wait=1", -EPROTO, 0, 0 },
+		{ "DefaultTime2Wait=1", 0, ISCSI_KEY_DEFAULT_TIME2WAIT, 2 }, /* tolerated */
 		{ "DefaultTime2Wait=3601", -EPROTO, 0, 0 },
 		/* offered: None */
 		{ "HeaderDigest=None", 0, ISCSI_KEY_HEADER_DIGEST, 0 },
@@ -234,6 +234,7 @@ static void test_target_offers(void **state)
 static void test_repetition(void **state)
 {
 	begin(false, NULL);
+	negotiation.leniencies.strict = true;
 	assert_int_equal(receive("MaxBurstLength=512"), 0);
 	assert_int_equal(receive("MaxBurstLength=512"), -EPROTO);
 	assert_int_equal(fault.key, ISCSI_KEY_MAX_BURST_LENGTH);
@@ -243,6 +244,24 @@ static void test_repetition(void **state)
 	assert_int_equal(receive("TargetAddress=b"), 0);
 	assert_int_equal(receive("TaskReporting=RFC3720"), 0);
 	assert_int_equal(receive("TaskReporting=RFC3720"), -EPROTO);
+	/* What is tolerated: the same again; never another value, nor a second offer. */
+	begin(false, NULL);
+	assert_int_equal(receive("MaxBurstLength=512"), 0);
+	assert_int_equal(receive("MaxBurstLength=0x200"), 0);
+	assert_int_equal(receive("MaxBurstLength=513"), -EPROTO);
+	assert_int_equal(receive("MaxBurstLength=x"), -EPROTO);
+	assert_int_equal(receive("TargetAlias=a"), 0);
+	assert_int_equal(receive("TargetAlias=a"), 0);
+	assert_int_equal(receive("TargetAlias=b"), -EPROTO);
+	assert_int_equal(receive("TargetPortalGroupTag=5"), 0);
+	assert_int_equal(receive("TargetPortalGroupTag=5"), 0);
+	assert_int_equal(receive("TargetPortalGroupTag=6"), -EPROTO);
+	assert_int_equal(receive("MaxRecvDataSegmentLength=512"), 0);
+	assert_int_equal(receive("MaxRecvDataSegmentLength=512"), 0);
+	assert_int_equal(receive("MaxRecvDataSegmentLength=1024"), -EPROTO);
+	assert_int_equal(receive("iSCSIProtocolLevel=1"), 0);
+	assert_int_equal(receive("iSCSIProtocolLevel=1"), -EPROTO);
+	assert_int_equal(negotiation.leniencies.used, 1U << LENIENCY_KEY_REPEATED);
 }
 
 static void test_declared(void **state)
@@ -290,7 +309,7 @@ static void test_finish(void **state)
 	offer.immediate_data = false;
 	offer.max_burst_length = 1024;
 	begin(false, &offer);
-	negotiation_finish(&negotiation);
+	assert_int_equal(negotiation_finish(&negotiation, &fault), 0);
 	assert_true(negotiation.parameters.initial_r2t);
 	assert_false(negotiation.parameters.immediate_data);
 	assert_int_equal(negotiation.parameters.max_burst_length, 1024);
@@ -300,7 +319,7 @@ static void test_finish(void **state)
 	assert_false(negotiation.parameters.header_digest);
 	begin(false, NULL);
 	assert_int_equal(receive("MaxBurstLength=512"), 0);
-	negotiation_finish(&negotiation);
+	assert_int_equal(negotiation_finish(&negotiation, &fault), 0);
 	assert_int_equal(negotiation.parameters.max_burst_length, 512);
 }
 
@@ -364,7 +383,7 @@ static void test_two_sides(void **state)
 						   b.max_recv_data_segment_length),
 				 0);
 		feed(&initiator, &reply, &none);
-		negotiation_finish(&initiator);
+		assert_int_equal(negotiation_finish(&initiator, &fault), 0);
 		assert_int_equal(none.length, 0);
 		assert_int_equal(initiator.parameters.max_xmit_data_segment_length,
 				 b.max_recv_data_segment_length);

@@ -350,7 +350,18 @@ static void test_continued_without_c(void **state)
 		reply_bytes(pairs, i, false, false);
 		reply_bytes(pairs + i, sizeof(text) - i, true, false);
 		assert_string_equal(all_found(), NAME "a 192.0.2.1:3260,1\n");
-		assert_int_equal(n_events, 0);
+		if (pairs[i - 1] == '\0') {
+			assert_int_equal(n_events, 0);
+			continue;
+		}
+		assert_int_equal(n_events, 1);
+		assert_true(raised(EVENT_DEVIATION_TOLERATED));
+		config.strict = true;
+		begin();
+		reply_bytes(pairs, i, false, false);
+		assert_int_equal(last.type, SENDTARGETS_STEP_FAILED);
+		assert_int_equal(last.failed.event, EVENT_PDU_INVALID);
+		config.strict = false;
 	}
 }
 
@@ -365,8 +376,15 @@ static void test_last_tag(void **state)
 	receive(&pdu, A);
 	assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
 	assert_string_equal(all_found(), NAME "a" HERE);
-	assert_int_equal(n_events, 1);
+	assert_int_equal(n_events, 2);
 	assert_true(raised(EVENT_PDU_INVALID));
+	assert_true(raised(EVENT_DEVIATION_TOLERATED));
+	config.strict = true;
+	begin();
+	receive(&pdu, A);
+	assert_int_equal(last.type, SENDTARGETS_STEP_FAILED);
+	assert_int_equal(last.failed.event, EVENT_PDU_INVALID);
+	assert_int_equal(n_events, 1);
 }
 
 static void test_long_name(void **state)
