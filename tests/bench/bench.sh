@@ -169,8 +169,8 @@ contestants=(ois peer)
 
 install_ois
 mkfifo "$work/never"
-load_modules
-modprobe sch_netem
+load_iscsi
+load_modules sch_netem
 export portal
 targets=0
 for n in "${sizes[@]}"; do

@@ -13,7 +13,7 @@ prepare()
 	install_ois
 	mkdir -p /etc/iscsi
 	echo InitiatorName=iqn.2026-11.org.example:guest >/etc/iscsi/initiatorname.iscsi
-	modprobe -a target_core_mod iscsi_target_mod
+	load_modules target_core_mod iscsi_target_mod
 	lio setup --targets 2 --pages 4096 --auth "$work/target"
 	cd "$work"
 	(

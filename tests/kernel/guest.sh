@@ -48,7 +48,9 @@ stop_service()
 # The journal, with events explained.
 start_journal()
 {
-	mkdir -p /run/log/journal /run/systemd/journal
+	mkdir -p /run/log/journal /run/systemd/journal /run/systemd/journald.conf.d
+	# The kernel's own messages have a console; hundreds of sessions make thousands of them.
+	printf '%s\n' '[Journal]' ReadKMsg=no >/run/systemd/journald.conf.d/no-kernel.conf
 	start_service journald -- /lib/systemd/systemd-journald
 	SYSTEMD_LOG_LEVEL=warning journalctl --update-catalog
 }
@@ -75,9 +77,16 @@ start_oisd()
 
 # ---- targets and disks ----
 
+# load_modules NAME...: a kernel without modules has them built in.
 load_modules()
 {
-	modprobe -a target_core_mod iscsi_target_mod iscsi_tcp sd_mod crc32c
+	[[ ! -e /lib/modules/$(uname -r)/modules.dep ]] || modprobe -a "$@"
+}
+
+# What most tests need.
+load_iscsi()
+{
+	load_modules target_core_mod iscsi_target_mod iscsi_tcp sd_mod crc32c
 }
 
 # unit_add TARGET NUMBER, unit_remove TARGET NUMBER: a logical unit of 1 MiB, while the target is in use.

@@ -97,7 +97,7 @@ start_system()
 	install_ois
 	mkdir -p /etc/iscsi
 	echo InitiatorName=iqn.2026-11.org.example:guest >/etc/iscsi/initiatorname.iscsi
-	load_modules
+	load_iscsi
 	start_journal
 	start_oisd
 }

@@ -9,10 +9,10 @@ install_ois
 mkdir -p /etc/iscsi /etc/ois/ois.conf.d
 echo InitiatorName=iqn.2026-11.org.example:guest >/etc/iscsi/initiatorname.iscsi
 printf '%s\n' '[Daemon]' LoginsMax=1 '[Node]' connectTimeoutSeconds=300 >/etc/ois/ois.conf.d/few.conf
-load_modules
+load_iscsi
 lio setup --pages 4096
 # Packets to it vanish.
-modprobe dummy
+load_modules dummy
 ip link add dead type dummy
 ip address add 192.0.2.254/24 dev dead
 ip link set dead up

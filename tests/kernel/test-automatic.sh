@@ -10,7 +10,7 @@ start_system
 lio setup --targets 5 --pages 16
 ois-ctl discover 127.0.0.1 >/dev/null
 # Nobody is there: packets to it vanish. More of these nodes than may be logged in at a time, and first in the alphabet.
-modprobe dummy
+load_modules dummy
 ip link add dead type dummy
 ip address add 192.0.2.254/24 dev dead
 ip link set dead up

@@ -6,7 +6,7 @@
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
-load_modules
+load_iscsi
 check "targets are set up" lio setup --targets 3 --luns 2
 check_equal "discovery finds them" 3 "$(floor discover 127.0.0.1 | grep -c '^iqn')"
 check "login" floor login 127.0.0.1

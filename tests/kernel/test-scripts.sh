@@ -15,7 +15,7 @@ play_script()
 	[[ -z $left ]] || { echo "left: $left" && false; }
 }
 
-modprobe -a iscsi_tcp crc32c
+load_modules iscsi_tcp crc32c
 for script in "$SOURCE"/tests/kernel/scripts/*.script; do
 	name=${script##*/}
 	check "script ${name%.script}" play_script "$script"
