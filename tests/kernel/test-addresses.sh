@@ -20,7 +20,7 @@ device()
 }
 
 start_system
-modprobe -a ipv6 veth
+load_modules ipv6 veth
 ip link add near type veth peer name far
 device near 192.0.2.1/24
 device far 198.51.100.1/24
