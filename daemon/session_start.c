@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "digest.h"
 #include "session_private.h"
 #include "trace.h"
 
@@ -302,6 +303,19 @@ void session_action_start(struct session *session)
 
 /* Scan */
 
+static void tell_digests(struct session *session)
+{
+	const struct iscsi_parameters *parameters = &session->result.parameters;
+	char driver[DIGEST_DRIVER_MAX];
+	struct event *event;
+
+	if ((!parameters->header_digest && !parameters->data_digest) || !digest_accelerated(driver))
+		return;
+	event = event_new(EVENT_DIGEST_ACCELERATED);
+	event_set_string(event, FIELD_DRIVER, driver);
+	session_raise(session, event);
+}
+
 static void established(struct session *session)
 {
 	struct session_private *p = session->private;
@@ -309,6 +323,7 @@ static void established(struct session *session)
 
 	session->logged_in_usec = manager_now();
 	if (!p->created_event) {
+		tell_digests(session);
 		event = event_new(EVENT_SESSION_ESTABLISHED);
 		p->created_event = true;
 	} else {

@@ -5,6 +5,7 @@
  *
  *	event N                               scripts: a socket or, in tests/kernel, a kernel
  *	check_event N, check_events COUNT N   kernel tests
+ *	check_boundary_event N                kernel tests that play a part of the kernel
  *	check_raised(EVENT_SYMBOL)            unit tests, whose kernel is a stand-in
  *
  * gen_proofs header TESTS prints a row for each event, for ois-ctl. gen_proofs LIST TESTS fails if
@@ -50,6 +51,8 @@ static void read_shell(const char *line, enum proof proof)
 	} else if (strncmp(command, "check_events ", 13) == 0) {
 		command += 13 + strcspn(command + 13, " ");
 		prove(command, proof);
+	} else if (strncmp(command, "check_boundary_event ", 21) == 0) {
+		prove(command + 21, PROOF_BOUNDARY);
 	}
 }
 

@@ -146,3 +146,9 @@ check_event()
 		journalctl --quiet --output=cat _COMM=oisd | tail -n 10 | sed 's/^/#   /'
 	fi
 }
+
+# check_boundary_event NUMBER [FIELD=VALUE]...: the same where the test plays a part of the kernel.
+check_boundary_event()
+{
+	check_event "$@"
+}

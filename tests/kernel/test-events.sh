@@ -84,6 +84,19 @@ dropped=$(awk '{ n += $1 } END { print n }' "$work/entries")
 check "some events were dropped" test "$dropped" -gt 0
 check_equal "and counted" "$(jq .sequence <<<"$line")" "$(($(wc -l <"$work/entries") + dropped))"
 
+# Digests by the kernel's plain code, and by CPU instructions as other kernels than this one have them.
+ois-ctl node set "$target" keys.headerDigest=crc32c keys.dataDigest=crc32c >/dev/null
+check "login with digests" ois-ctl login "$target"
+check "logout" ois-ctl logout "$target"
+check_equal "this kernel does not use CPU instructions" 0 "$(n_events 67)"
+printf '%s\n' 'name : crc32c' 'driver : crc32c-intel' 'priority : 200' >"$work/crypto"
+mount --bind "$work/crypto" /proc/crypto
+check "login with digests" ois-ctl login "$target"
+check_boundary_event 67 OIS_TARGET="$target" OIS_DRIVER=crc32c-intel PRIORITY=6
+check "logout" ois-ctl logout "$target"
+umount /proc/crypto
+ois-ctl node set "$target" keys.headerDigest=none keys.dataDigest=none >/dev/null
+
 # A system whose sysfs may only be read, as sandboxes have it: the session is there, and nobody has looked for its disks.
 mount -o remount,bind,ro /sys
 check "login without a scan" ois-ctl login "$target"
