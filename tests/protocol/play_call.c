@@ -37,6 +37,8 @@ static void send_call(struct play *play, const char *format, ...)
 	start_daemon(play);
 	if (play->client->fd < 0)
 		play->client->fd = connect_socket(play, "socket", SOCK_STREAM);
+	else if (!play->client->replied)
+		fail("the call before has not ended: reply is missing, or another client");
 	va_start(arguments, format);
 	n = vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
