@@ -6,7 +6,7 @@
 #include "buffer.h"
 #include "channel.h"
 #include "kernel.h"
-#include "limits.h"
+#include "bounds.h"
 #include "pdu.h"
 
 #define TASK_TAG_OFFSET 16

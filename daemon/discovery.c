@@ -8,7 +8,7 @@
 #include "authentication.h"
 #include "channel.h"
 #include "discovery.h"
-#include "limits.h"
+#include "bounds.h"
 #include "login_driver.h"
 #include "manager.h"
 #include "manager_private.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "authentication.h"
-#include "limits.h"
+#include "bounds.h"
 #include "session_private.h"
 
 /* Connect */

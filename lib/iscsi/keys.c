@@ -3,7 +3,7 @@
 
 #include "cleanup.h"
 #include "keys.h"
-#include "limits.h"
+#include "bounds.h"
 #include "table.h"
 
 static const char *const iscsi_digest_names[] = {

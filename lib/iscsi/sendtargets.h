@@ -12,7 +12,7 @@
 
 #include "cleanup.h"
 #include "event.h"
-#include "limits.h"
+#include "bounds.h"
 #include "parse.h"
 #include "pdu.h"
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
-#include "limits.h"
+#include "bounds.h"
 
 struct text_pair {
 	const char *key; /* views, not NUL-terminated */

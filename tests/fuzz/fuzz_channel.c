@@ -12,7 +12,7 @@
 #include "buffer.h"
 #include "channel.h"
 #include "fuzz.h"
-#include "limits.h"
+#include "bounds.h"
 #include "pdu.h"
 
 struct run {

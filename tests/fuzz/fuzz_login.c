@@ -7,7 +7,7 @@
  * target says, see dialogue.h.
  */
 #include "dialogue.h"
-#include "limits.h"
+#include "bounds.h"
 #include "login.h"
 #include "secret.h"
 #include "text.h"

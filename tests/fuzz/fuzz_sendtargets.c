@@ -7,7 +7,7 @@
  */
 #include "buffer.h"
 #include "dialogue.h"
-#include "limits.h"
+#include "bounds.h"
 #include "sendtargets.h"
 
 #define TARGET "iqn.2026-11.org.example:disk"

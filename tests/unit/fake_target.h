@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "limits.h"
+#include "bounds.h"
 #include "login.h"
 #include "negotiate.h"
 #include "secret.h"

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "buffer.h"
-#include "limits.h"
+#include "bounds.h"
 #include "sendtargets.h"
 #include "text.h"
 
