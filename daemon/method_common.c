@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "json.h"
 #include "method_common.h"
 #include "parse.h"
@@ -13,13 +14,15 @@
 int selector_read(json_object *object, struct selector *ret)
 {
 	struct selector selector = { .port = -1, .session = -1, .startup = -1 };
-	const char *startup = NULL;
+	const char *startup = NULL, *address = NULL;
 
 	if (json_get_string(object, "targetName", &selector.target_name) < 0 ||
-	    json_get_string(object, "address", &selector.address) < 0 ||
+	    json_get_string(object, "address", &address) < 0 ||
 	    json_get_int(object, "port", 1, UINT16_MAX, &selector.port) < 0 ||
 	    json_get_int(object, "session", 0, UINT32_MAX, &selector.session) < 0 ||
 	    json_get_string(object, "startup", &startup) < 0)
+		return -EINVAL;
+	if (address && address_normalize(address, selector.address, sizeof(selector.address)) < 0)
 		return -EINVAL;
 	if (startup)
 		selector.startup =
@@ -32,7 +35,7 @@ bool selector_matches(const struct selector *selector, const char *target_name, 
 		      uint16_t port)
 {
 	return (selector->port < 0 || selector->port == port) &&
-	       (!selector->address || strcmp(selector->address, address) == 0) &&
+	       (!selector->address[0] || strcmp(selector->address, address) == 0) &&
 	       (!selector->target_name || fnmatch(selector->target_name, target_name, 0) == 0);
 }
 

@@ -12,17 +12,18 @@
 #include "call.h"
 #include "manager.h"
 #include "methods.h"
+#include "parse.h"
 
 /* A Selector of org.ois.node or org.ois.session. Strings are borrowed. */
 struct selector {
-	const char *target_name; /* shell pattern; NULL: any */
-	const char *address;     /* NULL: any */
-	int64_t port;            /* -1: any */
-	int64_t session;         /* -1: any */
-	int startup;             /* enum setting_startup; -1: any */
+	const char *target_name;          /* shell pattern; NULL: any */
+	char address[PORTAL_ADDRESS_MAX]; /* empty: any */
+	int64_t port;                     /* -1: any */
+	int64_t session;                  /* -1: any */
+	int startup;                      /* enum setting_startup; -1: any */
 };
 
-/* NULL selects everything. Errors: -EINVAL (a number that no port or session can have). */
+/* NULL selects everything. Errors: -EINVAL (what no address, port or session can be). */
 int selector_read(json_object *object, struct selector *ret);
 bool selector_matches(const struct selector *selector, const char *target_name, const char *address,
 		      uint16_t port);

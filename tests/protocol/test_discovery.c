@@ -282,6 +282,24 @@ static void test_durable(void **state)
 	discover("replace", A, 0, 0, 1);
 }
 
+/* The client leaves while the login is not answered: the target is left at once. */
+static void test_client_leaves_login(void **state)
+{
+	struct client leaving;
+	char parameters[128];
+
+	client_open(&leaving, &oisd);
+	(void)snprintf(parameters, sizeof(parameters),
+		       "{\"method\":\"send_targets\",\"address\":\"127.0.0.1\",\"port\":%u,"
+		       "\"timeoutSeconds\":300}",
+		       target_port(target));
+	client_send_call(&leaving, "org.ois.discovery.Discover", parameters, "more");
+	assert_int_equal(target_accept(target, PATIENCE_MS), 0);
+	target_hears("login T csg=1 nsg=3 SessionType=Discovery");
+	client_close(&leaving);
+	assert_int_equal(target_expect_close(target, PATIENCE_MS), 0);
+}
+
 /* The client leaves in the middle, where b may have more portals: the target is left, and what was
  * found until then is kept. */
 static void test_client_leaves(void **state)
@@ -335,9 +353,11 @@ int main(int argc, char **argv)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_replies),       TEST(test_add),        TEST(test_update),
-		TEST(test_replace),       TEST(test_durable),    TEST(test_replace_other_portal),
-		TEST(test_client_leaves), TEST(test_concurrent),
+		TEST(test_replies),       TEST(test_add),
+		TEST(test_update),        TEST(test_replace),
+		TEST(test_durable),       TEST(test_replace_other_portal),
+		TEST(test_client_leaves), TEST(test_client_leaves_login),
+		TEST(test_concurrent),
 	};
 #undef TEST
 

@@ -252,6 +252,17 @@ static void test_leave_unread(void **state)
 	json_object_put(reply);
 }
 
+/* A daemon that is to end does not wait for a client that does not read. */
+static void test_stop_unread(void **state)
+{
+	start_player(TARGETS);
+	ask(&client, target_port(target), "add");
+	let_time_pass();
+	assert_int_equal(oisd_stop(&oisd, SIGTERM), 0);
+	end_player(LEFT_EARLY);
+	oisd_start(&oisd, -1);
+}
+
 /* Events of what is found: the first hundred nodes, and the sum. */
 static void expect_events(struct client *subscriber)
 {
@@ -320,6 +331,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_unread),
 		TEST(test_leave_unread),
+		TEST(test_stop_unread),
 		TEST(test_recorded),
 	};
 #undef TEST

@@ -485,6 +485,8 @@ static void test_selectors(void **state)
 		{ "{\"targetName\":\"iqn.*:disk\"}", true, false },
 		{ "{\"address\":\"192.0.2.1\",\"port\":3260}", true, true },
 		{ "{\"address\":\"192.0.2.1\",\"port\":3261}", true, false },
+		{ "{\"address\":\"192.0.2.1:3260\"}", false, false },
+		{ "{\"address\":\"\"}", false, false },
 		{ "{\"port\":0}", false, false },
 		{ "{\"port\":65536}", false, false },
 		{ "{\"session\":-1}", false, false },
@@ -506,6 +508,19 @@ static void test_selectors(void **state)
 					 rows[i].matches);
 		json_object_put(object);
 	}
+}
+
+/* However an address is written, it is the same one. */
+static void test_selector_normalizes(void **state)
+{
+	json_object *object = json_wrap("address", json_object_new_string("FE80:0::1%eth0"));
+	struct selector selector;
+
+	assert_non_null(object);
+	assert_int_equal(selector_read(object, &selector), 0);
+	assert_true(selector_matches(&selector, "iqn.x", "fe80::1%eth0", 3260));
+	assert_false(selector_matches(&selector, "iqn.x", "fe80::1%eth1", 3260));
+	json_object_put(object);
 }
 
 /* Time */
@@ -543,11 +558,17 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_access),           TEST(test_not_ready),
-		TEST(test_listing),          TEST(test_session_states),
-		TEST(test_session_found),    TEST(test_foreign_text),
-		cmocka_unit_test(test_luns), cmocka_unit_test(test_selectors),
-		TEST(test_message_timeout),  TEST(test_no_timeout),
+		TEST(test_access),
+		TEST(test_not_ready),
+		TEST(test_listing),
+		TEST(test_session_states),
+		TEST(test_session_found),
+		TEST(test_foreign_text),
+		cmocka_unit_test(test_luns),
+		cmocka_unit_test(test_selectors),
+		cmocka_unit_test(test_selector_normalizes),
+		TEST(test_message_timeout),
+		TEST(test_no_timeout),
 	};
 #undef TEST
 
