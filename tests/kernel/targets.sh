@@ -5,7 +5,8 @@
 # Of each, three functions:
 #
 #   NAME_add NUMBER WANTS DIGESTS ADDRESS MODE  one more target, reached at ADDRESS
-#   NAME_start MODE                             it serves what was added, and demands MODE of discovery sessions
+#   NAME_start MODE                             it serves what was added, and demands MODE of discovery sessions; the
+#                                               modes come in the order none, chap, mutual
 #   NAME_port MODE                              the port to discover it at
 #
 # WANTS and MODE are none, chap or mutual; DIGESTS is none or some.
@@ -32,7 +33,7 @@ lio_add()
 	lio setup --name "$base:lio" --first "$1" --portal "$4:3260" ${options[@]+"${options[@]}"}
 }
 
-lio_start() { :; }
+lio_start() { [[ $1 == none ]] || lio setup --targets 0 --discovery-auth "$work/lio.$1"; }
 
 lio_port() { echo 3260; }
 
@@ -63,7 +64,14 @@ tgt_add()
 	done
 }
 
-tgt_start() { :; }
+# Accounts that are not of a target are for discovery.
+tgt_start()
+{
+	case $1 in
+	chap) tgt_do bind account --user "$user" ;;
+	mutual) tgt_do bind account --user "$target_user" --outgoing ;;
+	esac
+}
 
 tgt_port() { echo 3270; }
 

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Real targets: each row of the table is one target, and what must become of a login to it.
+# Real targets: each row of the tables is a target and what must become of a login to it, or a discovery.
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 # shellcheck source=tests/kernel/targets.sh
 source "${BASH_SOURCE[0]%/*}/targets.sh"
-
 
 # target     lio, tgt or istgt; see targets.sh
 # wants      what the target asks for: none, chap, mutual
@@ -15,103 +14,151 @@ source "${BASH_SOURCE[0]%/*}/targets.sh"
 # family     ipv4, ipv6
 # discovery  what the discovery that finds the target is asked for: none, chap, mutual
 # result     the hash function of CHAP (-: a session without CHAP); or the events of a failure, 10 with the status;
-#            or FAILURE:HASH, if MD5 alone helped
+#            or EVENT:HASH, where MD5 alone helped; events after which the login went on do not count
 # setting... further settings of the node
 table='
-lio   none   none     none    ipv4 none -
-lio   none   none     header  ipv4 none -
-lio   none   none     data    ipv4 none -
-lio   none   none     both    ipv4 none -
-lio   none   none     none    ipv6 none -
-lio   none   none     both    ipv6 none -
-lio   chap   chap     none    ipv4 none sha3_256
-lio   chap   chap     none    ipv4 none sha256 authentication.algorithms=sha256,md5
-lio   chap   chap     none    ipv4 none sha1 authentication.algorithms=sha1,md5
-lio   chap   chap     none    ipv4 none md5 authentication.algorithms=md5
-lio   chap   chap     both    ipv4 none sha3_256
-lio   chap   chap     none    ipv6 none sha3_256
-lio   chap   chap     both    ipv6 none sha3_256
-lio   mutual mutual   none    ipv4 none sha3_256
-lio   mutual mutual   both    ipv4 none sha3_256
-lio   mutual mutual   none    ipv6 none sha3_256
-lio   mutual mutual   both    ipv6 none sha3_256
-lio   mutual chap     none    ipv4 none sha3_256
-lio   chap   none     none    ipv4 none 10/0201+40
-lio   chap   wrong    none    ipv4 none 10/0201
-lio   chap   wrong    none    ipv6 none 10/0201
-lio   mutual wrong    none    ipv4 none 10/0201
-lio   mutual impostor none    ipv4 none 17
-lio   mutual impostor none    ipv6 none 17
+lio   none   none     none    ipv4 none   -
+lio   none   none     header  ipv4 chap   -
+lio   none   none     data    ipv4 mutual -
+lio   none   none     both    ipv4 none   -
+lio   none   none     none    ipv6 none   -
+lio   none   none     both    ipv6 chap   -
+lio   chap   chap     none    ipv4 chap   sha3_256
+lio   chap   chap     none    ipv4 mutual sha256 authentication.algorithms=sha256,md5
+lio   chap   chap     none    ipv4 none   sha1 authentication.algorithms=sha1,md5
+lio   chap   chap     none    ipv4 chap   md5 authentication.algorithms=md5
+lio   chap   chap     both    ipv4 mutual sha3_256
+lio   chap   chap     none    ipv6 mutual sha3_256
+lio   chap   chap     both    ipv6 none   sha3_256
+lio   mutual mutual   none    ipv4 none   sha3_256
+lio   mutual mutual   both    ipv4 chap   sha3_256
+lio   mutual mutual   none    ipv6 chap   sha3_256
+lio   mutual mutual   both    ipv6 mutual sha3_256
+lio   mutual chap     none    ipv4 mutual sha3_256
+lio   chap   none     none    ipv4 none   10/0201+40
+lio   chap   wrong    none    ipv4 chap   10/0201
+lio   chap   wrong    none    ipv6 none   10/0201
+lio   mutual wrong    none    ipv4 mutual 10/0201
+lio   mutual impostor none    ipv4 none   17
+lio   mutual impostor none    ipv6 chap   17
 # It lets this host in, and says nothing of itself.
-lio   chap   mutual   none    ipv4 none 16
+lio   chap   mutual   none    ipv4 chap   16
 # CHAP is refused when the algorithms come, as if they were at fault.
-lio   none   chap     none    ipv4 none 10/0201+1026+10/0201
-lio   none   mutual   none    ipv4 none 10/0201+1026+10/0201
+lio   none   chap     none    ipv4 mutual 1026+10/0201
+lio   none   mutual   none    ipv4 none   1026+10/0201
 # So are digests it does not have.
-lio   none   none     -header ipv4 none 10/0200
-lio   none   none     -data   ipv4 none 10/0200
+lio   none   none     -header ipv4 chap   10/0200
+lio   none   none     -data   ipv4 mutual 10/0200
 
-tgt   none   none     none    ipv4 none -
-tgt   none   none     header  ipv4 none -
-tgt   none   none     data    ipv4 none -
-tgt   none   none     both    ipv4 none -
-tgt   none   none     none    ipv6 none -
-tgt   none   none     both    ipv6 none -
+tgt   none   none     none    ipv4 none   -
+tgt   none   none     header  ipv4 chap   -
+tgt   none   none     data    ipv4 mutual -
+tgt   none   none     both    ipv4 none   -
+tgt   none   none     none    ipv6 none   -
+tgt   none   none     both    ipv6 chap   -
 # It takes 7, SHA-256, for SHA1, fails on the longer response, and does not know 6, which is SHA1: it gets MD5 alone, where
 # that is listed.
-tgt   chap   chap     none    ipv4 none 10/0200 authentication.algorithms=sha1
-tgt   chap   chap     none    ipv4 none 10/0200 authentication.algorithms=sha3_256,sha256,sha1
-tgt   chap   chap     none    ipv4 none md5 authentication.algorithms=sha1,md5
-tgt   chap   chap     none    ipv4 none md5 authentication.algorithms=md5
-tgt   chap   chap     none    ipv4 none 10/0200+1026:md5
-tgt   chap   chap     both    ipv4 none 10/0200+1026:md5
-tgt   chap   chap     none    ipv6 none 10/0200+1026:md5
-tgt   chap   chap     both    ipv6 none 10/0200+1026:md5
-tgt   mutual mutual   none    ipv4 none 10/0200+1026:md5
-tgt   mutual mutual   both    ipv4 none md5 authentication.algorithms=md5
-tgt   mutual mutual   none    ipv6 none 10/0200+1026:md5
-tgt   mutual mutual   both    ipv6 none md5 authentication.algorithms=md5
-tgt   mutual chap     none    ipv4 none 10/0200+1026:md5
-tgt   chap   none     none    ipv4 none 10/0201+40
-tgt   chap   wrong    none    ipv4 none 10/0200+1026+10/0201
-tgt   chap   wrong    none    ipv6 none 10/0201 authentication.algorithms=md5
-tgt   mutual wrong    none    ipv4 none 10/0200+1026+10/0201
-tgt   mutual impostor none    ipv4 none 10/0200+1026+17
-tgt   mutual impostor none    ipv6 none 17 authentication.algorithms=md5
+tgt   chap   chap     none    ipv4 chap   10/0200 authentication.algorithms=sha1
+tgt   chap   chap     none    ipv4 mutual 10/0200 authentication.algorithms=sha3_256,sha256,sha1
+tgt   chap   chap     none    ipv4 none   md5 authentication.algorithms=sha1,md5
+tgt   chap   chap     none    ipv4 chap   md5 authentication.algorithms=md5
+tgt   chap   chap     none    ipv4 mutual 1026:md5
+tgt   chap   chap     both    ipv4 none   1026:md5
+tgt   chap   chap     none    ipv6 mutual 1026:md5
+tgt   chap   chap     both    ipv6 none   1026:md5
+tgt   mutual mutual   none    ipv4 chap   1026:md5
+tgt   mutual mutual   both    ipv4 mutual md5 authentication.algorithms=md5
+tgt   mutual mutual   none    ipv6 chap   1026:md5
+tgt   mutual mutual   both    ipv6 mutual md5 authentication.algorithms=md5
+tgt   mutual chap     none    ipv4 none   1026:md5
+tgt   chap   none     none    ipv4 chap   10/0201+40
+tgt   chap   wrong    none    ipv4 mutual 1026+10/0201
+tgt   chap   wrong    none    ipv6 none   10/0201 authentication.algorithms=md5
+tgt   mutual wrong    none    ipv4 none   1026+10/0201
+tgt   mutual impostor none    ipv4 chap   1026+17
+tgt   mutual impostor none    ipv6 chap   17 authentication.algorithms=md5
 # The login is refused if it cannot prove itself.
-tgt   chap   mutual   none    ipv4 none 10/0200+1026+10/0201
+tgt   chap   mutual   none    ipv4 mutual 1026+10/0201
 # AuthMethod=CHAP alone is refused, not answered.
-tgt   none   chap     none    ipv4 none 10/0201
-tgt   none   mutual   none    ipv4 none 10/0201
+tgt   none   chap     none    ipv4 none   10/0201
+tgt   none   mutual   none    ipv4 chap   10/0201
 # It answers None, which was not offered.
-tgt   none   none     -header ipv4 none 18
-tgt   none   none     -data   ipv4 none 19
+tgt   none   none     -header ipv4 mutual 18
+tgt   none   none     -data   ipv4 none   19
 
-istgt none   none     none    ipv4 none -
-istgt none   none     header  ipv4 none -
-istgt none   none     data    ipv4 none -
-istgt none   none     both    ipv4 none -
-istgt none   none     none    ipv6 none -
-istgt none   none     both    ipv6 none -
-istgt chap   chap     none    ipv4 none md5
-istgt chap   chap     both    ipv4 none md5
-istgt chap   chap     none    ipv6 none md5
-istgt chap   chap     both    ipv6 none md5
-istgt mutual mutual   none    ipv4 none md5
-istgt mutual mutual   both    ipv4 none md5
-istgt mutual mutual   none    ipv6 none md5
-istgt mutual mutual   both    ipv6 none md5
-istgt chap   none     none    ipv4 none 10/0201+40
-istgt chap   wrong    none    ipv4 none 10/0201
-istgt chap   wrong    none    ipv6 none 10/0201
-istgt mutual wrong    none    ipv4 none 10/0201
-istgt mutual impostor none    ipv4 none 17
-istgt mutual impostor none    ipv6 none 17
+istgt none   none     none    ipv4 none   -
+istgt none   none     header  ipv4 chap   -
+istgt none   none     data    ipv4 mutual -
+istgt none   none     both    ipv4 none   -
+istgt none   none     none    ipv6 none   -
+istgt none   none     both    ipv6 chap   -
+istgt chap   chap     none    ipv4 chap   md5
+istgt chap   chap     both    ipv4 mutual md5
+istgt chap   chap     none    ipv6 mutual md5
+istgt chap   chap     both    ipv6 none   md5
+istgt mutual mutual   none    ipv4 none   md5
+istgt mutual mutual   both    ipv4 chap   md5
+istgt mutual mutual   none    ipv6 chap   md5
+istgt mutual mutual   both    ipv6 mutual md5
+istgt chap   none     none    ipv4 mutual 10/0201+40
+istgt chap   wrong    none    ipv4 none   10/0201
+istgt chap   wrong    none    ipv6 none   10/0201
+istgt mutual wrong    none    ipv4 chap   10/0201
+istgt mutual impostor none    ipv4 mutual 17
+istgt mutual impostor none    ipv6 chap   17
 # It insists on proving itself, and refuses the login if it cannot.
-istgt mutual chap     none    ipv4 none 10/0201
-istgt chap   mutual   none    ipv4 none 10/0201
-istgt none   chap     none    ipv4 none 38
-istgt none   mutual   none    ipv4 none 38
+istgt mutual chap     none    ipv4 none   10/0201
+istgt chap   mutual   none    ipv4 chap   10/0201
+istgt none   chap     none    ipv4 mutual 38
+istgt none   mutual   none    ipv4 none   38
+'
+# Discoveries: TARGET WANTS HAS FAMILY, as above, and found or the event of the failure. Each target wants none first, then
+# chap, then mutual.
+discoveries='
+lio   none   none     ipv4 found
+lio   none   none     ipv6 found
+lio   none   chap     ipv4 10
+lio   chap   none     ipv4 40
+lio   chap   wrong    ipv6 10
+lio   chap   chap     ipv4 found
+lio   chap   chap     ipv6 found
+lio   chap   mutual   ipv4 16
+lio   mutual none     ipv6 40
+lio   mutual chap     ipv4 found
+lio   mutual wrong    ipv4 10
+lio   mutual impostor ipv4 17
+lio   mutual mutual   ipv4 found
+lio   mutual mutual   ipv6 found
+
+tgt   none   none     ipv4 found
+tgt   none   none     ipv6 found
+tgt   none   chap     ipv4 10
+tgt   chap   none     ipv4 40
+tgt   chap   wrong    ipv6 10
+tgt   chap   chap     ipv4 found
+tgt   chap   chap     ipv6 found
+tgt   chap   mutual   ipv4 10
+tgt   mutual none     ipv6 40
+tgt   mutual chap     ipv4 found
+tgt   mutual wrong    ipv4 10
+tgt   mutual impostor ipv4 17
+tgt   mutual mutual   ipv4 found
+tgt   mutual mutual   ipv6 found
+
+istgt none   none     ipv4 found
+istgt none   none     ipv6 found
+istgt none   chap     ipv4 38
+istgt chap   none     ipv4 40
+istgt chap   wrong    ipv6 10
+istgt chap   chap     ipv4 found
+istgt chap   chap     ipv6 found
+istgt chap   mutual   ipv4 10
+istgt mutual none     ipv6 40
+istgt mutual chap     ipv4 10
+istgt mutual wrong    ipv4 10
+istgt mutual impostor ipv4 17
+istgt mutual mutual   ipv4 found
+istgt mutual mutual   ipv6 found
 '
 declare -A addresses=([ipv4]=127.0.0.1 [ipv6]='[::1]')
 mapfile -t rows < <(grep '^[^#]' <<<"$table")
@@ -133,16 +180,22 @@ add_target()
 	"$2_add" "$1" "$3" "$digests" "${addresses[$6]}" "$7"
 }
 
-set_node()
+# credentials HAS: to the array settings.
+credentials()
 {
-	local settings=("${@:9}")
-	[[ $4 == none ]] || settings+=(authentication.method=chap authentication.userName="$user")
-	case $4 in
+	[[ $1 == none ]] || settings+=(authentication.method=chap authentication.userName="$user")
+	case $1 in
 	chap | mutual | impostor) settings+=(--secret-file="$work/secret") ;;&
 	wrong) settings+=(--secret-file="$work/other-secret") ;;
 	mutual) settings+=(--target-secret-file="$work/target-secret") ;;
 	impostor) settings+=(--target-secret-file="$work/other-target-secret") ;;
 	esac
+}
+
+set_node()
+{
+	local settings=("${@:9}")
+	credentials "$4"
 	case $5 in
 	header | both) settings+=("keys.headerDigest=crc32c,none") ;;&
 	data | both) settings+=("keys.dataDigest=crc32c,none") ;;
@@ -211,15 +264,31 @@ write_disks()
 # compare_disk PLACE NAME
 compare_disk() { cmp --bytes=512K --ignore-initial="$(($1 * 512))K:0" "$work/random" "${disks[$2]}"; }
 
-# check_discovery TARGET MODE FAMILY: it finds the targets of these rows.
+# discover TARGET WANTS HAS FAMILY: tells the result.
+discover()
+{
+	local address settings=() missing
+	address=${addresses[$4]}:$("$1_port" "$2")
+	credentials "$3"
+	((${#settings[@]} == 0)) || ois-ctl portal set "$address" "${settings[@]}" >/dev/null
+	if ois-ctl discover "$address" --json=short >"$work/found" 2>"$work/errors"; then
+		missing=$(printf '%s\n' "${rows[@]}" | awk -v "target=$1" -v "wants=$2" -v "family=$4" -v "base=$base" \
+			'$1 == target && $6 == wants && $5 == family { print base ":" target NR }' | sort |
+			comm -23 - <(jq -r '.target.name // empty' "$work/found" | sort -u))
+		echo "found${missing:+ all but $missing}"
+	else
+		sed -n 's/^Event \([0-9]*\) .*/\1/p' "$work/errors"
+	fi
+	((${#settings[@]} == 0)) || ois-ctl portal remove "$address" >/dev/null
+}
+
+declare -A started=()
+# check_discovery TARGET WANTS HAS FAMILY RESULT
 check_discovery()
 {
-	local address names
-	address=${addresses[$3]}:$("$1_port" "$2")
-	names=$(printf '%s\n' "${rows[@]}" | awk -v "target=$1" -v "mode=$2" -v "family=$3" -v "base=$base" \
-		'$1 == target && $6 == mode && $5 == family { print base ":" target NR }' | sort)
-	check_equal "discovery of $1 by $3, authentication $2" "$names" \
-		"$(ois-ctl discover "$address" --json=short | jq -r '.target.name // empty' | sort -u | comm -12 - <(echo "$names"))"
+	[[ ${started[$1 $2]-} ]] || "$1_start" "$2"
+	started[$1 $2]=yes
+	check_equal "discovery: $*" "$5" "$(discover "$@")"
 }
 
 printf '%s\n' "$secret" >"$work/secret"
@@ -231,11 +300,9 @@ mkdir -p /etc/ois/ois.conf.d
 printf '%s\n' '[Daemon]' LoginsMax=4 >/etc/ois/ois.conf.d/few.conf
 start_system
 each_row add_target
-for target in lio tgt istgt; do
-	"${target}_start" none
-	check_discovery "$target" none ipv4
-	check_discovery "$target" none ipv6
-done
+while read -r -a words; do
+	check_discovery "${words[@]}"
+done < <(grep '^[^#]' <<<"$discoveries")
 each_row set_node
 
 check_fails "login of all, not all succeed" 7 ois-ctl login --all
