@@ -6,9 +6,9 @@
 
 #include "address.h"
 #include "authentication.h"
+#include "bounds.h"
 #include "channel.h"
 #include "discovery.h"
-#include "bounds.h"
 #include "login_driver.h"
 #include "manager.h"
 #include "manager_private.h"

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The addresses of a name are tried in the order of RFC 6724, which getaddrinfo() gives them, but
- * IPv6 and IPv4 by turns; each gets a short time alone before the next one joins in, and the first
- * that is connected wins (Happy Eyeballs, RFC 8305).
+ * Of the addresses of a name each gets a short time alone before the next one joins in, and the
+ * first that is connected wins (Happy Eyeballs, RFC 8305).
  */
-#include <arpa/inet.h>
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
@@ -15,30 +12,14 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "address.h"
 #include "portal.h"
+#include "resolve.h"
 
 /* RFC 8305, section 5: Connection Attempt Delay. */
 #define ATTEMPT_DELAY_USEC          UINT64_C(250000)
 #define ATTEMPT_DELAY_ACCURACY_USEC UINT64_C(10000)
-/* Of the addresses of a name. */
-#define ADDRESSES_MAX 32
 
 static const char scope_missing[] = "a link-local address needs its network interface";
-
-union ip_address {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6;
-};
-
-/* A name lookup in a worker; outlives the connect that asked when that is cancelled. */
-struct lookup {
-	struct portal_connect *connect;
-	char host[PORTAL_ADDRESS_MAX];
-	struct addrinfo *addresses;
-	int gai_error;
-};
 
 /* One address, and the socket on its way there. */
 struct attempt {
@@ -62,13 +43,13 @@ struct portal_connect {
 
 	int setup_error; /* found before the first attempt, a negative errno */
 
-	struct lookup *lookup;
+	struct resolve *resolve;
 	struct attempt *attempts; /* in the order in which they are made */
 	size_t n_attempts, n_begun, n_ended;
 	int error; /* of the last one that failed */
 	enum event_number reported;
 
-	sd_event_source *timer; /* of the lookup, then until the next attempt */
+	sd_event_source *timer; /* until the next attempt */
 	sd_event_source *start;
 };
 
@@ -94,63 +75,6 @@ const char *portal_failure_text(int error, enum event_number event)
 	if (event == EVENT_PORTAL_SETUP_FAILED && error == -EINVAL)
 		return scope_missing;
 	return strerror(-error);
-}
-
-/* Addresses */
-
-static socklen_t address_length(const union ip_address *address)
-{
-	return address->any.sa_family == AF_INET ? sizeof(address->ipv4) : sizeof(address->ipv6);
-}
-
-static void format_address(const union ip_address *address, char ret[64])
-{
-	*ret = '\0';
-	(void)getnameinfo(&address->any, address_length(address), ret, 64, NULL, 0, NI_NUMERICHOST);
-}
-
-static bool is_link_local(const union ip_address *address)
-{
-	return address->any.sa_family == AF_INET6 &&
-	       IN6_IS_ADDR_LINKLOCAL(&address->ipv6.sin6_addr);
-}
-
-static int parse_scope(const char *scope, uint32_t *ret)
-{
-	uint64_t number;
-
-	if (parse_u64(scope, 1, UINT32_MAX, &number) >= 0) {
-		*ret = (uint32_t)number;
-		return 0;
-	}
-	*ret = if_nametoindex(scope);
-	return *ret > 0 ? 0 : -ENODEV;
-}
-
-/* Errors: -EINVAL (no numeric address), -ENODEV (there is no interface as its scope says). */
-static int parse_numeric(const char *text, uint16_t port, union ip_address *ret)
-{
-	const char *scope = address_scope(text);
-	union ip_address address = { 0 };
-	char digits[INET6_ADDRSTRLEN];
-	int r = 0;
-
-	if (inet_pton(AF_INET, text, &address.ipv4.sin_addr) == 1) {
-		address.ipv4.sin_family = AF_INET;
-		address.ipv4.sin_port = htons(port);
-		*ret = address;
-		return 0;
-	}
-	(void)snprintf(digits, sizeof(digits), "%.*s", (int)strcspn(text, "%"), text);
-	if (inet_pton(AF_INET6, digits, &address.ipv6.sin6_addr) != 1)
-		return -EINVAL;
-	address.ipv6.sin6_family = AF_INET6;
-	address.ipv6.sin6_port = htons(port);
-	if (scope)
-		r = parse_scope(scope, &address.ipv6.sin6_scope_id);
-	if (r >= 0)
-		*ret = address;
-	return r;
 }
 
 /* Attempts */
@@ -190,7 +114,7 @@ static void connect_failed(struct attempt *attempt, int error)
 	struct event *event = error_event(EVENT_CONNECT_FAILED, error);
 	char host[64];
 
-	format_address(&attempt->address, host);
+	ip_address_format(&attempt->address, host);
 	event_set_string(event, FIELD_DUMP_ADDRESS, host);
 	event_set_number(event, FIELD_DUMP_PORT, attempt->connect->port);
 	attempt_failed(attempt, error, event, EVENT_CONNECT_FAILED);
@@ -203,9 +127,9 @@ static void connect_succeeded(struct attempt *attempt)
 	union ip_address local = { 0 };
 	socklen_t length = sizeof(local);
 
-	format_address(&attempt->address, connected.address);
+	ip_address_format(&attempt->address, connected.address);
 	if (getsockname(attempt->fd, &local.any, &length) == 0) {
-		format_address(&local, connected.local_address);
+		ip_address_format(&local, connected.local_address);
 		connected.local_port = ntohs(local.any.sa_family == AF_INET ? local.ipv4.sin_port
 									    : local.ipv6.sin6_port);
 	}
@@ -252,7 +176,7 @@ static int prepare_source(const struct portal_connect *c, int fd)
 					   (socklen_t)strlen(c->net_device)) < 0)
 		return -errno;
 	if (c->source.any.sa_family != AF_UNSPEC &&
-	    bind(fd, &c->source.any, address_length(&c->source)) < 0)
+	    bind(fd, &c->source.any, ip_address_length(&c->source)) < 0)
 		return -errno;
 	return 0;
 }
@@ -301,7 +225,7 @@ static int start_attempt(struct attempt *attempt)
 		return r;
 	}
 	prepare_options(attempt);
-	if (connect(attempt->fd, &address->any, address_length(address)) == 0) {
+	if (connect(attempt->fd, &address->any, ip_address_length(address)) == 0) {
 		connect_succeeded(attempt);
 		return 1;
 	}
@@ -380,8 +304,9 @@ static bool scope_is_missing(const struct portal_connect *c)
 {
 	const union ip_address *address = &c->attempts[0].address;
 
-	return c->n_attempts == 1 && is_link_local(address) && address->ipv6.sin6_scope_id == 0 &&
-	       c->source.ipv6.sin6_scope_id == 0 && !c->net_device[0];
+	return c->n_attempts == 1 && ip_address_is_link_local(address) &&
+	       address->ipv6.sin6_scope_id == 0 && c->source.ipv6.sin6_scope_id == 0 &&
+	       !c->net_device[0];
 }
 
 static void begin_attempts(struct portal_connect *c)
@@ -399,157 +324,42 @@ static void begin_attempts(struct portal_connect *c)
 
 /* Addresses to try */
 
-static void add_attempt(struct portal_connect *c, const union ip_address *address)
+static int add_attempts(struct portal_connect *c, const union ip_address *addresses, size_t n)
 {
-	int family = address->any.sa_family;
+	int family = c->source.any.sa_family;
 
-	if (c->source.any.sa_family != AF_UNSPEC && c->source.any.sa_family != family)
-		return;
-	c->attempts[c->n_attempts++] =
-		(struct attempt){ .connect = c, .address = *address, .fd = -EBADF };
-}
-
-static void add_found(struct portal_connect *c, const struct addrinfo *found)
-{
-	union ip_address address = { 0 };
-
-	memcpy(&address, found->ai_addr, found->ai_addrlen);
-	if (found->ai_family == AF_INET)
-		address.ipv4.sin_port = htons(c->port);
-	else
-		address.ipv6.sin6_port = htons(c->port);
-	add_attempt(c, &address);
-}
-
-/* The first of this family from here on. */
-static const struct addrinfo *find_family(const struct addrinfo *address, int family)
-{
-	while (address && address->ai_family != family)
-		address = address->ai_next;
-	return address;
-}
-
-/* RFC 8305, section 4: the families by turns, that of the best address first. */
-static int order_attempts(struct portal_connect *c, const struct addrinfo *list)
-{
-	int first = list->ai_family, second = first == AF_INET ? AF_INET6 : AF_INET;
-	const struct addrinfo *turn = find_family(list, first), *other = find_family(list, second);
-
-	c->attempts = calloc(ADDRESSES_MAX, sizeof(*c->attempts));
+	c->attempts = calloc(n, sizeof(*c->attempts));
 	if (!c->attempts)
 		return -ENOMEM;
-	while ((turn || other) && c->n_attempts < ADDRESSES_MAX) {
-		const struct addrinfo *now = turn;
-
-		turn = other;
-		other = now;
-		if (!now)
-			continue;
-		add_found(c, now);
-		other = find_family(now->ai_next, now->ai_family);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (family == AF_UNSPEC || addresses[i].any.sa_family == family)
+			c->attempts[c->n_attempts++] = (struct attempt){
+				.connect = c,
+				.address = addresses[i],
+				.fd = -EBADF,
+			};
 	return 0;
 }
 
-/* Lookup */
-
-static int gai_errno(int error)
+static void resolved(void *userdata, const union ip_address *addresses, size_t n, int error,
+		     const char *text)
 {
-	switch (error) {
-	case EAI_SYSTEM:
-		return -EIO;
-	case EAI_MEMORY:
-		return -ENOMEM;
-	case EAI_AGAIN:
-		return -EAGAIN;
-	default:
-		return -EADDRNOTAVAIL;
+	struct portal_connect *c = userdata;
+	struct event *event;
+
+	c->resolve = resolve_free(c->resolve);
+	if (error >= 0) {
+		error = add_attempts(c, addresses, n);
+		text = strerror(-error);
 	}
-}
-
-static struct lookup *lookup_free(struct lookup *lookup)
-{
-	if (lookup) {
-		if (lookup->addresses)
-			freeaddrinfo(lookup->addresses);
-		free(lookup);
+	if (error >= 0) {
+		begin_attempts(c);
+		return;
 	}
-	return NULL;
-}
-
-static int lookup_run(void *argument)
-{
-	static const struct addrinfo hints = { .ai_flags = AI_ADDRCONFIG,
-					       .ai_socktype = SOCK_STREAM };
-	struct lookup *lookup = argument;
-
-	lookup->gai_error = getaddrinfo(lookup->host, NULL, &hints, &lookup->addresses);
-	return 0;
-}
-
-static void resolve_failed(struct portal_connect *c, int error, const char *text)
-{
-	struct event *event = event_new(EVENT_RESOLVE_FAILED);
-
-	c->timer = sd_event_source_disable_unref(c->timer);
+	event = event_new(EVENT_RESOLVE_FAILED);
 	event_set_string(event, FIELD_ADDRESS, c->address);
 	event_set_status(event, (uint64_t)-error, text);
 	fail_unattempted(c, error, EVENT_RESOLVE_FAILED, event);
-}
-
-static void lookup_done(void *argument, int result)
-{
-	struct lookup *lookup = argument;
-	struct portal_connect *c = lookup->connect;
-
-	if (c) {
-		c->lookup = NULL;
-		c->timer = sd_event_source_disable_unref(c->timer);
-		if (result >= 0 && !lookup->gai_error)
-			result = order_attempts(c, lookup->addresses);
-		if (result < 0)
-			resolve_failed(c, result, strerror(-result));
-		else if (lookup->gai_error)
-			resolve_failed(c, gai_errno(lookup->gai_error),
-				       gai_strerror(lookup->gai_error));
-		else
-			begin_attempts(c);
-	}
-	(void)lookup_free(lookup);
-}
-
-static int lookup_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct portal_connect *c = userdata;
-
-	if (c->lookup)
-		c->lookup->connect = NULL;
-	c->lookup = NULL;
-	resolve_failed(c, -ETIMEDOUT, "the name service does not answer");
-	return 0;
-}
-
-static int start_lookup(struct portal_connect *c, struct work *resolver)
-{
-	struct lookup *lookup;
-	int r;
-
-	lookup = calloc(1, sizeof(*lookup));
-	if (!lookup)
-		return -ENOMEM;
-	(void)snprintf(lookup->host, sizeof(lookup->host), "%s", c->address);
-	lookup->connect = c;
-	r = sd_event_add_time(c->event, &c->timer, CLOCK_MONOTONIC,
-			      deadline_of_step(c->event, c->resolve_usec, c->deadline_usec), 0,
-			      lookup_timed_out, c);
-	if (r >= 0)
-		r = work_submit(resolver, lookup_run, lookup_done, lookup);
-	if (r < 0) {
-		(void)lookup_free(lookup);
-		return r;
-	}
-	c->lookup = lookup;
-	return 0;
 }
 
 static int start_numeric(sd_event_source *source, void *userdata)
@@ -567,16 +377,17 @@ static int begin(struct portal_connect *c, struct work *resolver)
 	union ip_address address;
 	int r;
 
-	r = parse_numeric(c->address, c->port, &address);
+	r = ip_address_parse(c->address, c->port, &address);
 	if (r == -EINVAL)
-		return start_lookup(c, resolver);
+		return resolve_new(c->event, resolver, c->address, c->port,
+				   deadline_of_step(c->event, c->resolve_usec, c->deadline_usec),
+				   resolved, c, &c->resolve);
 	if (r < 0) {
 		c->setup_error = r;
 	} else {
-		c->attempts = calloc(1, sizeof(*c->attempts));
-		if (!c->attempts)
-			return -ENOMEM;
-		add_attempt(c, &address);
+		r = add_attempts(c, &address, 1);
+		if (r < 0)
+			return r;
 	}
 	return sd_event_add_defer(c->event, &c->start, start_numeric, c);
 }
@@ -604,7 +415,7 @@ int portal_connect_new(sd_event *event, struct work *resolver, const struct port
 	if (config->net_device)
 		(void)snprintf(c->net_device, sizeof(c->net_device), "%s", config->net_device);
 	if (config->source_address) {
-		r = parse_numeric(config->source_address, 0, &c->source);
+		r = ip_address_parse(config->source_address, 0, &c->source);
 		if (r == -EINVAL)
 			return r;
 		c->setup_error = r;
@@ -620,8 +431,7 @@ struct portal_connect *portal_connect_free(struct portal_connect *c)
 {
 	if (!c)
 		return NULL;
-	if (c->lookup)
-		c->lookup->connect = NULL;
+	c->resolve = resolve_free(c->resolve);
 	c->start = sd_event_source_disable_unref(c->start);
 	end_attempts(c);
 	free(c->attempts);
