@@ -7,20 +7,9 @@
 #include "address.h"
 #include "authentication.h"
 #include "bounds.h"
-#include "channel.h"
-#include "discovery.h"
-#include "login_driver.h"
-#include "manager.h"
+#include "discovery_private.h"
 #include "manager_private.h"
-#include "portal.h"
-#include "sendtargets.h"
 #include "table.h"
-
-#define SECOND_USEC UINT64_C(1000000)
-/* CmdSN and tags of a discovery session; any number will do. */
-#define DISCOVERY_CMDSN     1
-#define DISCOVERY_LOGIN_ITT 1
-#define DISCOVERY_TEXT_ITT  2
 
 static const char *const discovery_phase_names[] = {
 	[DISCOVERY_RESOLVING] = "resolving",           [DISCOVERY_CONNECTING] = "connecting",
@@ -32,47 +21,6 @@ const char *discovery_phase_to_string(enum discovery_phase phase)
 {
 	return table_name(discovery_phase_names, ELEMENTSOF(discovery_phase_names), phase);
 }
-
-struct discovery {
-	struct discovery *next, **previous; /* manager->discoveries */
-	struct manager *manager;
-	const struct discovery_callbacks *callbacks;
-	void *userdata;
-
-	char *asked_address;
-	uint16_t asked_port;
-	/* After a redirection another one. */
-	char *address;
-	uint16_t port;
-	unsigned redirects;
-	char *target_name;    /* NULL: all */
-	char *source_address; /* NULL: any */
-	char *net_device;     /* NULL: any */
-	/* What is kept for the portal asked, with defaults, as it was at the start. */
-	struct settings *settings;
-	struct secret *secret, *target_secret;
-	bool md5_alone; /* is offered, because the portal could not cope with a list */
-	uint64_t started_usec;
-	unsigned timeout_seconds; /* for each answer */
-	unsigned resolve_timeout_seconds, connect_timeout_seconds;
-	uint64_t deadline_usec; /* CLOCK_MONOTONIC: for the login */
-	enum discovery_phase phase;
-	char last_error[200]; /* what the last event of severity error said */
-	size_t targets;
-
-	struct portal_connect *connect;
-	struct channel *channel;
-	struct login_driver *driver;
-	struct sendtargets *exchange;
-	sd_event_source *timer;
-	bool paused;
-
-	bool inside;    /* a callback runs: */
-	bool cancelled; /* the discovery is freed from the loop, by: */
-	sd_event_source *release;
-};
-
-static void exchange_run(struct discovery *discovery);
 
 static void discovery_raise_at(struct discovery *discovery, struct event *event,
 			       const char *address, uint16_t port)
@@ -91,13 +39,12 @@ static void discovery_raise_at(struct discovery *discovery, struct event *event,
 	eventlog_raise(discovery->manager->log, event);
 }
 
-static void discovery_raise(struct discovery *discovery, struct event *event)
+void discovery_raise(struct discovery *discovery, struct event *event)
 {
 	discovery_raise_at(discovery, event, discovery->address, discovery->port);
 }
 
-/* False: it was cancelled. */
-static bool enter_phase(struct discovery *discovery, enum discovery_phase phase)
+bool discovery_enter_phase(struct discovery *discovery, enum discovery_phase phase)
 {
 	discovery->phase = phase;
 	if (discovery->callbacks->phase && !discovery->cancelled) {
@@ -108,8 +55,7 @@ static bool enter_phase(struct discovery *discovery, enum discovery_phase phase)
 	return !discovery->cancelled;
 }
 
-/* The end; frees the discovery. */
-static void finish(struct discovery *discovery, const struct discovery_failure *failure)
+void discovery_finish(struct discovery *discovery, const struct discovery_failure *failure)
 {
 	const struct discovery_callbacks *callbacks = discovery->callbacks;
 	void *userdata = discovery->userdata;
@@ -129,7 +75,7 @@ static void finish(struct discovery *discovery, const struct discovery_failure *
 	callbacks->done(userdata, failure);
 }
 
-static void fail(struct discovery *discovery, int error, unsigned event, const char *message)
+void discovery_fail(struct discovery *discovery, int error, unsigned event, const char *message)
 {
 	struct discovery_failure failure = {
 		.error = error,
@@ -143,146 +89,7 @@ static void fail(struct discovery *discovery, int error, unsigned event, const c
 		       message                             ? message
 		       : event && discovery->last_error[0] ? discovery->last_error
 							   : strerror(-error));
-	finish(discovery, &failure);
-}
-
-/* SendTargets */
-
-static int answer_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct discovery *discovery = userdata;
-
-	sendtargets_timed_out(discovery->exchange);
-	exchange_run(discovery);
-	return 0;
-}
-
-static int arm_timer(struct discovery *discovery)
-{
-	discovery->timer = sd_event_source_disable_unref(discovery->timer);
-	return sd_event_add_time_relative(discovery->manager->event, &discovery->timer,
-					  CLOCK_MONOTONIC, discovery->timeout_seconds * SECOND_USEC,
-					  0, answer_timed_out, discovery);
-}
-
-static void pass_target(struct discovery *discovery, const struct sendtargets_target *target)
-{
-	struct discovery_portal portals[SENDTARGETS_PORTALS_MAX];
-	struct discovery_target found = {
-		.name = target->name,
-		.alias = target->alias[0] ? target->alias : NULL,
-		.portals = portals,
-		.n_portals = target->n_portals,
-	};
-
-	for (size_t i = 0; i < target->n_portals; i++)
-		portals[i] = (struct discovery_portal){
-			.address = target->portals[i].address,
-			.port = target->portals[i].port,
-			.portal_group_tag = target->portals[i].portal_group_tag,
-		};
-	discovery->targets++;
-	discovery->inside = true;
-	discovery->callbacks->target(discovery->userdata, &found);
-	discovery->inside = false;
-}
-
-static void exchange_send(struct discovery *discovery, const struct sendtargets_step *step)
-{
-	int r;
-
-	r = channel_send(discovery->channel, step->send.header, step->send.data,
-			 step->send.data_length);
-	if (r >= 0)
-		r = arm_timer(discovery);
-	if (r < 0) {
-		struct event *event = event_new(EVENT_SEND_FAILED);
-
-		event_set_errno(event, r);
-		discovery_raise(discovery, event);
-		sendtargets_disconnected(discovery->exchange);
-	}
-}
-
-/* Does what the machine wants until it waits or has ended, or nobody wants more for now. */
-static void exchange_run(struct discovery *discovery)
-{
-	while (!discovery->cancelled && !discovery->paused) {
-		struct sendtargets_step step;
-
-		sendtargets_next(discovery->exchange, &step);
-		switch (step.type) {
-		case SENDTARGETS_STEP_WAIT:
-			return;
-		case SENDTARGETS_STEP_SEND:
-			exchange_send(discovery, &step);
-			break;
-		case SENDTARGETS_STEP_EVENT:
-			discovery_raise(discovery, step.event);
-			break;
-		case SENDTARGETS_STEP_TARGET:
-			pass_target(discovery, step.target);
-			break;
-		case SENDTARGETS_STEP_DONE:
-			finish(discovery, NULL);
-			return;
-		case SENDTARGETS_STEP_FAILED:
-			fail(discovery, step.failed.error, step.failed.event, NULL);
-			return;
-		}
-	}
-}
-
-void discovery_pause(struct discovery *discovery)
-{
-	/* Targets come from an answer, so none is waited for. */
-	discovery->timer = sd_event_source_disable_unref(discovery->timer);
-	discovery->paused = true;
-	channel_hold(discovery->channel, true);
-}
-
-void discovery_resume(struct discovery *discovery)
-{
-	if (!discovery->paused || discovery->cancelled)
-		return;
-	discovery->paused = false;
-	channel_hold(discovery->channel, false);
-	exchange_run(discovery);
-}
-
-/* Of link-local addresses in what the target says: that of our way to it. */
-static const char *link_scope(const struct discovery *discovery)
-{
-	const char *scope = address_scope(discovery->address) ?: discovery->net_device;
-
-	return scope || !discovery->source_address ? scope
-						   : address_scope(discovery->source_address);
-}
-
-static void start_exchange(struct discovery *discovery, const struct login_result *result)
-{
-	struct sendtargets_config config = {
-		.target_name = discovery->target_name,
-		.address = discovery->address,
-		.port = discovery->port,
-		.scope = link_scope(discovery),
-		.itt = DISCOVERY_TEXT_ITT,
-		.cmd_sn = DISCOVERY_CMDSN,
-		.exp_stat_sn = result->stat_sn + 1,
-		.max_recv_data_segment_length = result->parameters.max_recv_data_segment_length,
-		.logout = true,
-		.strict = settings_number(discovery->settings, SETTING_STRICT),
-	};
-	int r;
-
-	channel_set_limit(discovery->channel, config.max_recv_data_segment_length);
-	r = sendtargets_new(&config, &discovery->exchange);
-	if (r < 0) {
-		fail(discovery, r, 0, NULL);
-		return;
-	}
-	if (enter_phase(discovery, DISCOVERY_QUERYING))
-		exchange_run(discovery);
+	discovery_finish(discovery, &failure);
 }
 
 /* Login */
@@ -308,15 +115,23 @@ static void login_refused(struct discovery *discovery, const struct login_step *
 
 	(void)snprintf(failure.message, sizeof(failure.message), "%s",
 		       discovery->last_error[0] ? discovery->last_error : strerror(-failure.error));
-	finish(discovery, &failure);
+	discovery_finish(discovery, &failure);
 }
 
 static int connect_portal(struct discovery *discovery);
 
+const char *discovery_scope(const struct discovery *discovery)
+{
+	const char *scope = address_scope(discovery->address) ?: discovery->net_device;
+
+	return scope || !discovery->source_address ? scope
+						   : address_scope(discovery->source_address);
+}
+
 static int move_to(struct discovery *discovery, const struct login_redirect *redirect)
 {
 	char address[PORTAL_ADDRESS_MAX];
-	const char *scope = link_scope(discovery);
+	const char *scope = discovery_scope(discovery);
 	char *copy;
 
 	(void)snprintf(address, sizeof(address), "%s", redirect->address);
@@ -337,10 +152,10 @@ static void connect_again(struct discovery *discovery)
 	int r = 0;
 
 	discovery->channel = channel_free(discovery->channel);
-	if (enter_phase(discovery, DISCOVERY_RESOLVING))
+	if (discovery_enter_phase(discovery, DISCOVERY_RESOLVING))
 		r = connect_portal(discovery);
 	if (r < 0)
-		fail(discovery, r, 0, NULL);
+		discovery_fail(discovery, r, 0, NULL);
 }
 
 /* RFC 7143, 11.13.5: also a discovery session can be sent elsewhere. */
@@ -358,7 +173,7 @@ static void login_redirected(struct discovery *discovery, const struct login_red
 		event_set_string(event, FIELD_STATUS_TEXT, too_often);
 		event_set_outcome(event, EVENT_OUTCOME_FAILED);
 		discovery_raise(discovery, event);
-		fail(discovery, -ELOOP, EVENT_REDIRECT_INVALID, too_often);
+		discovery_fail(discovery, -ELOOP, EVENT_REDIRECT_INVALID, too_often);
 		return;
 	}
 	event = event_new(EVENT_LOGIN_REDIRECTED);
@@ -366,7 +181,7 @@ static void login_redirected(struct discovery *discovery, const struct login_red
 	discovery_raise(discovery, event);
 	r = move_to(discovery, redirect);
 	if (r < 0)
-		fail(discovery, r, 0, NULL);
+		discovery_fail(discovery, r, 0, NULL);
 	else
 		connect_again(discovery);
 }
@@ -394,7 +209,7 @@ static void driver_finished(void *userdata, const struct login_step *step)
 		result = *final.result;
 	discovery->driver = login_driver_free(discovery->driver);
 	if (final.type == LOGIN_STEP_DONE)
-		start_exchange(discovery, &result);
+		discovery_start_exchange(discovery, &result);
 	else if (final.type == LOGIN_STEP_REDIRECT)
 		login_redirected(discovery, &final.redirect);
 	else if (offer_md5(discovery, &final))
@@ -419,7 +234,7 @@ static void channel_received(void *userdata, const uint8_t header[48], const voi
 		return;
 	}
 	sendtargets_receive(discovery->exchange, header, data, length);
-	exchange_run(discovery);
+	discovery_run_exchange(discovery);
 }
 
 static void channel_failed(void *userdata, int error, bool sending)
@@ -437,7 +252,7 @@ static void channel_failed(void *userdata, int error, bool sending)
 		discovery_raise(discovery, event);
 	}
 	sendtargets_disconnected(discovery->exchange);
-	exchange_run(discovery);
+	discovery_run_exchange(discovery);
 }
 
 static const struct channel_callbacks channel_callbacks = {
@@ -485,7 +300,7 @@ static void connect_raise(void *userdata, struct event *event)
 
 static void connect_resolved(void *userdata)
 {
-	(void)enter_phase(userdata, DISCOVERY_CONNECTING);
+	(void)discovery_enter_phase(userdata, DISCOVERY_CONNECTING);
 }
 
 static void connect_connected(void *userdata, const struct portal_connected *connected)
@@ -495,7 +310,7 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 	int r;
 
 	discovery->connect = portal_connect_free(discovery->connect);
-	if (!enter_phase(discovery, DISCOVERY_AUTHENTICATING))
+	if (!discovery_enter_phase(discovery, DISCOVERY_AUTHENTICATING))
 		return;
 	r = channel_new_socket(discovery->manager->event, fd, &channel_callbacks, discovery,
 			       &discovery->channel);
@@ -504,7 +319,7 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 		r = start_login(discovery);
 	}
 	if (r < 0)
-		fail(discovery, r, 0, NULL);
+		discovery_fail(discovery, r, 0, NULL);
 	else
 		login_driver_start(discovery->driver);
 }
@@ -514,7 +329,7 @@ static void connect_failed(void *userdata, int error, enum event_number event)
 	struct discovery *discovery = userdata;
 
 	discovery->connect = portal_connect_free(discovery->connect);
-	fail(discovery, error, event, portal_failure_text(error, event));
+	discovery_fail(discovery, error, event, portal_failure_text(error, event));
 }
 
 static const struct portal_callbacks connect_callbacks = {

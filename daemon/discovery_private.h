@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What discovery.c (the way to the portal, and the login) and discovery_exchange.c (the questions
+ * and the answers) share.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "channel.h"
+#include "discovery.h"
+#include "login_driver.h"
+#include "manager.h"
+#include "portal.h"
+#include "sendtargets.h"
+
+#define SECOND_USEC UINT64_C(1000000)
+/* CmdSN and tags of a discovery session; any number will do. */
+#define DISCOVERY_CMDSN     1
+#define DISCOVERY_LOGIN_ITT 1
+#define DISCOVERY_TEXT_ITT  2
+
+struct discovery {
+	struct discovery *next, **previous; /* manager->discoveries */
+	struct manager *manager;
+	const struct discovery_callbacks *callbacks;
+	void *userdata;
+
+	char *asked_address;
+	uint16_t asked_port;
+	/* After a redirection another one. */
+	char *address;
+	uint16_t port;
+	unsigned redirects;
+	char *target_name;    /* NULL: all */
+	char *source_address; /* NULL: any */
+	char *net_device;     /* NULL: any */
+	/* What is kept for the portal asked, with defaults, as it was at the start. */
+	struct settings *settings;
+	struct secret *secret, *target_secret;
+	bool md5_alone; /* is offered, because the portal could not cope with a list */
+	uint64_t started_usec;
+	unsigned timeout_seconds; /* for each answer */
+	unsigned resolve_timeout_seconds, connect_timeout_seconds;
+	uint64_t deadline_usec; /* CLOCK_MONOTONIC: for the login */
+	enum discovery_phase phase;
+	char last_error[200]; /* what the last event of severity error said */
+	size_t targets;
+
+	struct portal_connect *connect;
+	struct channel *channel;
+	struct login_driver *driver;
+	struct sendtargets *exchange;
+	sd_event_source *timer;
+	bool paused;
+
+	bool inside;    /* a callback runs: */
+	bool cancelled; /* the discovery is freed from the loop, by: */
+	sd_event_source *release;
+};
+
+/* discovery.c */
+/* Completes an event with its context and reports it; NULL is ignored. */
+void discovery_raise(struct discovery *discovery, struct event *event);
+/* False: it was cancelled. */
+bool discovery_enter_phase(struct discovery *discovery, enum discovery_phase phase);
+/* The end; frees the discovery. @failure NULL: success. */
+void discovery_finish(struct discovery *discovery, const struct discovery_failure *failure);
+/* The same with what is known of a failure; @message NULL: what the last event said. */
+void discovery_fail(struct discovery *discovery, int error, unsigned event, const char *message);
+/* Of link-local addresses in what the target says: that of our way to it. */
+const char *discovery_scope(const struct discovery *discovery);
+
+/* discovery_exchange.c */
+void discovery_start_exchange(struct discovery *discovery, const struct login_result *result);
+/* Does what the machine wants until it waits or has ended, or nobody wants more for now. */
+void discovery_run_exchange(struct discovery *discovery);
