@@ -175,8 +175,7 @@ const struct opcode_word *opcode_word(const char *word)
 	return NULL;
 }
 
-/* The value of a key, or NULL; good until the next call. */
-static const struct text_pair *find_key(const struct buffer *text, const char *key, size_t length)
+const struct text_pair *find_key(const struct buffer *text, const char *key, size_t length)
 {
 	static struct text_pair pair;
 	struct text_iterator iterator;

@@ -26,6 +26,9 @@ struct opcode_word {
 	enum pdu_opcode request, response;
 };
 
+/* The value of a key, or NULL; good until the next call. */
+const struct text_pair *find_key(const struct buffer *text, const char *key, size_t length);
+
 /* NULL: none. */
 const struct opcode_word *opcode_word(const char *word);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "keys.h"
 #include "parse.h"
 #include "target_private.h"
 #include "text.h"
@@ -14,7 +15,7 @@ struct answer {
 	uint32_t isid;        /* added to the last byte */
 	uint32_t length;      /* of the data segment, as the header says */
 	uint32_t pieces, cut; /* bytes sent at once, bytes sent at all; 0: all */
-	bool transit, more, final;
+	bool transit, more, final, agree;
 	struct buffer data;
 	struct {
 		uint8_t at, value;
@@ -103,6 +104,8 @@ static int parse_word(struct answer *answer, struct connection *connection, char
 		answer->more = true;
 	else if (strcmp(word, "F") == 0)
 		answer->final = true;
+	else if (strcmp(word, "agree") == 0)
+		answer->agree = true;
 	else if (!is_field(word))
 		return add_key(answer, connection, word);
 	else if (strncmp(word, "data=", 5) == 0)
@@ -173,6 +176,38 @@ static uint32_t next_cmd_sn(const struct pdu *request)
 	return cmd_sn + !request->immediate;
 }
 
+/* An offer is answered as it is, a list with its first element. */
+static int agree_to(struct answer *answer, const struct text_pair *pair)
+{
+	size_t length = strcspn(pair->value, ",");
+	enum iscsi_key key;
+
+	if (length > pair->value_length)
+		length = pair->value_length;
+	if (key_from_name(pair->key, pair->key_length, &key) < 0 ||
+	    key_row(key)->function == KEY_DECLARATIVE ||
+	    find_key(&answer->data, pair->key, pair->key_length))
+		return 0;
+	return buffer_printf(&answer->data, "%.*s=%.*s%c", (int)pair->key_length, pair->key,
+			     (int)length, pair->value, 0);
+}
+
+/* All that was offered and that the script says nothing about. */
+static int agree(struct answer *answer, const struct connection *connection)
+{
+	struct text_iterator iterator;
+	struct text_pair pair;
+	int r = 0;
+
+	text_iterator_init(&iterator, connection->request_data.data,
+			   connection->request_data.length);
+	while (r >= 0 && text_iterator_next(&iterator, &pair, NULL) > 0)
+		r = agree_to(answer, &pair);
+	if (r >= 0 && !find_key(&answer->data, "TargetPortalGroupTag", 20))
+		r = buffer_append(&answer->data, "TargetPortalGroupTag=1", 23);
+	return r;
+}
+
 static int send_all(const struct connection *connection, const struct answer *answer)
 {
 	_cleanup_(buffer_done) struct buffer whole = { 0 };
@@ -234,6 +269,8 @@ int target_send(struct target *target, char **words, size_t n)
 	answer.ttt = PDU_TAG_RESERVED;
 	for (size_t i = 1; i < n && r >= 0; i++)
 		r = parse_word(&answer, connection, words[i]);
+	if (r >= 0 && answer.agree)
+		r = agree(&answer, connection);
 	if (r >= 0)
 		r = send_answer(connection, &answer, opcode->response);
 	buffer_done(&connection->sent_data);
