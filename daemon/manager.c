@@ -469,9 +469,10 @@ static int take_over_sessions(struct manager *manager)
 
 static void report_loaded(struct manager *manager, const struct config *config)
 {
-	struct event *event;
+	struct event *event = event_new(EVENT_CONFIGURATION_LOADED);
 
-	eventlog_raise(manager->log, event_new(EVENT_CONFIGURATION_LOADED));
+	event_set_string(event, FIELD_FILE, manager->paths.configuration);
+	eventlog_raise(manager->log, event);
 	if (!config->generated_file)
 		return;
 	event = event_new(EVENT_INITIATOR_NAME_GENERATED);

@@ -10,7 +10,7 @@
  *
  * gen_proofs header TESTS prints a row for each event, for ois-ctl. gen_proofs LIST TESTS fails if
  * an event is raised by no test and is not in the list of those that belong to later work, or is in
- * it without need.
+ * it without need, and if no test says what the dump data of an event are.
  */
 #include <glob.h>
 #include <limits.h>
@@ -19,6 +19,8 @@
 #include "event.h"
 
 #define NUMBER_MAX 9999
+/* The dump data of rows below are a contract, and known exactly. */
+#define OWN_FIRST 1000
 
 enum proof {
 	PROOF_SOCKET = 1 << 0,
@@ -27,13 +29,40 @@ enum proof {
 };
 
 static unsigned proofs[NUMBER_MAX + 1];
+/* Dump data of an event that is asserted; a bit for each field of its row. */
+static unsigned dumps[NUMBER_MAX + 1];
 
-static void prove(const char *number, enum proof proof)
+/* "NAME=VALUE" among the words of a line, and not "NAME=*" if it is to be @exact. */
+static bool asserts(const char *line, const char *name, bool exact)
 {
-	const struct event_type *type = event_type_get((unsigned)strtoul(number, NULL, 10));
+	size_t length = strlen(name);
 
-	if (type)
-		proofs[type->number] |= proof;
+	for (const char *at = line; (at = strstr(at, name)); at += length)
+		if (at[-1] == ' ' && at[length] == '=' && !(exact && at[length + 1] == '*'))
+			return true;
+	return false;
+}
+
+static bool asserts_dump(const char *line, enum event_field field, bool exact)
+{
+	bool pdu = field == FIELD_DUMP_PDU;
+	bool data = field == FIELD_DUMP_DATA || field == FIELD_DUMP_DATA_LENGTH;
+
+	return asserts(line, event_field_name(field), exact) || (pdu && strstr(line, " request")) ||
+	       ((pdu || data) && strstr(line, " response"));
+}
+
+/* @line: the number, and what is asserted of the event. */
+static void prove(const char *line, enum proof proof)
+{
+	const struct event_type *type = event_type_get((unsigned)strtoul(line, NULL, 10));
+
+	if (!type)
+		return;
+	proofs[type->number] |= proof;
+	for (size_t i = 0; i < type->n_dump; i++)
+		if (asserts_dump(line, type->dump[i], type->number < OWN_FIRST))
+			dumps[type->number] |= 1U << i;
 }
 
 static void read_script(const char *line, enum proof proof)
@@ -66,8 +95,11 @@ static void read_unit(const char *line, enum proof proof)
 		if (sscanf(at + strlen(call), "%63[A-Z0-9_]", symbol) != 1)
 			continue;
 		type = event_type_from_symbol(symbol);
-		if (type)
-			proofs[type->number] |= proof;
+		if (!type)
+			continue;
+		proofs[type->number] |= proof;
+		/* Whoever calls it looks at the fields, too. */
+		dumps[type->number] = ~0U;
 	}
 }
 
@@ -167,6 +199,12 @@ static int check(const char *list)
 	int r = for_each_line(list, read_later, 0);
 
 	for (size_t i = 0; r >= 0 && (type = event_type_at(i)); i++) {
+		for (size_t k = 0; proofs[type->number] && k < type->n_dump; k++)
+			if (!(dumps[type->number] & 1U << k)) {
+				fprintf(stderr, "event %u: no test says what %s is\n", type->number,
+					event_field_name(type->dump[k]));
+				complaints++;
+			}
 		if (!!proofs[type->number] != later[type->number])
 			continue;
 		fprintf(stderr,

@@ -133,6 +133,17 @@ static const struct verb {
 	{ "absent", 1, play_absent },
 };
 
+static int append_variable(const struct play *play, const char *name, struct buffer *out)
+{
+	if (strcmp(name, "directory") == 0)
+		return buffer_append_string(out, play->directory);
+	if (strcmp(name, "version") == 0)
+		return buffer_append_string(out, OIS_VERSION);
+	if (strcmp(name, "uid") == 0)
+		return buffer_printf(out, "%u", (unsigned)getuid());
+	return target_variable(play->target, name, out);
+}
+
 /* $name */
 static void expand_variables(const struct play *play, const char *text, struct buffer *out)
 {
@@ -149,8 +160,7 @@ static void expand_variables(const struct play *play, const char *text, struct b
 			break;
 		for (text++; islower((unsigned char)*text) && n < sizeof(name) - 1; text++)
 			name[n++] = *text;
-		r = strcmp(name, "directory") == 0 ? buffer_append_string(out, play->directory)
-						   : target_variable(play->target, name, out);
+		r = append_variable(play, name, out);
 		if (r < 0)
 			fail("no variable $%s", name);
 	}

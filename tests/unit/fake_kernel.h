@@ -811,6 +811,7 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 {
 	struct devices *devices = userdata;
 	static const struct sysfs_lun disk = { .lun = 1, .bound = true, .block = "sda" };
+	static const struct sysfs_lun missing = { .host = 9, .lun = 1 };
 	static const struct sysfs_lun used = {
 		.lun = 1, .bound = true, .block = "sda", .in_use = true
 	};
@@ -823,8 +824,8 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 			continue;
 		if (scan->list && world.list_error < 0)
 			result = (struct devices_result){ .error = world.list_error };
-		if (!scan->list)
-			result.error = world.scan_error;
+		if (!scan->list && world.scan_error < 0)
+			result = (struct devices_result){ world.scan_error, &missing, 1 };
 		*p = scan->next;
 		scan->done(scan->userdata, &result);
 		free(scan);

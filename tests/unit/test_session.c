@@ -37,6 +37,7 @@ static struct trial {
 	struct follower login, logout;
 	unsigned events[2048];
 	const char *outcomes[2048]; /* of the last event of each number */
+	char device[64], count[16]; /* of what did not appear */
 } t;
 
 #define check(condition)                                                                           \
@@ -69,6 +70,12 @@ static void on_event(const struct eventlog_entry *entry, void *userdata)
 
 	assert_true(number < ELEMENTSOF(t.events));
 	t.events[number]++;
+	if (number == EVENT_DEVICE_TIMEOUT) {
+		(void)snprintf(t.device, sizeof(t.device), "%s",
+			       event_get(entry->event, FIELD_DEVICE) ?: "");
+		(void)snprintf(t.count, sizeof(t.count), "%s",
+			       event_get(entry->event, FIELD_COUNT) ?: "");
+	}
 	t.outcomes[number] = NULL;
 	for (int i = 0; i < _EVENT_OUTCOME_MAX && outcome; i++)
 		if (strcmp(outcome, event_outcome_to_string(i)) == 0)
@@ -1152,6 +1159,7 @@ static void tells_what_is_not_found(void **state)
 	log_in();
 	check(run(at_rest, true));
 	check_raised(EVENT_DEVICE_TIMEOUT);
+	check(strcmp(t.device, "9:0:0:1") == 0 && strcmp(t.count, "1") == 0);
 	check(t.login.ended == 1 && t.login.failed == 0);
 	finish();
 	end();
