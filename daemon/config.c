@@ -40,6 +40,12 @@ static const struct config_option options[] = {
 	  "Events the daemon keeps in memory for those who ask what happened; the journal keeps "
 	  "them "
 	  "independently of this. Takes effect when the daemon starts." },
+	{ "Daemon", "FIPSRequired", CONFIG_OPTION_BOOLEAN, offsetof(struct config, fips_required),
+	  .default_value = "false",
+	  .text = "Use the crypto library through its FIPS provider only, so that CHAP never uses "
+		  "md5. If the provider does not start, event 37 tells why; no node is then logged "
+		  "in automatically, and every login with CHAP fails, while those without can be "
+		  "made by hand. Takes effect when the daemon starts." },
 	{ "Initiator", "Name", CONFIG_OPTION_NAME, offsetof(struct config, initiator_name),
 	  .text = "iSCSI name of this host (RFC 7143, 4.2.7), by which targets know it. Every host "
 		  "needs its own. "
@@ -141,6 +147,15 @@ static int set_number(struct config *config, const struct config_option *option,
 	return 0;
 }
 
+static int set_boolean(struct config *config, const struct config_option *option, const char *value,
+		       char reason[128])
+{
+	if (parse_boolean(value, (bool *)(void *)((char *)config + option->offset)) >= 0)
+		return 0;
+	(void)snprintf(reason, 128, "must be true or false");
+	return -EINVAL;
+}
+
 /* What the value must be, or NULL. */
 static const char *text_fault(const struct config_option *option, const char *value)
 {
@@ -159,6 +174,7 @@ static const char *text_fault(const struct config_option *option, const char *va
 			why = "must have 1 to 255 bytes";
 		break;
 	case CONFIG_OPTION_NUMBER:
+	case CONFIG_OPTION_BOOLEAN:
 		break;
 	}
 	return why;
@@ -171,6 +187,8 @@ static int set_option(struct config *config, const struct config_option *option,
 
 	if (option->type == CONFIG_OPTION_NUMBER)
 		return set_number(config, option, value, reason);
+	if (option->type == CONFIG_OPTION_BOOLEAN)
+		return set_boolean(config, option, value, reason);
 	why = text_fault(option, value);
 	if (why) {
 		(void)snprintf(reason, 128, "%s", why);

@@ -26,6 +26,7 @@ struct config {
 	unsigned logins_max;    /* at the same time */
 	unsigned scans_max;     /* hosts scanned at the same time */
 	unsigned event_history; /* events kept in memory */
+	bool fips_required;     /* no cryptography but that of a FIPS provider */
 	/* [Initiator] */
 	char *initiator_name;
 	char *initiator_alias; /* the host's name if none is configured; NULL: it has none */
@@ -39,6 +40,7 @@ struct config {
 
 enum config_option_type {
 	CONFIG_OPTION_NUMBER,
+	CONFIG_OPTION_BOOLEAN,
 	CONFIG_OPTION_GROUP,
 	CONFIG_OPTION_NAME,
 	CONFIG_OPTION_ALIAS,

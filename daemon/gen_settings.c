@@ -101,6 +101,8 @@ static void print_manual_options(const char *section)
 		putchar('\n');
 		if (option->type == CONFIG_OPTION_NUMBER)
 			printf("A number, %u to %u.\n", option->minimum, option->maximum);
+		if (option->type == CONFIG_OPTION_BOOLEAN)
+			printf("\\fBtrue\\fR or \\fBfalse\\fR.\n");
 		if (option->default_value)
 			printf("Default: \\fB%s\\fR.\n", option->default_value);
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "crypto.h"
 #include "discovery.h"
 #include "manager.h"
 #include "manager_private.h"
@@ -285,6 +286,9 @@ static void login_automatic(struct manager *manager)
 {
 	struct node *node;
 
+	/* Not even those without CHAP: event 37 says so. */
+	if (crypto_lacks_fips(manager->crypto))
+		return;
 	for (size_t i = 0; (node = records_at(manager->records, i)); i++) {
 		_cleanup_(settings_freep) struct settings *effective = NULL;
 		struct session *session;
@@ -623,6 +627,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = load_configuration(manager);
 	if (r >= 0)
+		r = crypto_new(manager->config->fips_required, manager->log, &manager->crypto);
+	if (r >= 0)
 		r = records_new(event, paths->records, manager->log, &manager->records);
 	if (r >= 0)
 		r = work_new(event, "ois-resolve", RESOLVER_THREADS, PRIORITY_COMPLETIONS,
@@ -678,6 +684,7 @@ struct manager *manager_free(struct manager *manager)
 	manager->resolver = work_free(manager->resolver);
 	manager->network = network_free(manager->network);
 	manager->records = records_free(manager->records);
+	manager->crypto = crypto_free(manager->crypto);
 	manager->log = eventlog_free(manager->log);
 	manager->journal = journal_free(manager->journal);
 	manager->config = config_free(manager->config);

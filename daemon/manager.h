@@ -22,6 +22,7 @@
 #include "transport.h"
 #include "work.h"
 
+struct crypto;
 struct service;
 struct network;
 struct passthrough;
@@ -53,6 +54,7 @@ struct manager {
 	uint64_t started_usec; /* CLOCK_REALTIME */
 
 	struct config *config;
+	struct crypto *crypto;
 	struct journal *journal;
 	struct eventlog *log;
 	struct records *records;

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <openssl/evp.h>
 
 #include "authentication.h"
+#include "crypto.h"
 #include "session_private.h"
 #include "table.h"
 #include "trace.h"
@@ -380,20 +380,21 @@ void session_close(struct session *session, const struct session_failure *failur
  * sessions instead of adding new ones. RFC 7143, 10.12.5: format "random", 24 bits and a qualifier
  * of 16.
  */
-static int derive_isid(const char *initiator, const struct node_key *key, uint8_t ret[6])
+static int derive_isid(const struct manager *manager, const struct node_key *key, uint8_t ret[6])
 {
 	_cleanup_free_ char *text = NULL;
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	unsigned length;
-	int n;
+	uint8_t hash[CRYPTO_HASH_LENGTH];
+	int n, r;
 
-	n = asprintf(&text, "%s\n%s\n%s\n%u", initiator, key->target_name, key->address, key->port);
+	n = asprintf(&text, "%s\n%s\n%s\n%u", manager->config->initiator_name, key->target_name,
+		     key->address, key->port);
 	if (n < 0) {
 		text = NULL;
 		return -ENOMEM;
 	}
-	if (EVP_Digest(text, (size_t)n, hash, &length, EVP_sha256(), NULL) != 1)
-		return -EIO;
+	r = crypto_hash(manager->crypto, text, (size_t)n, hash);
+	if (r < 0)
+		return r;
 	ret[0] = 0x80;
 	memcpy(ret + 1, hash, 5);
 	return 0;
@@ -440,7 +441,7 @@ static int session_new_named(struct manager *manager, const struct node_key *key
 	session->port = key->port;
 	if (!session->target_name || !session->address)
 		return -ENOMEM;
-	r = derive_isid(manager->config->initiator_name, key, session->isid);
+	r = derive_isid(manager, key, session->isid);
 	if (r < 0)
 		return r;
 	session->created_usec = manager_now();

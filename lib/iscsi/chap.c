@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <openssl/evp.h>
 
 #include "chap.h"
@@ -54,6 +55,20 @@ bool chap_algorithm_available(enum chap_algorithm algorithm)
 	_cleanup_(EVP_MD_freep) EVP_MD *digest = EVP_MD_fetch(NULL, rows[algorithm].digest, NULL);
 
 	return digest != NULL;
+}
+
+void chap_algorithms_missing(const enum chap_algorithm *algorithms, size_t n,
+			     char ret[CHAP_MISSING_MAX])
+{
+	size_t length = 0;
+
+	*ret = '\0';
+	for (size_t i = 0; i < n; i++)
+		if (!chap_algorithm_available(algorithms[i]))
+			length += (size_t)snprintf(ret + length, CHAP_MISSING_MAX - length, "%s%s",
+						   length ? ", "
+							  : "the crypto library does not provide ",
+						   chap_algorithm_to_string(algorithms[i]));
 }
 
 /* RFC 1994, 4.1: identifier, secret and challenge, in this order. */

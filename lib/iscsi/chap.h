@@ -43,6 +43,11 @@ size_t chap_response_length(enum chap_algorithm algorithm);
 /* False where the crypto library does not provide it, as MD5 under FIPS 140. */
 bool chap_algorithm_available(enum chap_algorithm algorithm);
 
+#define CHAP_MISSING_MAX 128
+/* "the crypto library does not provide md5, sha1", of these; empty if all are there. */
+void chap_algorithms_missing(const enum chap_algorithm *algorithms, size_t n,
+			     char ret[CHAP_MISSING_MAX]);
+
 /*
  * The responder: hash of identifier, secret and challenge; chap_response_length() bytes. Errors:
  * -EOPNOTSUPP (the crypto library does not provide the algorithm), -ENOMEM.

@@ -619,9 +619,7 @@ static int check_secrets(struct login *login)
 			event_set_string(event, FIELD_REASON, "no secret of the target is stored");
 		return login_fail(login, -EINVAL, false, EVENT_TARGET_SECRET_TOO_SHORT, event);
 	}
-	if (!security_algorithms(&login->config))
-		return login_fail_plain(login, -EOPNOTSUPP, false, EVENT_CHAP_UNAVAILABLE);
-	return 0;
+	return security_algorithms(login);
 }
 
 /*

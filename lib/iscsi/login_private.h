@@ -94,5 +94,5 @@ int security_key(struct login *login, enum iscsi_key key, const struct text_pair
 int security_receive(struct login *login, const struct security_keys *keys);
 /* True if @final is how a target fails that cannot cope with the algorithms it was offered. */
 bool security_algorithms_refused(const struct login *login, const struct login_step *final);
-/* Keeps only algorithms there are; false: none is left. */
-bool security_algorithms(struct login_config *config);
+/* Keeps only algorithms there are; ends the login if none is left. */
+int security_algorithms(struct login *login);

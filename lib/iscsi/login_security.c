@@ -8,15 +8,23 @@
 #include "login_private.h"
 #include "secret.h"
 
-bool security_algorithms(struct login_config *config)
+int security_algorithms(struct login *login)
 {
+	struct login_config *config = &login->config;
+	char missing[CHAP_MISSING_MAX];
+	struct event *event;
 	size_t n = 0;
 
+	chap_algorithms_missing(config->chap_algorithms, config->n_chap_algorithms, missing);
 	for (size_t i = 0; i < config->n_chap_algorithms; i++)
 		if (chap_algorithm_available(config->chap_algorithms[i]))
 			config->chap_algorithms[n++] = config->chap_algorithms[i];
 	config->n_chap_algorithms = n;
-	return n > 0;
+	if (n > 0)
+		return 0;
+	event = login_event(EVENT_CHAP_UNAVAILABLE, EVENT_OUTCOME_FAILED);
+	event_set_string(event, FIELD_REASON, missing);
+	return login_fail(login, -EOPNOTSUPP, false, EVENT_CHAP_UNAVAILABLE, event);
 }
 
 /* With CHAP configured nothing else is offered, so a target cannot talk us out of it. */

@@ -39,7 +39,7 @@ static void test_known_answers(void **state)
 {
 	_cleanup_(secret_freep) struct secret *secret = NULL;
 	uint8_t challenge[16], response[CHAP_RESPONSE_MAX];
-	char text[2 * CHAP_RESPONSE_MAX + 1];
+	char text[2 * CHAP_RESPONSE_MAX + 1], missing[CHAP_MISSING_MAX];
 
 	for (size_t i = 0; i < sizeof(challenge); i++)
 		challenge[i] = (uint8_t)i;
@@ -63,6 +63,13 @@ static void test_known_answers(void **state)
 	assert_int_equal(chap_algorithm_from_number(9), -EINVAL);
 	assert_int_equal(chap_algorithm_from_string("MD5"), -EINVAL);
 	assert_null(chap_algorithm_to_string(_CHAP_ALGORITHM_MAX));
+	chap_algorithms_missing(NULL, 0, missing);
+	assert_string_equal(missing, "");
+	for (size_t i = 0; i < ELEMENTSOF(known); i++) {
+		(void)strcpy(missing, "?");
+		chap_algorithms_missing(&known[i].algorithm, 1, missing);
+		assert_string_equal(missing, "");
+	}
 }
 
 /* Everything that goes into the response matters, and so does each of its bits. */

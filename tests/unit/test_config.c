@@ -79,6 +79,7 @@ static void test_no_files(void **state)
 	assert_int_equal(config->logins_max, 64);
 	assert_int_equal(config->scans_max, 32);
 	assert_int_equal(config->event_history, 1024);
+	assert_false(config->fips_required);
 	assert_null(config->files[0]);
 	assert_int_equal(settings_new(SETTINGS_NODE, &empty), 0);
 	assert_true(settings_equal(config->node_defaults, empty));
@@ -100,6 +101,7 @@ static void test_all_options(void **state)
 			     "\tLoginsMax\t=\t1024\n"
 			     "ScansMax=1\r\n"
 			     "EventHistory=5\n"
+			     "FIPSRequired=yes\n"
 			     "[Initiator]\n"
 			     "Name=iqn.2026-11.org.example:host\n"
 			     "Alias=a host # not a comment\n"
@@ -120,6 +122,7 @@ static void test_all_options(void **state)
 	assert_int_equal(config->logins_max, 1024);
 	assert_int_equal(config->scans_max, 1);
 	assert_int_equal(config->event_history, 6);
+	assert_true(config->fips_required);
 	assert_string_equal(config->initiator_name, "iqn.2026-11.org.example:host");
 	assert_int_equal(config->initiator_origin, INITIATOR_ORIGIN_CONFIGURATION);
 	assert_string_equal(config->initiator_alias, "a host # not a comment");
@@ -198,7 +201,7 @@ static void test_faults(void **state)
 		{ "[]\n", 1, "", "[Daemon], [Initiator], [Node] or [Discovery]" },
 		{ "[Daemon]\n\nLoginsMax\n", 3, "", "NAME=VALUE" },
 		{ "[Daemon]\nLoginMax=1\n", 2, "LoginMax",
-		  "AccessGroup, LoginsMax, ScansMax, EventHistory" },
+		  "AccessGroup, LoginsMax, ScansMax, EventHistory, FIPSRequired" },
 		{ "[Daemon]\nName=iqn.2026-11.org.example:x\n", 2, "Name", "[Daemon] has" },
 		{ "[Daemon]\n=1\n", 2, "", "[Daemon] has" },
 		{ "[Daemon]\nLoginsMax=0\n", 2, "LoginsMax", "1 to 1024" },
@@ -206,6 +209,8 @@ static void test_faults(void **state)
 		{ "[Daemon]\nLoginsMax=-1\n", 2, "LoginsMax", "1 to 1024" },
 		{ "[Daemon]\nLoginsMax=\n", 2, "LoginsMax", "1 to 1024" },
 		{ "[Daemon]\nLoginsMax=1 # one\n", 2, "LoginsMax", "1 to 1024" },
+		{ "[Daemon]\nFIPSRequired=maybe\n", 2, "FIPSRequired", "true or false" },
+		{ "[Daemon]\nFIPSRequired=\n", 2, "FIPSRequired", "true or false" },
 		{ "[Daemon]\nAccessGroup=a b\n", 2, "AccessGroup", "name of a group" },
 		{ "[Initiator]\nName=host\n", 2, "Name", "iqn." },
 		{ "[Initiator]\nName=iqn.2026-11.org.example:Host\n", 2, "Name", "lower-case" },
