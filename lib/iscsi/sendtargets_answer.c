@@ -59,7 +59,9 @@ static const char *take_name(struct sendtargets *sendtargets, const struct text_
 		return "a name has at most 223 bytes";
 	memcpy(name, pair->value, pair->value_length);
 	name[pair->value_length] = '\0';
-	if (iscsi_target_name_check(name, &reason) < 0)
+	if (iscsi_name_check(name, &reason) < 0 &&
+	    (iscsi_target_name_check(name, NULL) < 0 ||
+	     !leniency_allows(&sendtargets->leniencies, LENIENCY_NAME_CHARACTERS)))
 		return reason;
 	return wanted && strcmp(wanted, name) != 0 ? "another target was asked for" : NULL;
 }

@@ -244,6 +244,21 @@ static void play_final_tag(void)
 	exchange_end();
 }
 
+/* It costs the target, and not the discovery. */
+static void play_name_characters(void)
+{
+	static const char text[] = "TargetName=iqn.2000-01.com.example:NAS.Disk_1";
+
+	exchange_begin();
+	exchange_reply(text, sizeof(text), true, PDU_TAG_RESERVED);
+	assert_int_equal(step.type, SENDTARGETS_STEP_DONE);
+	exchange_end();
+	if (!raised(EVENT_DISCOVERY_ENTRY_INVALID))
+		return;
+	last.type = LOGIN_STEP_FAILED;
+	last.failed.event = EVENT_DISCOVERY_ENTRY_INVALID;
+}
+
 /* All rows */
 
 static const struct {
@@ -266,6 +281,7 @@ static const struct {
 	[LENIENCY_STAGE_SKIPPED] = { play_stage_skipped, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_TEXT_NOT_CONTINUED] = { play_text_not_continued, EVENT_PDU_INVALID },
 	[LENIENCY_FINAL_TAG] = { play_final_tag, EVENT_PDU_INVALID },
+	[LENIENCY_NAME_CHARACTERS] = { play_name_characters, EVENT_DISCOVERY_ENTRY_INVALID },
 };
 
 static void fresh(void **state, bool strict)

@@ -222,9 +222,6 @@ static const struct record_row {
 	{ "TargetName=eui.02004567a425678|TargetName=naa.5|TargetName=iqn.2001-13.com.example|"
 	  "TargetName=iqn.2001-04.com.example:\xff|TargetName=iqn.2001-04.com.example:a b",
 	  "", 0, 5 },
-	/* names that targets are sold with */
-	{ "TargetName=iqn.2000-01.com.example:NAS.Disk_1",
-	  "iqn.2000-01.com.example:NAS.Disk_1" HERE, 1, 0 },
 	/* a bad address goes alone */
 	{ A "|TargetAddress=1:99999|TargetAddress=192.0.2.1", NAME "a 192.0.2.1:3260,-1\n", 1, 1 },
 	{ A "|TargetAddress=1:0|TargetAddress=1:65536|TargetAddress=1:1,65536|"
