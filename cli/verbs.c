@@ -104,6 +104,15 @@ enum status status_from_errno(int r)
 	return STATUS_FAILED;
 }
 
+/* True for a name that the list of settings has: not for keys of nodes, nor for secrets. */
+static bool is_listed(const char *setting)
+{
+	size_t length = setting ? strlen(setting) : 0;
+
+	return length > 0 && strncmp(setting, "key.", 4) != 0 &&
+	       (length < 6 || strcasecmp(setting + length - 6, "secret") != 0);
+}
+
 /* What a person can do next; "" where there is nothing sure to say. */
 static const char *advice(int r, const struct ois_error *error)
 {
@@ -122,8 +131,7 @@ static const char *advice(int r, const struct ois_error *error)
 		return "; 'ois-ctl portals' lists the portals";
 	if (name && r == -ESRCH && strstr(name, "Session"))
 		return "; 'ois-ctl sessions' lists the sessions";
-	/* What belongs to the key of a node is no setting. */
-	if (name && strstr(name, ".InvalidSetting") && setting && strncmp(setting, "key.", 4) != 0)
+	if (name && strstr(name, ".InvalidSetting") && is_listed(setting))
 		return "; 'ois-ctl settings' lists names and values";
 	if (name && r == -EBUSY && strstr(name, "InUse"))
 		return "; --force does it anyway";

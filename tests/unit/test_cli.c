@@ -494,6 +494,24 @@ static void test_node_set(void **state)
 			    "Failed to read the CHAP secret of this host: it is empty\n");
 }
 
+static void test_secret_refused(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.node.SetSecret",
+		  .replies = { FAIL(
+			  "org.ois.node.InvalidSetting",
+			  "{\"setting\":\"authentication.targetSecret\",\"message\":\"must "
+			  "differ\"}") } },
+		{},
+	};
+
+	write_secret("a secret of the target\n");
+	check(scenes, "node set iqn.x --target-secret-file=- <$OIS_TEST_SECRET", 2, "",
+	      "Failed to store the CHAP secret of the target for iqn.x: "
+	      "authentication.targetSecret: must differ\n");
+	(void)unlink(secret_path);
+}
+
 /* Text may look like digits; digits may stand for any bytes. */
 static void test_secret_formats(void **state)
 {
@@ -1170,6 +1188,7 @@ int main(void)
 		cmocka_unit_test(test_discover),
 		cmocka_unit_test(test_discover_options),
 		cmocka_unit_test(test_node_set),
+		cmocka_unit_test(test_secret_refused),
 		cmocka_unit_test(test_secret_formats),
 		cmocka_unit_test(test_nodes),
 		cmocka_unit_test(test_node_add),
