@@ -58,7 +58,8 @@ bool authentication_may_fall_back(const struct settings *effective)
 	bool md5 = false, others = false;
 	size_t n;
 
-	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) == AUTHENTICATION_NONE)
+	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) == AUTHENTICATION_NONE ||
+	    settings_number(effective, SETTING_STRICT))
 		return false;
 	n = list_algorithms(effective, listed);
 	for (size_t i = 0; i < n; i++) {

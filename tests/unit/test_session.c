@@ -1079,16 +1079,17 @@ static void falls_back_once(void **state)
 	end();
 }
 
-/* Never where the settings do not list MD5, and not where they list nothing else. */
+/* Never where the settings do not list MD5, not where they list nothing else, and not if strict. */
 static void falls_back_to_what_is_listed(void **state)
 {
 	static const struct {
-		const char *algorithms;
+		const char *algorithms, *strict;
 		unsigned lists, md5s;
 	} rows[] = {
-		{ "sha3_256 sha256 sha1", 1, 0 },
-		{ "md5", 0, 1 },
-		{ "md5 sha1", 1, 1 },
+		{ "sha3_256 sha256 sha1", "false", 1, 0 },
+		{ "md5", "false", 0, 1 },
+		{ "md5 sha1", "false", 1, 1 },
+		{ "md5 sha1", "true", 1, 0 },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -1096,6 +1097,8 @@ static void falls_back_to_what_is_listed(void **state)
 
 		begin("CHAP", rows[i].algorithms);
 		node = node_with_chap(rows[i].algorithms);
+		assert_int_equal(settings_set_text(node->settings, "strict", rows[i].strict, NULL),
+				 0);
 		world.with_list = world.with_md5 = FAKE_REFUSES;
 		log_in_to(node);
 		check(world.lists == rows[i].lists && world.md5s == rows[i].md5s);
