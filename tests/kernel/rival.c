@@ -154,8 +154,8 @@ static bool peek(pid_t pid, const void *from, void *ret, size_t length)
 static bool peek_message(const struct seccomp_notif *call, struct message *ret)
 {
 	pid_t pid = (pid_t)call->pid;
-	struct msghdr header;
-	struct iovec first;
+	struct msghdr header = { 0 };
+	struct iovec first = { 0 };
 
 	return peek(pid, (const void *)(uintptr_t)call->data.args[1], &header, sizeof(header)) &&
 	       header.msg_iovlen > 0 && peek(pid, header.msg_iov, &first, sizeof(first)) &&

@@ -237,16 +237,17 @@ static char **read_lines(const char *path, size_t *ret_n)
 {
 	_cleanup_(fclosep) FILE *file = fopen(path, "re");
 	_cleanup_free_ char *line = NULL;
-	char **lines = NULL;
+	char **lines = NULL, **longer;
 	size_t n = 0, size = 0;
 
 	if (!file)
 		fail("cannot be read");
 	while (getline(&line, &size, file) >= 0) {
 		line[strcspn(line, "\n")] = '\0';
-		lines = reallocarray(lines, n + 1, sizeof(*lines));
-		if (!lines || !(lines[n++] = strdup(line)))
+		longer = reallocarray(lines, n + 1, sizeof(*lines));
+		if (!longer || !(longer[n++] = strdup(line)))
 			fail("no memory");
+		lines = longer;
 	}
 	*ret_n = n;
 	return lines;
