@@ -22,7 +22,8 @@ struct channel {
 	sd_event_source *source;
 	size_t limit;
 	struct buffer out;
-	uint8_t *in; /* header, AHS, data segment with padding */
+	bool waiting; /* until more of .out can be written */
+	uint8_t *in;  /* header, AHS, data segment with padding */
 	size_t in_length, in_needed, in_allocated;
 
 	/* Kernel carrier */
@@ -140,15 +141,30 @@ static int channel_read(struct channel *channel)
 			 channel->in_needed - channel->in_length, MSG_DONTWAIT);
 		if (n == 0)
 			return -ENODATA;
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+			return errno == EAGAIN ? 0 : -errno;
 		channel->in_length += (size_t)n;
 	}
 }
 
+/*
+ * Edge-triggered, or each turn of the loop would be told again of all the thousands of sockets that
+ * are ready and wait for theirs. Setting the events anew tells again of what is left on this one.
+ */
+static int channel_listen(struct channel *channel)
+{
+	uint32_t events = EPOLLIN | EPOLLET;
+
+	if (channel->out.length > 0)
+		events |= EPOLLOUT;
+	return sd_event_source_set_io_events(channel->source, events);
+}
+
 static int channel_flush(struct channel *channel)
 {
-	uint32_t events = EPOLLIN;
+	bool was_waiting = channel->waiting;
 
 	while (channel->out.length > 0) {
 		ssize_t n = send(channel->fd, channel->out.data, channel->out.length,
@@ -156,10 +172,8 @@ static int channel_flush(struct channel *channel)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN) {
-			events |= EPOLLOUT;
+		if (n < 0 && errno == EAGAIN)
 			break;
-		}
 		if (n < 0)
 			return -errno;
 		buffer_consume(&channel->out, (size_t)n);
@@ -167,7 +181,8 @@ static int channel_flush(struct channel *channel)
 	/* A login may have carried a CHAP response: leave nothing of it behind. */
 	if (channel->out.length == 0)
 		buffer_erase(&channel->out);
-	return sd_event_source_set_io_events(channel->source, events);
+	channel->waiting = channel->out.length > 0;
+	return channel->waiting != was_waiting ? channel_listen(channel) : 0;
 }
 
 static int socket_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -196,7 +211,9 @@ static int socket_ready(sd_event_source *source, int fd, uint32_t revents, void 
 		size_t start = PDU_HEADER_LENGTH + pdu_header_ahs_length(channel->in);
 
 		channel->in_length = 0;
-		(void)channel_pass_up(channel, channel->in, channel->in + start, data);
+		if (channel_pass_up(channel, channel->in, channel->in + start, data) &&
+		    !channel->failed)
+			(void)channel_listen(channel);
 	}
 	return 0;
 }
@@ -226,7 +243,7 @@ int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *
 	if (r < 0)
 		return r;
 	channel->limit = LOGIN_DATA_SEGMENT_MAX;
-	r = sd_event_add_io(event, &channel->source, fd, EPOLLIN, socket_ready, channel);
+	r = sd_event_add_io(event, &channel->source, fd, EPOLLIN | EPOLLET, socket_ready, channel);
 	if (r < 0)
 		return r;
 	channel->fd = fd;

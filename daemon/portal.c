@@ -231,8 +231,8 @@ static int start_attempt(struct attempt *attempt)
 	}
 	r = -errno;
 	if (r == -EINPROGRESS)
-		r = sd_event_add_io(c->event, &attempt->io, attempt->fd, EPOLLOUT, connect_ready,
-				    attempt);
+		r = sd_event_add_io(c->event, &attempt->io, attempt->fd, EPOLLOUT | EPOLLET,
+				    connect_ready, attempt);
 	if (r >= 0)
 		r = sd_event_add_time(c->event, &attempt->timer, CLOCK_MONOTONIC,
 				      deadline_of_step(c->event, c->connect_usec, c->deadline_usec),
