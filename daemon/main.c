@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "manager.h"
+#include "manager_private.h"
 #include "notify.h"
 #include "trace.h"
 
@@ -252,6 +254,9 @@ static void block_signals(void)
 
 /* Running */
 
+/* A turn of the loop should not take longer. */
+#define TURN_TRACED_USEC 10000
+
 static void raise_version(struct manager *manager, enum event_number number)
 {
 	struct event *event = event_new(number);
@@ -268,6 +273,27 @@ static int fail_start(const char *doing, const char *what, int error)
 	return error;
 }
 
+/* sd_event_loop(), and how long one thing ever kept all others waiting. */
+static int run_turns(struct manager *manager)
+{
+	uint64_t woken, turn;
+	int code = 0, r = 0;
+
+	while (r >= 0 && sd_event_get_state(manager->event) != SD_EVENT_FINISHED) {
+		r = sd_event_run(manager->event, UINT64_MAX);
+		if (r < 0 || sd_event_now(manager->event, CLOCK_MONOTONIC, &woken) < 0)
+			continue;
+		turn = manager_monotonic() - woken;
+		if (turn > manager->longest_turn_usec)
+			manager->longest_turn_usec = turn;
+		if (turn > TURN_TRACED_USEC)
+			trace("the loop was busy for %" PRIu64 " us", turn);
+	}
+	if (r >= 0)
+		(void)sd_event_get_exit_code(manager->event, &code);
+	return r < 0 ? r : code;
+}
+
 static int run_loop(struct manager *manager)
 {
 	_cleanup_(notify_freep) struct notify *notify = NULL;
@@ -278,7 +304,7 @@ static int run_loop(struct manager *manager)
 		return fail_start("notify the service manager", "", r);
 	(void)sd_event_set_watchdog(manager->event, true);
 	raise_version(manager, EVENT_DAEMON_STARTED);
-	r = sd_event_loop(manager->event);
+	r = run_turns(manager);
 	raise_version(manager, EVENT_DAEMON_STOPPED);
 	return r;
 }

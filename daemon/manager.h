@@ -51,7 +51,8 @@ struct manager {
 	sd_event *event;
 	struct manager_paths paths;
 	enum manager_state state;
-	uint64_t started_usec; /* CLOCK_REALTIME */
+	uint64_t started_usec;      /* CLOCK_REALTIME */
+	uint64_t longest_turn_usec; /* of the loop */
 
 	struct config *config;
 	struct crypto *crypto;

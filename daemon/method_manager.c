@@ -88,6 +88,7 @@ static int set_counts(json_object *status, const struct manager *manager)
 	r |= json_set_int(status, "loginsQueued", (int64_t)manager->n_logins_queued);
 	r |= json_set_int(status, "subscribers", (int64_t)service_subscribers(manager->service));
 	r |= json_set_int(status, "journalDropped", (int64_t)journal_dropped(manager->journal));
+	r |= json_set_int(status, "longestTurnUSec", (int64_t)manager->longest_turn_usec);
 	return r;
 }
 
