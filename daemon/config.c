@@ -29,8 +29,10 @@ static const struct config_option options[] = {
 	  .text = "Members of this group may read everything the daemon tells, such as nodes, "
 		  "sessions and events. "
 		  "Changing anything is reserved to root. Empty: only root may read." },
-	{ "Daemon", "LoginsMax", CONFIG_OPTION_NUMBER, offsetof(struct config, logins_max), 1, 1024,
-	  "64", "Logins under way at the same time; others wait for their turn." },
+	{ "Daemon", "LoginsMax", CONFIG_OPTION_NUMBER, offsetof(struct config, logins_max), 1,
+	  65536, "64",
+	  "Logins under way at the same time; others wait for their turn. Each takes a descriptor, "
+	  "of which the daemon gets as many as LimitNOFILE= of its unit says." },
 	{ "Daemon", "ScansMax", CONFIG_OPTION_NUMBER, offsetof(struct config, scans_max), 1, 256,
 	  "32",
 	  "SCSI hosts searched for logical units at the same time. Takes effect when the daemon "

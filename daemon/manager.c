@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +22,11 @@
 #define PRIORITY_COMPLETIONS (SD_EVENT_PRIORITY_NORMAL - 20)
 /* When nothing else is to be done, so that one turn does what many have left. */
 #define PRIORITY_TEND (SD_EVENT_PRIORITY_NORMAL + 10)
+/* But not more, or thousands of logins at once would keep the rest of the daemon waiting. */
+#define TENDED_PER_TURN 64
+
+/* Descriptors beside those of logins: clients, the kernel's interface, and so on. */
+#define DESCRIPTORS_OTHER 256
 
 static uint64_t clock_usec(clockid_t clock)
 {
@@ -135,21 +141,41 @@ static void drop_session(struct manager *manager, struct session *session)
 
 /* Looking after sessions */
 
+static void tend_later(struct manager *manager)
+{
+	(void)sd_event_source_set_enabled(manager->tend, SD_EVENT_ONESHOT);
+}
+
+static bool may_admit(const struct manager *manager)
+{
+	return manager->login_queue && manager->n_logins_in_flight < manager->config->logins_max;
+}
+
+static void leave_queue(struct session *session)
+{
+	struct manager *manager = session->manager;
+
+	*session->queue_previous = session->queue_next;
+	if (session->queue_next)
+		session->queue_next->queue_previous = session->queue_previous;
+	else
+		manager->login_queue_end = session->queue_previous;
+	session->queued = false;
+	manager->n_logins_queued--;
+}
+
 /* Those that wait now; one that fails at once and is queued again has its turn when the loop comes
  * back. */
 static void admit_logins(struct manager *manager)
 {
 	size_t n = manager->n_logins_queued;
 
-	while (n-- > 0 && manager->login_queue &&
-	       manager->n_logins_in_flight < manager->config->logins_max) {
+	if (n > TENDED_PER_TURN)
+		n = TENDED_PER_TURN;
+	while (n-- > 0 && may_admit(manager)) {
 		struct session *session = manager->login_queue;
 
-		manager->login_queue = session->queue_next;
-		if (!manager->login_queue)
-			manager->login_queue_tail = NULL;
-		session->queued = false;
-		manager->n_logins_queued--;
+		leave_queue(session);
 		session->private->admitted = true;
 		manager->n_logins_in_flight++;
 		session_begin(session);
@@ -161,7 +187,7 @@ static int tend(sd_event_source *source, void *userdata)
 	struct manager *manager = userdata;
 
 	admit_logins(manager);
-	while (manager->tended) {
+	for (size_t n = 0; manager->tended && n < TENDED_PER_TURN; n++) {
 		struct session *session = manager->tended;
 
 		manager->tended = session->tend_next;
@@ -174,12 +200,9 @@ static int tend(sd_event_source *source, void *userdata)
 		    !session->tended)
 			drop_session(manager, session);
 	}
+	if (manager->tended || may_admit(manager))
+		tend_later(manager);
 	return 0;
-}
-
-static void tend_later(struct manager *manager)
-{
-	(void)sd_event_source_set_enabled(manager->tend, SD_EVENT_ONESHOT);
 }
 
 void manager_tend(struct session *session)
@@ -205,31 +228,12 @@ void manager_admit(struct session *session)
 		return;
 	session->queued = true;
 	session->queue_next = NULL;
-	if (manager->login_queue_tail)
-		manager->login_queue_tail->queue_next = session;
-	else
-		manager->login_queue = session;
-	manager->login_queue_tail = session;
+	session->queue_previous = manager->login_queue_end;
+	*manager->login_queue_end = session;
+	manager->login_queue_end = &session->queue_next;
 	manager->n_logins_queued++;
 	session_set_phase(session, SESSION_QUEUED, NULL);
 	tend_later(manager);
-}
-
-static void leave_queue(struct session *session)
-{
-	struct manager *manager = session->manager;
-	struct session *before = NULL;
-
-	for (struct session *s = manager->login_queue; s != session; s = s->queue_next)
-		before = s;
-	if (before)
-		before->queue_next = session->queue_next;
-	else
-		manager->login_queue = session->queue_next;
-	if (manager->login_queue_tail == session)
-		manager->login_queue_tail = before;
-	session->queued = false;
-	manager->n_logins_queued--;
 }
 
 void manager_release(struct session *session)
@@ -532,12 +536,24 @@ static void drop_retired(struct manager *manager)
 	}
 }
 
+/*
+ * Has the kernel make room for the sockets of all logins at once: while there are threads it waits
+ * for all processors whenever it does, some ten milliseconds each time.
+ */
+static void reserve_descriptors(const struct manager *manager)
+{
+	int highest = (int)(manager->config->logins_max + DESCRIPTORS_OTHER);
+
+	(void)close_fd(fcntl(sd_event_get_fd(manager->event), F_DUPFD_CLOEXEC, highest));
+}
+
 static void take_configuration(struct manager *manager, struct config *config)
 {
 	/* Logins and discoveries under way borrow strings of the old one. */
 	manager->config->next = manager->retired;
 	manager->retired = manager->config;
 	manager->config = config;
+	reserve_descriptors(manager);
 	if (manager->n_logins_in_flight == 0 && !manager->discoveries)
 		drop_retired(manager);
 	service_reload(manager->service);
@@ -594,6 +610,8 @@ static int load_configuration(struct manager *manager)
 	if (r < 0)
 		return r;
 	report_configuration(manager, error, manager->config, &fault);
+	if (error >= 0)
+		reserve_descriptors(manager);
 	if (error < 0 && fault.line)
 		fprintf(stderr, "%s:%u: %s: %s\n", fault.file, fault.line, fault.setting,
 			fault.message);
@@ -615,6 +633,7 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	manager->event = sd_event_ref(event);
 	manager->paths = *paths;
 	manager->started_usec = manager_now();
+	manager->login_queue_end = &manager->login_queue;
 	manager->sysfs = (struct sysfs){ .root = paths->sysfs, .proc = "/proc" };
 	manager->transports = transport_table();
 	r = sd_event_add_defer(event, &manager->tend, tend, manager);

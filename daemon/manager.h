@@ -77,7 +77,7 @@ struct manager {
 	struct session *by_sid[MANAGER_BUCKETS], *by_key[MANAGER_BUCKETS];
 	size_t n_sessions;
 	size_t n_logins_queued, n_logins_in_flight;
-	struct session *login_queue, *login_queue_tail; /* through session->queue_next */
+	struct session *login_queue, **login_queue_end; /* through session->queue_next */
 	struct session *tended;                         /* through session->tend_next */
 	sd_event_source *tend;                          /* tells watchers, frees what has ended */
 	struct discovery *discoveries;

@@ -63,8 +63,9 @@ struct session_watch {
 };
 
 struct session {
-	struct session *next, **previous; /* manager->sessions */
-	struct session *queue_next, *tend_next, *sid_next, *key_next;
+	struct session *next, **previous;             /* manager->sessions */
+	struct session *queue_next, **queue_previous; /* manager->login_queue */
+	struct session *tend_next, *sid_next, *key_next;
 	bool queued, tended;
 	struct manager *manager;
 	struct transport *transport;
