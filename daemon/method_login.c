@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Login and Logout of org.ois.session: many sessions in one call. Every change of phase is told; a
- * client that reads slowly is told the present phases only, so that what waits for it is bounded.
- * When the client goes away, logins and logouts go on.
+ * Login and Logout of org.ois.session: many sessions in one call, begun a few in each turn of the
+ * loop. Every change of phase is told; a client that reads slowly is told the present phases only,
+ * so that what waits for it is bounded. When the client goes away, logins and logouts go on, those
+ * not begun yet, too.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,9 @@
 #include "interfaces.h"
 #include "json.h"
 #include "method_common.h"
+
+/* More of them would keep the rest of the daemon waiting. */
+#define BEGUN_PER_TURN 64
 
 struct item {
 	struct batch *batch;
@@ -30,20 +34,22 @@ struct item {
 };
 
 struct batch {
-	struct call *call;
+	struct call *call; /* NULL: the client is gone */
 	struct manager *manager;
-	bool logout;
-	bool starting; /* not all items are under way: the call cannot end yet */
+	bool logout, force, no_wait;
+	int retry_max;
+	sd_event_source *turn;
 	struct item *untold, **untold_end;
-	size_t total, n, pending;
+	size_t total, n, begun, pending;
 	int64_t done, present, failed;
 	struct item items[];
 };
 
-static void batch_free(void *userdata)
+static struct batch *batch_free(struct batch *batch)
 {
-	struct batch *batch = userdata;
-
+	if (!batch)
+		return NULL;
+	batch->turn = sd_event_source_disable_unref(batch->turn);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct item *item = &batch->items[i];
 
@@ -53,6 +59,25 @@ static void batch_free(void *userdata)
 		free(item->address);
 	}
 	free(batch);
+	return NULL;
+}
+
+DEFINE_CLEANUP(struct batch *, batch_free);
+
+/* True while not all items were begun: nothing is told yet. */
+static bool batch_begins(const struct batch *batch)
+{
+	return batch->begun < batch->total;
+}
+
+/* The call is over, or its client gone. */
+static void batch_gone(void *userdata)
+{
+	struct batch *batch = userdata;
+
+	batch->call = NULL;
+	if (!batch_begins(batch) || batch->manager->state == MANAGER_STOPPING)
+		(void)batch_free(batch);
 }
 
 static int batch_new(struct call *call, bool logout, size_t n, struct batch **ret)
@@ -65,14 +90,14 @@ static int batch_new(struct call *call, bool logout, size_t n, struct batch **re
 	batch->manager = call_manager(call);
 	batch->logout = logout;
 	batch->total = n;
-	batch->starting = true;
+	batch->retry_max = -1;
 	batch->untold_end = &batch->untold;
 	*ret = batch;
 	return 0;
 }
 
 static int batch_add(struct batch *batch, const char *target_name, const char *address,
-		     uint16_t port, int portal_group_tag, struct item **ret)
+		     uint16_t port, int portal_group_tag)
 {
 	struct item *item = &batch->items[batch->n++];
 
@@ -85,7 +110,6 @@ static int batch_add(struct batch *batch, const char *target_name, const char *a
 		.sid = -1,
 		.attempt = 1,
 	};
-	*ret = item;
 	return item->target_name && item->address ? 0 : -ENOMEM;
 }
 
@@ -210,7 +234,7 @@ static void logout_failed(struct call *call, const struct item *item)
 /* Ends the call if everything has ended and was told. */
 static void batch_finish(struct batch *batch)
 {
-	if (batch->starting || batch->pending > 0 || batch->untold)
+	if (batch->pending > 0 || batch->untold)
 		return;
 	if (batch->total != 1 || !batch->items[0].failed)
 		call_reply(batch->call, summary_to_json(batch));
@@ -243,9 +267,11 @@ static void item_changed(struct item *item)
 {
 	struct batch *batch = item->batch;
 
+	if (!batch->call)
+		return;
 	/* The failure of the only one is the last answer. */
 	if (!item->untold && (batch->total != 1 || !item->failed)) {
-		if (!batch->starting && !batch->untold && !call_full(batch->call)) {
+		if (!batch_begins(batch) && !batch->untold && !call_full(batch->call)) {
 			if (item_tell(item))
 				batch_finish(batch);
 			return;
@@ -255,7 +281,8 @@ static void item_changed(struct item *item)
 		*batch->untold_end = item;
 		batch->untold_end = &item->next_untold;
 	}
-	call_wake(batch->call);
+	if (!batch_begins(batch))
+		call_wake(batch->call);
 }
 
 /* An item has ended, well or with its failure. */
@@ -317,54 +344,91 @@ static void login_present(struct item *item, const struct session *session)
 	item_changed(item);
 }
 
-static void login_node(struct item *item, const struct node *node, int retry_max, bool wait)
+static const char *refusal_text(int error)
 {
-	const struct session_watch watch = { .changed = login_changed, .userdata = item };
-	struct session *session = manager_find_session_of(item->batch->manager, &node->key);
-	int r;
+	switch (error) {
+	case -EBUSY:
+		return "the session is being logged out";
+	case -EEXIST:
+		return "another program has a session with the node, which is not connected";
+	case -ENOENT:
+		return "the node was removed";
+	}
+	return NULL;
+}
 
-	item->batch->pending++;
+static void login_item(struct item *item)
+{
+	const struct node_key key = { item->target_name, item->address, item->port };
+	const struct session_watch watch = { .changed = login_changed, .userdata = item };
+	struct batch *batch = item->batch;
+	struct session *session = manager_find_session_of(batch->manager, &key);
+	const struct node *node = records_find(batch->manager->records, &key);
+	bool wait = batch->call && !batch->no_wait;
+	int r = -ENOENT;
+
+	batch->pending++;
 	if (session && session->phase == SESSION_LOGGED_IN) {
 		login_present(item, session);
 		return;
 	}
-	r = manager_login(item->batch->manager, node, retry_max, wait ? &watch : NULL, &session);
-	if (r == -EBUSY)
-		item_refuse(item, r, "the session is being logged out");
-	else if (r == -EEXIST)
-		item_refuse(item, r,
-			    "another program has a session with the node, which is not connected");
-	else if (r == -EEXIST)
-		item_refuse(item, r,
-			    "another program has a session with it, which is not logged in now");
-	else if (r < 0)
-		item_refuse(item, r, NULL);
+	if (node)
+		r = manager_login(batch->manager, node, batch->retry_max, wait ? &watch : NULL,
+				  &session);
+	if (r < 0)
+		item_refuse(item, r, refusal_text(r));
 	else if (wait)
 		item->session = session;
 	else
-		item->batch->pending--;
+		batch->pending--;
 }
 
-/* All items are under way: answers may go out, and the call may end. */
-static void batch_started(struct batch *batch)
+static void logout_item(struct item *item);
+
+/* Begins some items; the rest has its turn when the loop comes back. */
+static int batch_turn(sd_event_source *source, void *userdata)
 {
-	batch->starting = false;
-	call_keep(batch->call, batch, batch_free);
-	call_produce(batch->call, batch_produce);
+	struct batch *batch = userdata;
+
+	for (int i = 0; i < BEGUN_PER_TURN && batch_begins(batch); i++) {
+		struct item *item = &batch->items[batch->begun];
+
+		if (batch->logout)
+			logout_item(item);
+		else
+			login_item(item);
+		batch->begun++;
+	}
+	if (batch_begins(batch))
+		(void)sd_event_source_set_enabled(batch->turn, SD_EVENT_ONESHOT);
+	else if (batch->call)
+		call_produce(batch->call, batch_produce);
+	else
+		(void)batch_free(batch);
+	return 0;
+}
+
+/* Begins the first items; the batch is the call's from now on, on success only. */
+static int batch_start(struct batch *batch)
+{
+	int r = sd_event_add_defer(batch->manager->event, &batch->turn, batch_turn, batch);
+
+	if (r < 0)
+		return r;
+	(void)sd_event_source_set_enabled(batch->turn, SD_EVENT_OFF);
+	call_keep(batch->call, batch, batch_gone);
+	return batch_turn(batch->turn, batch);
 }
 
 int method_session_login(struct call *call)
 {
 	json_object *parameters = call_parameters(call);
+	_cleanup_(batch_freep) struct batch *batch = NULL;
 	_cleanup_free_ struct node **nodes = NULL;
 	int64_t retry_max = -1;
-	bool no_wait = false;
-	struct batch *batch;
-	struct item *item;
 	size_t n = 0;
 	int r;
 
-	(void)json_get_bool(parameters, "noWait", &no_wait);
 	if (json_get_int(parameters, "retryMax", 0, INT32_MAX, &retry_max) < 0) {
 		call_invalid_parameter(call, "retryMax");
 		return 0;
@@ -373,20 +437,17 @@ int method_session_login(struct call *call)
 	if (r <= 0)
 		return r;
 	r = batch_new(call, false, n, &batch);
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		const struct node *node = nodes[i];
-
-		r = batch_add(batch, node->key.target_name, node->key.address, node->key.port,
-			      node->portal_group_tag, &item);
-		if (r < 0)
-			batch_free(batch);
-		else
-			login_node(item, node, (int)retry_max, !no_wait);
-	}
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = batch_add(batch, nodes[i]->key.target_name, nodes[i]->key.address,
+			      nodes[i]->key.port, nodes[i]->portal_group_tag);
 	if (r < 0)
 		return r;
-	batch_started(batch);
-	return 0;
+	(void)json_get_bool(parameters, "noWait", &batch->no_wait);
+	batch->retry_max = (int)retry_max;
+	r = batch_start(batch);
+	if (r >= 0)
+		(void)TAKE_PTR(batch);
+	return r;
 }
 
 /* Logout */
@@ -404,85 +465,84 @@ static void logout_changed(void *userdata, struct session *session, enum session
 	item_changed(item);
 }
 
-static void logout_session(struct item *item, struct session *session, bool force)
+/* The session that was selected, unless it has gone since. */
+static struct session *find_session(const struct item *item)
+{
+	const struct node_key key = { item->target_name, item->address, item->port };
+	struct manager *manager = item->batch->manager;
+
+	return item->sid >= 0 ? manager_find_session(manager, (uint32_t)item->sid)
+			      : manager_find_session_of(manager, &key);
+}
+
+static void logout_item(struct item *item)
 {
 	const struct session_watch watch = { .changed = logout_changed, .userdata = item };
+	struct session *session = find_session(item);
+	struct batch *batch = item->batch;
 	int r;
 
-	item->batch->pending++;
+	batch->pending++;
+	if (!session) {
+		item->phase = SESSION_CLOSED;
+		item_end(item, false);
+		item_changed(item);
+		return;
+	}
 	item->phase = session->phase;
-	item->session = session;
-	if (session->in_kernel)
-		item->sid = session->sid;
-	r = session_logout(session, force, &watch);
+	item->session = batch->call ? session : NULL;
+	r = session_logout(session, batch->force, batch->call ? &watch : NULL);
 	if (r >= 0 || r == -EALREADY || !item->session)
 		return;
 	session_unwatch(session, item);
 	item_refuse(item, r, r == -EOPNOTSUPP ? "the session is not managed by this daemon" : NULL);
 }
 
-/* The sessions to log out; the caller frees *@ret. */
-static int select_sessions(const struct manager *manager, const struct selector *selector,
-			   struct session ***ret, size_t *ret_n)
+/* All sessions that the selector means. */
+static int logout_batch(struct call *call, const struct selector *selector, struct batch **ret)
 {
-	struct session **sessions = calloc(manager->n_sessions + 1, sizeof(*sessions));
-	size_t n = 0;
-
-	if (!sessions)
-		return -ENOMEM;
-	for (struct session *s = manager->sessions; s && n < manager->n_sessions; s = s->next)
-		if (s->phase != SESSION_CLOSED && selector_matches_session(selector, s))
-			sessions[n++] = s;
-	*ret = sessions;
-	*ret_n = n;
-	return 0;
-}
-
-static int logout_sessions(struct call *call, struct session **sessions, size_t n, bool force)
-{
-	struct batch *batch;
-	struct item *item;
+	_cleanup_(batch_freep) struct batch *batch = NULL;
+	struct manager *manager = call_manager(call);
 	int r;
 
-	r = batch_new(call, true, n, &batch);
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		const struct session *s = sessions[i];
-
-		r = batch_add(batch, s->target_name, s->address, s->port, s->portal_group_tag,
-			      &item);
-		if (r < 0)
-			batch_free(batch);
-		else
-			logout_session(item, sessions[i], force);
+	r = batch_new(call, true, manager->n_sessions, &batch);
+	for (const struct session *s = manager->sessions; s && r >= 0; s = s->next) {
+		if (s->phase == SESSION_CLOSED || !selector_matches_session(selector, s))
+			continue;
+		r = batch_add(batch, s->target_name, s->address, s->port, s->portal_group_tag);
+		if (s->in_kernel)
+			batch->items[batch->n - 1].sid = s->sid;
 	}
 	if (r < 0)
 		return r;
-	batch_started(batch);
+	batch->total = batch->n;
+	*ret = TAKE_PTR(batch);
 	return 0;
 }
 
 int method_session_logout(struct call *call)
 {
-	_cleanup_free_ struct session **sessions = NULL;
+	_cleanup_(batch_freep) struct batch *batch = NULL;
 	json_object *object = NULL;
 	struct selector selector;
-	bool force = false;
-	size_t n = 0;
 	int r;
 
 	(void)json_get_object(call_parameters(call), "selector", &object);
-	(void)json_get_bool(call_parameters(call), "force", &force);
 	if (selector_read(object, &selector) < 0) {
 		call_invalid_parameter(call, "selector");
 		return 0;
 	}
-	r = select_sessions(call_manager(call), &selector, &sessions, &n);
+	r = logout_batch(call, &selector, &batch);
 	if (r < 0)
 		return r;
-	if (n == 0) {
+	if (batch->total == 0) {
 		call_error(call, ERROR_SESSION_NO_SUCH_SESSION,
 			   json_wrap("selector", json_object_get(object)));
 		return 0;
 	}
-	return logout_sessions(call, sessions, n, force);
+	(void)json_get_bool(call_parameters(call), "force", &batch->force);
+	r = batch_start(batch);
+	if (r >= 0)
+		(void)TAKE_PTR(batch);
+	return r;
 }
