@@ -321,7 +321,7 @@ static bool have_ipv6(void)
 
 static void test_connected(void **state)
 {
-	struct sockaddr_in local;
+	struct sockaddr_in local = { 0 };
 	socklen_t length = sizeof(local);
 
 	run(&(struct portal_config){
