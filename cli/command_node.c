@@ -133,6 +133,20 @@ static void show_time(const struct output *output, const char *label, const stru
 		detail_time(output, label, usec);
 }
 
+static void show_redirect(const struct output *output, const struct ois_node *node)
+{
+	_cleanup_free_ char *portal = NULL;
+	int64_t port = 0, usec = 0;
+	char since[64];
+
+	if (ois_node_get_number(node, "redirect.port", &port) < 0)
+		return;
+	(void)ois_node_get_number(node, "redirect.timestampUSec", &usec);
+	format_time(usec, since, sizeof(since));
+	portal = format_portal(ois_node_get_text(node, "redirect.address"), (int)port);
+	detailf(output, "Moved to", "%s since %s", portal ?: "-", since);
+}
+
 static void show_node(const struct output *output, const struct ois_node *node)
 {
 	const struct settings_of settings = { node, "node", get_setting, foreach_setting };
@@ -146,6 +160,7 @@ static void show_node(const struct output *output, const struct ois_node *node)
 		detailf(output, "Portal", "%s, group %" PRId64, portal ?: "-", tag);
 	else
 		detail(output, "Portal", portal);
+	show_redirect(output, node);
 	detailf(output, "Origin", "%s%s%s", ois_node_get_origin(node) ?: "-", asked ? " at " : "",
 		asked ?: "");
 	show_time(output, "Created", node, "createdTimestampUSec");

@@ -180,6 +180,18 @@ enum status verb_sessions(struct cli *cli, char **arguments)
 
 /* --- session show --- */
 
+static void show_redirect(const struct output *output, const struct ois_session *session)
+{
+	_cleanup_free_ char *portal = NULL;
+	int64_t port;
+
+	if (ois_session_get_number(session, "redirect.port", &port) < 0)
+		return;
+	portal = format_portal(ois_session_get_text(session, "redirect.address"), (int)port);
+	detailf(output, "Redirected", "to %s, for %s", portal ?: "-",
+		ois_session_get_boolean(session, "redirect.permanent") > 0 ? "good" : "the moment");
+}
+
 static void show_identity(const struct output *output, const struct ois_session *session)
 {
 	_cleanup_free_ char *portal = session_portal(session);
@@ -195,6 +207,7 @@ static void show_identity(const struct output *output, const struct ois_session 
 		detailf(output, "Portal", "%s, group %" PRId64, portal ?: "-", number);
 	else
 		detail(output, "Portal", portal);
+	show_redirect(output, session);
 	detail(output, "Initiator", ois_session_get_text(session, "initiatorName"));
 	if (ois_session_get_host_number(session, &number) >= 0)
 		detailf(output, "Transport", "%s, SCSI host %" PRId64,

@@ -6,7 +6,6 @@
 
 #include "address.h"
 #include "authentication.h"
-#include "bounds.h"
 #include "discovery_private.h"
 #include "manager_private.h"
 #include "table.h"
@@ -130,19 +129,14 @@ const char *discovery_scope(const struct discovery *discovery)
 
 static int move_to(struct discovery *discovery, const struct login_redirect *redirect)
 {
-	char address[PORTAL_ADDRESS_MAX];
-	const char *scope = discovery_scope(discovery);
-	char *copy;
+	char *copy = strdup(redirect->address);
 
-	(void)snprintf(address, sizeof(address), "%s", redirect->address);
-	if (scope && address_is_link_local(address))
-		(void)address_set_scope(address, sizeof(address), scope);
-	copy = strdup(address);
 	if (!copy)
 		return -ENOMEM;
 	free(discovery->address);
 	discovery->address = copy;
 	discovery->port = redirect->port;
+	discovery->redirects++;
 	return 0;
 }
 
@@ -161,25 +155,8 @@ static void connect_again(struct discovery *discovery)
 /* RFC 7143, 11.13.5: also a discovery session can be sent elsewhere. */
 static void login_redirected(struct discovery *discovery, const struct login_redirect *redirect)
 {
-	static const char too_often[] = "redirected too many times";
-	char portal[PORTAL_TEXT_MAX];
-	struct event *event;
-	int r;
+	int r = move_to(discovery, redirect);
 
-	portal_format(redirect->address, redirect->port, portal);
-	if (++discovery->redirects > LOGIN_REDIRECTS_MAX) {
-		event = event_new(EVENT_REDIRECT_INVALID);
-		event_set_string(event, FIELD_DUMP_RETURNED, portal);
-		event_set_string(event, FIELD_STATUS_TEXT, too_often);
-		event_set_outcome(event, EVENT_OUTCOME_FAILED);
-		discovery_raise(discovery, event);
-		discovery_fail(discovery, -ELOOP, EVENT_REDIRECT_INVALID, too_often);
-		return;
-	}
-	event = event_new(EVENT_LOGIN_REDIRECTED);
-	event_set_string(event, FIELD_REDIRECT, portal);
-	discovery_raise(discovery, event);
-	r = move_to(discovery, redirect);
 	if (r < 0)
 		discovery_fail(discovery, r, 0, NULL);
 	else
@@ -269,6 +246,9 @@ static int start_login(struct discovery *discovery)
 		.cmdsn = DISCOVERY_CMDSN,
 		.itt = DISCOVERY_LOGIN_ITT,
 		.portal_group_tag = -1,
+		.portal_address = discovery->address,
+		.portal_scope = discovery_scope(discovery),
+		.redirects = discovery->redirects,
 		.strict = settings_number(discovery->settings, SETTING_STRICT),
 	};
 	const struct login_driver_times times = {

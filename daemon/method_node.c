@@ -37,6 +37,19 @@ json_object *node_key_to_json(const struct node *node)
 			   node->portal_group_tag);
 }
 
+static json_object *redirect_to_json(const struct node *node)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_string(object, "address", node->redirect_address);
+	r |= json_set_int(object, "port", node->redirect_port);
+	r |= json_set_int(object, "timestampUSec", (int64_t)node->redirect_usec);
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
 json_object *record_to_json(struct manager *manager, const struct node *node, bool effective)
 {
 	_cleanup_json_ json_object *record = json_object_new_object();
@@ -59,6 +72,8 @@ json_object *record_to_json(struct manager *manager, const struct node *node, bo
 		r |= json_set_int(record, "lastSeenTimestampUSec", (int64_t)node->last_seen_usec);
 	if (node->md5_only_usec > 0)
 		r |= json_set_int(record, "md5OnlyTimestampUSec", (int64_t)node->md5_only_usec);
+	if (node->redirect_address)
+		r |= json_set(record, "redirect", redirect_to_json(node));
 	r |= json_set(record, "sessions", node_sessions_to_json(manager, node));
 	return r < 0 ? NULL : json_wrap("record", TAKE_PTR(record));
 }

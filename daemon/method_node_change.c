@@ -131,12 +131,45 @@ static void apply_settings(struct call *call, struct node **nodes, struct settin
 	}
 }
 
+/* Takes "redirect" off the names to reset: it is no setting, but goes back to nothing like one. */
+static bool take_reset(json_object *parameters)
+{
+	json_object *names = NULL;
+	bool found = false;
+
+	(void)json_get_array(parameters, "reset", &names);
+	for (size_t i = names ? json_object_array_length(names) : 0; i-- > 0;)
+		if (strcmp(json_object_get_string(json_object_array_get_idx(names, i)),
+			   "redirect") == 0)
+			found |= json_object_array_del_idx(names, i, 1) == 0;
+	return found;
+}
+
+static void forget_redirects(struct call *call, struct node **nodes, size_t n)
+{
+	struct manager *manager = call_manager(call);
+
+	for (size_t i = 0; i < n; i++) {
+		char portal[PORTAL_TEXT_MAX];
+		struct event *event;
+
+		if (!nodes[i]->redirect_address)
+			continue;
+		event = node_event(call, nodes[i], EVENT_REDIRECT_FORGOTTEN);
+		portal_format(nodes[i]->redirect_address, nodes[i]->redirect_port, portal);
+		event_set_string(event, FIELD_REDIRECT, portal);
+		eventlog_raise(manager->log, event);
+		(void)records_set_redirect(manager->records, nodes[i], NULL, 0);
+	}
+}
+
 int method_node_update(struct call *call)
 {
 	const struct settings *defaults = call_manager(call)->config->node_defaults;
 	_cleanup_free_ struct node **nodes = NULL;
 	_cleanup_free_ struct settings **settings = NULL;
 	struct settings_fault fault = { 0 };
+	bool forget = take_reset(call_parameters(call));
 	size_t n = 0;
 	int r;
 
@@ -151,6 +184,8 @@ int method_node_update(struct call *call)
 				     &settings[i], &fault);
 	if (r >= 0)
 		apply_settings(call, nodes, settings, n);
+	if (r >= 0 && forget)
+		forget_redirects(call, nodes, n);
 	for (size_t i = 0; i < n; i++)
 		(void)settings_free(settings[i]);
 	if (r < 0)

@@ -161,9 +161,8 @@ static json_object *connection_to_json(const struct session *session, const stru
 	/* A session has one connection, which the kernel numbers 0. */
 	r = json_set_int(object, "connection", 0);
 	r |= set_lower(object, "state", connection_state_to_string(session->connection));
-	r |= json_set_string(object, "address", session->current_address ?: session->address);
-	r |= json_set_int(object, "port",
-			  session->current_address ? session->current_port : session->port);
+	r |= json_set_string(object, "address", session_address(session));
+	r |= json_set_int(object, "port", session_port(session));
 	if (session->local_address[0]) {
 		r |= json_set_string(object, "localAddress", session->local_address);
 		r |= json_set_int(object, "localPort", session->local_port);
@@ -219,6 +218,19 @@ static int set_identity(json_object *object, const struct session *session)
 	return r;
 }
 
+static json_object *redirect_to_json(const struct login_redirect *redirect)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_string(object, "address", redirect->address);
+	r |= json_set_int(object, "port", redirect->port);
+	r |= json_set_bool(object, "permanent", redirect->permanent);
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
 static int set_life(json_object *object, const struct session *session)
 {
 	int r;
@@ -242,6 +254,8 @@ static int set_life(json_object *object, const struct session *session)
 				  (int64_t)session->next_attempt_usec);
 	if (session->failure.error || session->failure.event)
 		r |= json_set(object, "failure", failure_to_json(&session->failure));
+	if (session->redirect.address[0])
+		r |= json_set(object, "redirect", redirect_to_json(&session->redirect));
 	return r;
 }
 

@@ -80,6 +80,7 @@ struct record *record_free(struct record *record)
 	free((char *)record->node.key.address);
 	free(record->node.target_alias);
 	free(record->node.origin_address);
+	free(record->node.redirect_address);
 	(void)settings_free(record->node.settings);
 	(void)secret_free(record->node.secret);
 	(void)secret_free(record->node.target_secret);
@@ -270,6 +271,21 @@ void records_set_md5_only(struct records *records, struct node *node, bool md5_o
 		return;
 	node->md5_only_usec = md5_only ? record_now() : 0;
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
+}
+
+int records_set_redirect(struct records *records, struct node *node, const char *address,
+			 uint16_t port)
+{
+	char *copy = address ? strdup(address) : NULL;
+
+	if (address && !copy)
+		return -ENOMEM;
+	free(node->redirect_address);
+	node->redirect_address = copy;
+	node->redirect_port = port;
+	node->redirect_usec = copy ? record_now() : 0;
+	records->files[RECORD_FILE_DISCOVERED].dirty = true;
+	return 0;
 }
 
 /* Replaces *@text by clean text, unless it is the same; 1 if it changed. */

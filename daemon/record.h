@@ -41,6 +41,11 @@ struct node {
 	uint64_t last_seen_usec;             /* by a discovery; 0: never */
 	uint64_t md5_only_usec; /* since when it is known to cope with MD5 alone; 0: it is not */
 
+	/* Where the target has moved to for good, as it said at a login; NULL: nowhere */
+	char *redirect_address;
+	uint16_t redirect_port;
+	uint64_t redirect_usec;
+
 	struct settings *settings; /* what a person configured; never NULL */
 	struct secret *secret, *target_secret;
 };
@@ -87,6 +92,10 @@ void records_changed(struct records *records, struct node *node, bool facts);
 /* A login has shown that the target copes with CHAP by MD5 alone only, or that this is no longer
  * so. */
 void records_set_md5_only(struct records *records, struct node *node, bool md5_only);
+
+/* A login was redirected for good, or (@address NULL) is not any more. Errors: -ENOMEM. */
+int records_set_redirect(struct records *records, struct node *node, const char *address,
+			 uint16_t port);
 
 enum records_found {
 	RECORDS_FOUND_CREATED,

@@ -94,6 +94,9 @@ static void merge_facts(struct node *node, struct record *record)
 	}
 	node->last_seen_usec = found->last_seen_usec;
 	node->md5_only_usec = found->md5_only_usec;
+	node->redirect_address = TAKE_PTR(found->redirect_address);
+	node->redirect_port = found->redirect_port;
+	node->redirect_usec = found->redirect_usec;
 	if (found->created_usec < node->created_usec)
 		node->created_usec = found->created_usec;
 	if (found->changed_usec > node->changed_usec)

@@ -31,6 +31,31 @@ static int take_configuration(struct record *record, json_object *line, struct r
 	return r;
 }
 
+/* Without any of these a node has no line in discovered.jsonl. */
+static bool has_facts(const struct node *node)
+{
+	return node->last_seen_usec > 0 || node->md5_only_usec > 0 || node->redirect_address;
+}
+
+static int take_redirect(struct node *node, json_object *line, struct record_fault *fault)
+{
+	const struct node_key portal = {
+		.target_name = node->key.target_name,
+		.address = record_line_text(line, "redirectAddress", fault),
+		.port = (uint16_t)record_line_number(line, "redirectPort", UINT16_MAX, 0, fault),
+	};
+
+	if (!portal.address)
+		return 0;
+	if (node_key_fault(&portal)) {
+		fault->reason = "redirectAddress and redirectPort are no portal";
+		return 0;
+	}
+	node->redirect_port = portal.port;
+	node->redirect_usec = record_line_time(line, "redirectTimestampUSec", fault);
+	return record_line_copy(line, "redirectAddress", &node->redirect_address, fault);
+}
+
 /* What only discovered.jsonl holds. A node that no discovery found has a line for other facts. */
 static int take_facts(struct record *record, json_object *line, struct record_fault *fault)
 {
@@ -42,9 +67,11 @@ static int take_facts(struct record *record, json_object *line, struct record_fa
 		(uint16_t)record_line_number(line, "discoveryPort", UINT16_MAX, 0, fault);
 	node->last_seen_usec = record_line_time(line, "lastSeenTimestampUSec", fault);
 	node->md5_only_usec = record_line_time(line, "md5OnlyTimestampUSec", fault);
-	if (node->last_seen_usec == 0 && node->md5_only_usec == 0)
+	r = take_redirect(node, line, fault);
+	if (!has_facts(node))
 		fault->reason = "lastSeenTimestampUSec is missing";
-	r = record_line_copy(line, "targetAlias", &node->target_alias, fault);
+	if (r >= 0)
+		r = record_line_copy(line, "targetAlias", &node->target_alias, fault);
 	if (r >= 0)
 		r = record_line_copy(line, "discoveryAddress", &node->origin_address, fault);
 	return r;
@@ -99,6 +126,9 @@ int record_line_read(enum record_file file, json_object *line, struct record **r
 		"changedTimestampUSec",
 		"lastSeenTimestampUSec",
 		"md5OnlyTimestampUSec",
+		"redirectAddress",
+		"redirectPort",
+		"redirectTimestampUSec",
 		"settings",
 		NULL,
 	};
@@ -119,10 +149,23 @@ bool record_has_line(const struct record *record, enum record_file file)
 	const struct node *node = &record->node;
 
 	if (file == RECORD_FILE_DISCOVERED)
-		return node->last_seen_usec > 0 || node->md5_only_usec > 0;
+		return has_facts(node);
 	return node->origin == NODE_ORIGIN_STATIC || !settings_is_empty(node->settings) ||
 	       node->secret || node->target_secret || record->unknown_settings ||
 	       record->unknown[file];
+}
+
+static int append_redirect(struct buffer *content, const struct node *node)
+{
+	int r;
+
+	r = record_append_text(content, ",\"redirectAddress\":", node->redirect_address);
+	if (r >= 0)
+		r = record_append_number(content, ",\"redirectPort\":", node->redirect_port);
+	if (r >= 0)
+		r = record_append_number(
+			content, ",\"redirectTimestampUSec\":", (int64_t)node->redirect_usec);
+	return r;
 }
 
 int record_line_write(const struct record *record, enum record_file file, struct buffer *content)
@@ -150,6 +193,8 @@ int record_line_write(const struct record *record, enum record_file file, struct
 	if (r >= 0 && facts && node->md5_only_usec > 0)
 		r = record_append_number(
 			content, ",\"md5OnlyTimestampUSec\":", (int64_t)node->md5_only_usec);
+	if (r >= 0 && facts && node->redirect_address)
+		r = append_redirect(content, node);
 	if (r >= 0 && facts)
 		r = record_append_text(content, ",\"targetAlias\":", node->target_alias);
 	if (r >= 0 && facts)

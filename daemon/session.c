@@ -42,7 +42,7 @@ static void (*const actions[])(struct session *session) = {
 	[CONNECTION_ACTION_LOGOUT] = session_action_logout,
 	[CONNECTION_ACTION_CLOSE] = session_action_close,
 	[CONNECTION_ACTION_FAIL] = session_action_fail,
-	[CONNECTION_ACTION_REDIRECT] = session_action_redirect,
+	[CONNECTION_ACTION_REDIRECT] = session_action_reconnect,
 	[CONNECTION_ACTION_RECONNECT] = session_action_reconnect,
 	[CONNECTION_ACTION_ANNOUNCE] = session_action_announce,
 	[CONNECTION_ACTION_STOP] = session_action_stop,
@@ -114,7 +114,7 @@ static void tell_outcome(const struct session *session, struct event *event)
 
 	if (!outcome || strcmp(outcome, event_outcome_to_string(EVENT_OUTCOME_FAILED)) != 0)
 		return;
-	if (session->private->goes_on)
+	if (session->private->goes_on || session_falls_back(session))
 		event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 	else if (session_retries(session))
 		event_set_outcome(event, EVENT_OUTCOME_RETRYING);
@@ -127,10 +127,10 @@ void session_raise(struct session *session, struct event *event)
 	if (!event)
 		return;
 	tell_outcome(session, event);
-	portal_format(session->current_address ? session->current_address : session->address,
-		      session->current_address ? session->current_port : session->port, portal);
+	portal_format(session_address(session), session_port(session), portal);
 	event_set_string(event, FIELD_TARGET, session->target_name);
-	event_set_string(event, FIELD_PORTAL, portal);
+	if (!event_get(event, FIELD_PORTAL))
+		event_set_string(event, FIELD_PORTAL, portal);
 	if (session->transport)
 		event_set_string(event, FIELD_TRANSPORT, session->transport->name);
 	if (session->in_kernel) {
@@ -318,7 +318,7 @@ int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_hand
 					  0, handler, session);
 }
 
-void session_cancel(struct session *session)
+void session_disconnect(struct session *session)
 {
 	struct session_private *p = session->private;
 
@@ -327,6 +327,15 @@ void session_cancel(struct session *session)
 	p->connect = portal_connect_free(p->connect);
 	p->driver = login_driver_free(p->driver);
 	p->channel = channel_free(p->channel);
+	if (p->pending == 0)
+		p->fd = close_fd(p->fd);
+}
+
+void session_cancel(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	session_disconnect(session);
 	p->scan = devices_scan_cancel(p->scan);
 	if (p->scan_done) {
 		session_scan_t done = p->scan_done;
@@ -334,8 +343,6 @@ void session_cancel(struct session *session)
 		p->scan_done = NULL;
 		done(p->scan_userdata, session, -ECANCELED, NULL, 0, NULL, 0);
 	}
-	if (p->pending == 0)
-		p->fd = close_fd(p->fd);
 	manager_release(session);
 }
 
@@ -400,6 +407,17 @@ static int derive_isid(const struct manager *manager, const struct node_key *key
 	return 0;
 }
 
+struct node *session_node(const struct session *session)
+{
+	const struct node_key key = {
+		.target_name = session->target_name,
+		.address = session->address,
+		.port = session->port,
+	};
+
+	return records_find(session->manager->records, &key);
+}
+
 int session_take_node(struct session *session, const struct node *node)
 {
 	struct session_private *p = session->private;
@@ -412,6 +430,10 @@ int session_take_node(struct session *session, const struct node *node)
 	(void)settings_free(session->settings);
 	session->settings = effective;
 	session->portal_group_tag = node->portal_group_tag;
+	p->remembered = (struct login_redirect){ .port = node->redirect_port, .permanent = true };
+	if (node->redirect_address)
+		(void)snprintf(p->remembered.address, sizeof(p->remembered.address), "%s",
+			       node->redirect_address);
 	p->md5_known = node->md5_only_usec > 0 && authentication_may_fall_back(effective);
 	r = secret_copy(node->secret, &p->secret);
 	if (r >= 0)
@@ -496,6 +518,7 @@ int session_new_found(struct manager *manager, const struct sysfs_session *found
 		session->managed = true;
 		session->isid_known = true;
 	}
+	session_find_redirect(session);
 	session->transport = transport_find(found->transport);
 	if (!session->transport)
 		session->managed = false;
@@ -534,7 +557,6 @@ struct session *session_free(struct session *session)
 	session->settings = settings_free(session->settings);
 	free(session->target_name);
 	free(session->address);
-	free(session->current_address);
 	free(session->found);
 	free(session->luns);
 	free(session);

@@ -90,8 +90,7 @@ struct session {
 	struct login_result
 		result; /* of the last login; result_known is false for sessions found */
 	bool result_known;
-	char *current_address; /* after redirection; NULL: as address */
-	uint16_t current_port;
+	struct login_redirect redirect; /* where the connection is instead; without address: not */
 	char local_address[64];
 	uint16_t local_port;
 	struct sysfs_session
@@ -110,6 +109,10 @@ struct session {
 
 	struct session_private *private;
 };
+
+/* Where the connection is, or goes to. */
+const char *session_address(const struct session *session);
+uint16_t session_port(const struct session *session);
 
 /*
  * Ends the session in any phase: cancels a login, or logs out. @force skips the check for devices

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "authentication.h"
-#include "bounds.h"
 #include "session_private.h"
 
 /* Connect */
@@ -53,8 +53,7 @@ static void connect_failed(void *userdata, int error, enum event_number event)
 
 	session->private->connect = portal_connect_free(session->private->connect);
 	session_arm_timer(session, 0, NULL);
-	portal_format(session->current_address ? session->current_address : session->address,
-		      session->current_address ? session->current_port : session->port, portal);
+	portal_format(session_address(session), session_port(session), portal);
 	(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal,
 		       portal_failure_text(error, event));
 	session_fail(session, error, event, message);
@@ -73,8 +72,8 @@ void session_action_connect(struct session *session)
 {
 	struct session_private *p = session->private;
 	struct portal_config config = {
-		.address = p->redirected ? p->redirect.address : session->address,
-		.port = p->redirected ? p->redirect.port : session->port,
+		.address = session_address(session),
+		.port = session_port(session),
 		.source_address = settings_text(session->settings, SETTING_TCP_SOURCE_ADDRESS),
 		.net_device = settings_text(session->settings, SETTING_TCP_NET_DEVICE),
 		.window_size = (int)session_setting(session, SETTING_TCP_WINDOW_SIZE),
@@ -122,30 +121,6 @@ static void login_refused(struct session *session, const struct login_step *step
 	session->failure.status_detail = step->failed.status_detail;
 }
 
-static void login_redirected(struct session *session, const struct login_redirect *redirect)
-{
-	struct session_private *p = session->private;
-	char portal[PORTAL_TEXT_MAX];
-	struct event *event;
-
-	portal_format(redirect->address, redirect->port, portal);
-	if (++p->redirects > LOGIN_REDIRECTS_MAX) {
-		event = event_new(EVENT_REDIRECT_INVALID);
-		event_set_string(event, FIELD_DUMP_RETURNED, portal);
-		event_set_string(event, FIELD_STATUS_TEXT, "redirected too many times");
-		session_raise(session, event);
-		session_fail(session, -ELOOP, EVENT_REDIRECT_INVALID, "redirected too many times");
-		session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
-		return;
-	}
-	event = event_new(EVENT_LOGIN_REDIRECTED);
-	event_set_string(event, FIELD_REDIRECT, portal);
-	session_raise(session, event);
-	p->redirect = *redirect;
-	p->redirected = true;
-	session_post(session, CONNECTION_EVENT_REDIRECTED);
-}
-
 static void md5_stored(void *userdata, int error)
 {
 	/* The records have reported it; the target is asked again after a restart. */
@@ -154,13 +129,8 @@ static void md5_stored(void *userdata, int error)
 /* What the target can cope with is known from now on. */
 static void remember_md5(struct session *session, bool alone)
 {
-	const struct node_key key = {
-		.target_name = session->target_name,
-		.address = session->address,
-		.port = session->port,
-	};
 	struct records *records = session->manager->records;
-	struct node *node = records_find(records, &key);
+	struct node *node = session_node(session);
 
 	session->private->md5_known = alone;
 	if (!node)
@@ -226,9 +196,10 @@ static void driver_finished(void *userdata, const struct login_step *step)
 	if (final.type == LOGIN_STEP_DONE && p->md5_alone && p->offer_refused)
 		remember_md5(session, true);
 	if (final.type == LOGIN_STEP_DONE) {
+		session_settled(session);
 		session_post(session, CONNECTION_EVENT_LOGIN_SUCCEEDED);
 	} else if (final.type == LOGIN_STEP_REDIRECT) {
-		login_redirected(session, &final.redirect);
+		session_redirected(session, &final.redirect);
 	} else if (another_offer_helps(session, &final)) {
 		change_offer(session, &final);
 		session_post(session, CONNECTION_EVENT_OFFER_REFUSED);
@@ -319,6 +290,16 @@ static void report_md5(struct session *session)
 	session_raise(session, authentication_fallback_event(p->offer_changed, p->offer_refused));
 }
 
+/* Of link-local addresses in what the target says: that of our way to it. */
+static const char *link_scope(const struct session *session)
+{
+	const char *scope = address_scope(session_address(session))
+				    ?: settings_text(session->settings, SETTING_TCP_NET_DEVICE);
+	const char *source = settings_text(session->settings, SETTING_TCP_SOURCE_ADDRESS);
+
+	return scope || !source ? scope : address_scope(source);
+}
+
 static int driver_new(struct session *session)
 {
 	struct session_private *p = session->private;
@@ -330,7 +311,10 @@ static int driver_new(struct session *session)
 		.cmdsn = SESSION_INITIAL_CMDSN,
 		.itt = 1,
 		.reconnect = session->in_kernel,
-		.portal_group_tag = p->redirected ? -1 : session->portal_group_tag,
+		.portal_group_tag = session->redirect.address[0] ? -1 : session->portal_group_tag,
+		.portal_address = session_address(session),
+		.portal_scope = link_scope(session),
+		.redirects = p->redirects,
 	};
 	const struct login_driver_times times = {
 		.request_seconds =
@@ -420,18 +404,7 @@ void session_action_login(struct session *session)
 	begin_login(session, r);
 }
 
-/* T7 with a redirection: the same attempt goes on elsewhere. */
-void session_action_redirect(struct session *session)
-{
-	struct session_private *p = session->private;
-
-	free(session->current_address);
-	session->current_address = strdup(p->redirect.address);
-	session->current_port = p->redirect.port;
-	session_post(session, CONNECTION_EVENT_CONNECT);
-}
-
-/* T7 with a changed offer: the same attempt goes on, where it was. */
+/* T7 with a redirection, or with a changed offer: the same attempt goes on. */
 void session_action_reconnect(struct session *session)
 {
 	session_post(session, CONNECTION_EVENT_CONNECT);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
- * (connect, Login Phase), session_start.c (hand-over, proof, scan), session_recovery.c (attempts),
- * session_logout.c (logout, removal).
+ * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof,
+ * scan), session_recovery.c (attempts), session_logout.c (logout, removal).
  *
  * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an
  * event, the table gives the new state and an action, and actions are the functions below. An
@@ -71,9 +71,9 @@ struct session_private {
 	bool hopeless;        /* the attempt failed in a way that another one would not change */
 	bool goes_on;         /* what is being reported does not end it */
 	char last_error[256]; /* what the last event of severity error said */
-	unsigned redirects;
-	struct login_redirect redirect;
-	bool redirected;
+	unsigned redirects;   /* followed since the first portal of the attempt */
+	struct login_redirect remembered; /* of the node: tried first; without address: none */
+	bool at_remembered;               /* the attempt began there */
 	bool md5_known;     /* the target is known to cope with nothing but MD5 alone */
 	bool md5_alone;     /* is offered, though the settings list more algorithms */
 	bool offer_changed; /* in this attempt; once is enough */
@@ -127,10 +127,26 @@ int session_submit(struct session *session, struct kernel_batch *batch, kernel_d
  * go no further. */
 bool session_returned(struct session *session);
 
+/* What the session was made from, if it is still there. */
+struct node *session_node(const struct session *session);
+/* Ends the attempt under way, or what is left of it. */
+void session_disconnect(struct session *session);
+
+/* session_redirect.c */
+/* Where the attempt begins: at the portal remembered, or at that of the node. */
+void session_choose_portal(struct session *session);
+/* A session found at the start may have been redirected. */
+void session_find_redirect(struct session *session);
+/* The target sends the login elsewhere. */
+void session_redirected(struct session *session, const struct login_redirect *redirect);
+/* If the attempt fails now: does it go on at the portal of the node? */
+bool session_falls_back(const struct session *session);
+/* The login has succeeded where it is now. */
+void session_settled(struct session *session);
+
 /* session_login.c */
 void session_action_connect(struct session *session);
 void session_action_login(struct session *session);
-void session_action_redirect(struct session *session);
 void session_action_reconnect(struct session *session);
 
 /* session_start.c */

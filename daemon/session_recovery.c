@@ -18,14 +18,25 @@
  */
 static int refresh_node(struct session *session)
 {
-	const struct node_key key = {
-		.target_name = session->target_name,
-		.address = session->address,
-		.port = session->port,
-	};
-	const struct node *node = records_find(session->manager->records, &key);
+	const struct node *node = session_node(session);
 
 	return node ? session_take_node(session, node) : 0;
+}
+
+/* A login from its beginning; an attempt has one, or two at different portals. */
+static void log_in(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	session_choose_portal(session);
+	p->deadline_usec = manager_monotonic() +
+			   (uint64_t)session_setting(session, SETTING_LOGIN_TOTAL_TIMEOUT_SECONDS) *
+				   SECOND_USEC;
+	p->hopeless = false;
+	p->md5_alone = p->md5_known;
+	p->offer_changed = false;
+	p->last_error[0] = '\0';
+	session_post(session, CONNECTION_EVENT_CONNECT);
 }
 
 void session_begin(struct session *session)
@@ -33,25 +44,13 @@ void session_begin(struct session *session)
 	int r = refresh_node(session);
 
 	session->attempt++;
-	session->private->deadline_usec =
-		manager_monotonic() +
-		(uint64_t)session_setting(session, SETTING_LOGIN_TOTAL_TIMEOUT_SECONDS) *
-			SECOND_USEC;
-	session->private->hopeless = false;
-	session->private->redirects = 0;
-	session->private->redirected = false;
-	session->private->md5_alone = session->private->md5_known;
-	session->private->offer_changed = false;
 	session->next_attempt_usec = 0;
-	session->private->last_error[0] = '\0';
-	free(session->current_address);
-	session->current_address = NULL;
 	if (r < 0) {
 		session_lack(session, r, EVENT_REQUEST_RESOURCES);
 		session_attempt_failed(session);
 		return;
 	}
-	session_post(session, CONNECTION_EVENT_CONNECT);
+	log_in(session);
 }
 
 /* T2, T7 */
@@ -59,6 +58,11 @@ void session_action_fail(struct session *session)
 {
 	struct session_private *p = session->private;
 
+	if (p->at_remembered && !p->leaving) {
+		session_disconnect(session);
+		log_in(session);
+		return;
+	}
 	session_cancel(session);
 	if (p->leaving)
 		session_leave(session);

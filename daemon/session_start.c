@@ -331,7 +331,7 @@ static void established(struct session *session)
 		session->reconnects++;
 	}
 	session_raise(session, event);
-	session->recovering = p->sent_away = false;
+	session->recovering = p->sent_away = p->at_remembered = false;
 	session->attempt = 0;
 	session->failure = (struct session_failure){ .status_class = -1, .status_detail = -1 };
 	session_set_phase(session, SESSION_LOGGED_IN, NULL);

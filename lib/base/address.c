@@ -116,3 +116,18 @@ int address_set_scope(char *address, size_t size, const char *scope)
 	(void)snprintf(address + length, size - length, "%%%s", scope);
 	return 0;
 }
+
+const char *address_localize(char *address, size_t size, const char *asked, const char *scope)
+{
+	if (address_is_wildcard(address)) {
+		if (!asked || strlen(asked) >= size)
+			return "the address stands for any";
+		(void)snprintf(address, size, "%s", asked);
+	} else if (address_is_link_local(address)) {
+		if (!scope)
+			return "of a link-local address the network interface must be known";
+		if (address_set_scope(address, size, scope) < 0)
+			return "the address is too long";
+	}
+	return NULL;
+}

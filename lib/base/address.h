@@ -24,3 +24,12 @@ const char *address_scope(const char *address);
 bool net_device_is_valid(const char *name);
 /* Puts @scope in place of the one of a link-local address. Errors: -EINVAL (too long for @size). */
 int address_set_scope(char *address, size_t size, const char *scope);
+/*
+ * Makes of an address that a target says of itself one that this host can use. A target that
+ * listens on all its addresses may name the wildcard; what is known of these is the one we @asked
+ * (NULL: unknown).
+ * A link-local address is one on our link, which @scope names (NULL: unknown); a scope it came with
+ * is the name of an interface of the target, which means nothing here. What keeps it from being
+ * used, or NULL.
+ */
+const char *address_localize(char *address, size_t size, const char *asked, const char *scope);

@@ -36,6 +36,11 @@ struct login_config {
 	uint32_t cmdsn; /* CmdSN of all Login Requests, which are immediate */
 	uint32_t itt;
 	int portal_group_tag; /* the tag the portal was discovered with; -1: any */
+	/* Where the connection goes to, for what the target may say of it; see address_localize().
+	 */
+	const char *portal_address;
+	const char *portal_scope; /* NULL: none */
+	unsigned redirects;       /* that led here */
 
 	/* What to offer, already capped by what the transport can do. */
 	struct iscsi_offer offer;
@@ -80,7 +85,6 @@ struct login_result {
 struct login_redirect {
 	char address[PORTAL_ADDRESS_MAX];
 	uint16_t port;
-	int portal_group_tag; /* -1: not told */
 	bool permanent;
 };
 

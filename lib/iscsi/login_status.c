@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "address.h"
 #include "login_private.h"
 
 #define OTHER LOGIN_STATUS_OTHER
@@ -45,36 +46,103 @@ const char *login_status_text(unsigned status_class, unsigned status_detail)
 	return login_status_find(status_class, status_detail)->text;
 }
 
-/* RFC 7143, 11.13.5 and 13.8: class 1 names the portal to go to. */
-static int receive_redirect(struct login *login, const struct login_status *status)
+/* Redirection */
+
+/* The value of TargetAddress; NULL: there is none, or the text before it is malformed. */
+static const char *find_address(const struct buffer *text, char *ret, size_t size)
 {
-	struct login_step final = { .type = LOGIN_STEP_REDIRECT };
-	char address[PORTAL_TEXT_MAX + 8] = "";
 	struct text_iterator iterator;
 	struct text_pair pair;
-	struct event *event;
 
-	text_iterator_init(&iterator, login->received_data, login->received_length);
+	text_iterator_init(&iterator, text->data, text->length);
 	while (text_iterator_next(&iterator, &pair, NULL) > 0) {
 		if (pair.key_length != strlen("TargetAddress") ||
-		    memcmp(pair.key, "TargetAddress", pair.key_length) != 0 ||
-		    pair.value_length >= sizeof(address))
+		    memcmp(pair.key, "TargetAddress", pair.key_length) != 0)
 			continue;
-		memcpy(address, pair.value, pair.value_length);
-		address[pair.value_length] = '\0';
-		break;
+		if (pair.value_length >= size)
+			return "";
+		memcpy(ret, pair.value, pair.value_length);
+		ret[pair.value_length] = '\0';
+		return ret;
 	}
-	if (portal_parse(address, ISCSI_PORT, final.redirect.address,
-			 sizeof(final.redirect.address), &final.redirect.port,
-			 &final.redirect.portal_group_tag) >= 0) {
-		final.redirect.permanent = status->outcome == LOGIN_OUTCOME_MOVE;
-		login_end(login, &final);
-		return 0;
-	}
-	event = login_event(EVENT_REDIRECT_INVALID, EVENT_OUTCOME_FAILED);
-	event_set_text(event, FIELD_DUMP_RETURNED, login->received_data, login->received_length);
-	return login_fail(login, -EPROTO, false, EVENT_REDIRECT_INVALID, event);
+	return NULL;
 }
+
+/* RFC 7143, 13.8: domainname[:port], without a portal group. What is wrong with it, or NULL. */
+static const char *read_redirect(struct login *login, const struct buffer *text,
+				 struct login_redirect *ret)
+{
+	const struct login_config *config = &login->config;
+	char room[PORTAL_TEXT_MAX + 8];
+	const char *value = find_address(text, room, sizeof(room));
+	int tag;
+
+	if (!value)
+		return "the redirection names no portal";
+	if (portal_parse(value, ISCSI_PORT, ret->address, sizeof(ret->address), &ret->port, &tag) <
+	    0)
+		return "the redirection is to no address and port";
+	if (tag >= 0 && !leniency_allows(&login->negotiation.leniencies, LENIENCY_REDIRECT_GROUP))
+		return leniency_row(LENIENCY_REDIRECT_GROUP)->deviation;
+	return address_localize(ret->address, sizeof(ret->address), config->portal_address,
+				config->portal_scope);
+}
+
+/* What a single PDU holds, as text that ends in a NUL. What is wrong with it, or NULL. */
+static const char *terminate(struct login *login, struct buffer *text)
+{
+	if (buffer_append(text, login->received_data, login->received_length) < 0 ||
+	    buffer_append(text, "", 1) < 0)
+		return strerror(ENOMEM);
+	if (login->received_length == 0 || text->data[text->length - 2] == '\0')
+		text->length--;
+	else if (!leniency_allows(&login->negotiation.leniencies, LENIENCY_TEXT_UNTERMINATED))
+		return leniency_row(LENIENCY_TEXT_UNTERMINATED)->deviation;
+	return NULL;
+}
+
+static int redirect_fault(struct login *login, int error, bool retry, const char *reason)
+{
+	struct event *event = login_event(EVENT_REDIRECT_INVALID, EVENT_OUTCOME_FAILED);
+
+	event_set_text(event, FIELD_DUMP_RETURNED, login->received_data, login->received_length);
+	event_set_string(event, FIELD_REASON, reason);
+	return login_fail(login, error, retry, EVENT_REDIRECT_INVALID, event);
+}
+
+/* RFC 7143, 11.13.5: class 1 sends the login to another portal. */
+static int receive_redirect(struct login *login, const struct pdu *pdu,
+			    const struct login_status *status)
+{
+	_cleanup_(buffer_done) struct buffer text = { 0 };
+	struct login_step final = { .type = LOGIN_STEP_REDIRECT };
+	char portal[PORTAL_TEXT_MAX];
+	const char *fault;
+	struct event *event;
+
+	fault = terminate(login, &text);
+	if (!fault)
+		fault = read_redirect(login, &text, &final.redirect);
+	if (fault)
+		return redirect_fault(login, -EPROTO, false, fault);
+	/* Portals that send everybody on to each other may do so for a moment only. */
+	if (login->config.redirects >= LOGIN_REDIRECTS_MAX)
+		return redirect_fault(login, -ELOOP, true, "the login was redirected too often");
+	final.redirect.permanent = status->outcome == LOGIN_OUTCOME_MOVE;
+	portal_format(final.redirect.address, final.redirect.port, portal);
+	event = login_event(EVENT_LOGIN_REDIRECTED, EVENT_OUTCOME_CONTINUED);
+	event_set_string(event, FIELD_REDIRECT, portal);
+	event_set_status(event,
+			 (unsigned)pdu->login_response.status_class << 8 |
+				 pdu->login_response.status_detail,
+			 status->text);
+	login_raise(login, event);
+	login_raise(login, leniency_event(&login->negotiation.leniencies));
+	login_end(login, &final);
+	return 0;
+}
+
+/* Refusal */
 
 /* The target asks for what was not even configured. */
 static bool wants_chap(const struct login *login, unsigned status_class, unsigned status_detail)
@@ -93,7 +161,7 @@ int login_refused(struct login *login, const struct pdu *pdu)
 	struct event *event;
 
 	if (class == PDU_LOGIN_REDIRECTION)
-		return receive_redirect(login, status);
+		return receive_redirect(login, pdu, status);
 	event = login_event(EVENT_LOGIN_FAILED, EVENT_OUTCOME_FAILED);
 	event_set_pdu(event, login->received_header, login->received_data, login->received_length);
 	event_set_status(event, class << 8 | detail, status->text);

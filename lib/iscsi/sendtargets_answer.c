@@ -85,28 +85,6 @@ static void begin_target(struct sendtargets *sendtargets, const struct text_pair
 	sendtargets->n_targets++;
 }
 
-/*
- * Makes of an address one that this host can use. A target that listens on all its addresses may
- * name the wildcard; what is known of these is the one we asked. A link-local address is one on our
- * link; a scope in the answer is the name of an interface of the target, which means nothing here.
- * What is wrong with the address, or NULL.
- */
-static const char *localize(const struct sendtargets *sendtargets,
-			    struct sendtargets_portal *portal)
-{
-	const struct sendtargets_config *config = &sendtargets->config;
-
-	if (address_is_wildcard(portal->address)) {
-		(void)snprintf(portal->address, sizeof(portal->address), "%s", config->address);
-	} else if (address_is_link_local(portal->address)) {
-		if (!config->scope)
-			return "of a link-local address the network interface must be known";
-		if (address_set_scope(portal->address, sizeof(portal->address), config->scope) < 0)
-			return "the address is too long";
-	}
-	return NULL;
-}
-
 /* RFC 7143, 13.8: domainname[:port][,portal-group-tag]. What is wrong with it, or NULL. */
 static const char *parse_portal(const struct sendtargets *sendtargets, const struct text_pair *pair,
 				struct sendtargets_portal *ret)
@@ -120,7 +98,8 @@ static const char *parse_portal(const struct sendtargets *sendtargets, const str
 	if (portal_parse(text, ISCSI_PORT, ret->address, sizeof(ret->address), &ret->port,
 			 &ret->portal_group_tag) < 0)
 		return "the address is not of the form address:port,tag";
-	return localize(sendtargets, ret);
+	return address_localize(ret->address, sizeof(ret->address), sendtargets->config.address,
+				sendtargets->config.scope);
 }
 
 static void add_portal(struct sendtargets *sendtargets, const struct text_pair *pair)

@@ -26,6 +26,7 @@
 #define FAKE_SESSIONS    64
 #define FAKE_OPERATIONS  48
 #define FAKE_CONNECTIONS 64
+#define FAKE_PORTALS     4
 
 struct fake_operation {
 	enum kernel_operation operation;
@@ -111,6 +112,13 @@ static struct world {
 	int silent_stage; /* no answer to a login request of this stage; -1: always one */
 	unsigned status_class, status_detail;
 	bool redirects; /* once, to itself */
+	/* Its portals, 127.0.0.1 and so on */
+	struct {
+		unsigned moved_to; /* another portal; 0: it has not moved */
+		bool for_good, closes;
+		unsigned status; /* refuses with it; 0: does not */
+		unsigned asked;
+	} portals[1 + FAKE_PORTALS];
 	/* CHAP: how more than one algorithm, or MD5 alone, is refused; how often each was offered
 	 */
 	enum fake_refusal {
@@ -275,8 +283,47 @@ static void fake_answer_keys(const void *data, size_t length, struct pdu *respon
 		assert_int_equal(text_write(text, "TargetPortalGroupTag", "1"), 0);
 }
 
+/* Redirects, or refuses, as this portal does; false: neither. */
+static bool fake_send_away(unsigned number, struct pdu *response, struct buffer *text)
+{
+	unsigned status = world.portals[number].status;
+	char portal[64] = "";
+
+	world.portals[number].asked++;
+	if (world.redirects)
+		(void)snprintf(portal, sizeof(portal), "127.0.0.%u:%u,1", number, world.port);
+	else if (world.portals[number].moved_to)
+		(void)snprintf(portal, sizeof(portal), "127.0.0.%u:%u",
+			       world.portals[number].moved_to, world.port);
+	world.redirects = false;
+	if (portal[0]) {
+		status = world.portals[number].for_good ? 0x0102 : 0x0101;
+		assert_int_equal(text_write(text, "TargetAddress", portal), 0);
+	}
+	if (status) {
+		response->login_response.status_class = (uint8_t)(status >> 8);
+		response->login_response.status_detail = (uint8_t)status;
+	}
+	return status != 0;
+}
+
+/* The number of the portal @fd is a connection to. */
+static unsigned fake_portal(int fd, bool of_initiator)
+{
+	struct sockaddr_in address = { 0 };
+	socklen_t length = sizeof(address);
+	unsigned number;
+
+	if (of_initiator)
+		(void)getpeername(fd, (struct sockaddr *)&address, &length);
+	else
+		(void)getsockname(fd, (struct sockaddr *)&address, &length);
+	number = ntohl(address.sin_addr.s_addr) & 0xff;
+	return number <= FAKE_PORTALS ? number : 0;
+}
+
 static void fake_answer_login(const struct pdu *request, const void *data, size_t length,
-			      uint8_t ret[48], struct buffer *text)
+			      unsigned portal, uint8_t ret[48], struct buffer *text)
 {
 	struct pdu response = {
 		.opcode = PDU_OPCODE_LOGIN_RESPONSE,
@@ -291,18 +338,10 @@ static void fake_answer_login(const struct pdu *request, const void *data, size_
 			.status_detail = (uint8_t)world.status_detail,
 		},
 	};
-	char portal[64];
 
 	memcpy(response.login_response.isid, request->login_request.isid, 6);
-	if (world.redirects) {
-		world.redirects = false;
-		response.login_response.status_class = 1;
-		response.login_response.status_detail = 1;
-		(void)snprintf(portal, sizeof(portal), "127.0.0.1:%u,1", world.port);
-		assert_int_equal(text_write(text, "TargetAddress", portal), 0);
-	} else if (world.status_class == 0) {
+	if (!fake_send_away(portal, &response, text) && world.status_class == 0)
 		fake_answer_keys(data, length, &response, text);
-	}
 	if (response.login_response.status_class)
 		response.login_response.transit = false;
 	if (response.login_response.transit && response.login_response.nsg == 3) {
@@ -344,7 +383,8 @@ static void fake_converse(struct fake_connection *connection)
 	assert_int_equal(request.opcode, PDU_OPCODE_LOGIN_REQUEST);
 	if (fake_silent(&request))
 		return;
-	fake_answer_login(&request, connection->in.data + PDU_HEADER_LENGTH, data, header, &text);
+	fake_answer_login(&request, connection->in.data + PDU_HEADER_LENGTH, data,
+			  fake_portal(connection->fd, false), header, &text);
 	buffer_consume(&connection->in, PDU_HEADER_LENGTH + data + pdu_padding(data));
 	if (world.closes) {
 		world.closes = false;
@@ -383,6 +423,10 @@ static int fake_accept(sd_event_source *source, int fd, uint32_t events, void *u
 	assert_true(connection < world.connections + FAKE_CONNECTIONS);
 	connection->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	assert_true(connection->fd >= 0);
+	if (world.portals[fake_portal(connection->fd, false)].closes) {
+		connection->fd = close_fd(connection->fd);
+		return 0;
+	}
 	return sd_event_add_io(world.event, &connection->source, connection->fd, EPOLLIN,
 			       fake_readable, connection);
 }
@@ -419,7 +463,8 @@ static int fake_login_pdu(uint32_t sid, const struct fake_operation *operation,
 		return 0;
 	}
 	told = fake_tell(KERNEL_EVENT_RECEIVED_PDU, sid);
-	fake_answer_login(request, operation->data, operation->length, told->header, &told->data);
+	fake_answer_login(request, operation->data, operation->length,
+			  fake_portal(world.sessions[sid].fd, true), told->header, &told->data);
 	return 0;
 }
 
@@ -923,10 +968,10 @@ int module_load(const char *name)
 
 static _unused_ void fake_world_begin(sd_event *event)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t length = sizeof(address);
 
+	memset(world.portals, 0, sizeof(world.portals));
 	memset(world.sessions, 0, sizeof(world.sessions));
 	world.event = event;
 	world.n_sids = 0;

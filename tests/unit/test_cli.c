@@ -563,7 +563,8 @@ static void test_secret_formats(void **state)
 	"\"scan\":true,\"keys\":{\"headerDigest\":[\"crc32c\",\"none\"]}},\"origin\":{\"kind\":"   \
 	"\"send_targets\","                                                                        \
 	"\"address\":\"h\",\"port\":3260},\"createdTimestampUSec\":0,\"changedTimestampUSec\":0,"  \
-	"\"md5OnlyTimestampUSec\":1000000,"                                                        \
+	"\"md5OnlyTimestampUSec\":1000000,\"redirect\":{\"address\":\"fe80::2\",\"port\":860,"     \
+	"\"timestampUSec\":2000000},"                                                              \
 	"\"sessions\":[3,4]}}"
 
 static void test_nodes(void **state)
@@ -605,6 +606,7 @@ static void test_nodes(void **state)
 	check(show, "node show iqn.x y", 7,
 	      "        Target: iqn.x\n"
 	      "        Portal: [fd00::1]:3260, group 2\n"
+	      "      Moved to: [fe80::2]:860 since Thu 1970-01-01 00:00:02 UTC\n"
 	      "        Origin: send_targets at h\n"
 	      "       Created: Thu 1970-01-01 00:00:00 UTC\n"
 	      "       Changed: Thu 1970-01-01 00:00:00 UTC\n"
@@ -682,6 +684,7 @@ static void test_session_show(void **state)
 			  "\"recovering\":true,"
 			  "\"targetName\":\"iqn.x\",\"address\":\"h\",\"port\":3260,\"managed\":"
 			  "true,\"transport\":\"tcp\","
+			  "\"redirect\":{\"address\":\"10.0.0.2\",\"port\":860,\"permanent\":true},"
 			  "\"hostNumber\":5,\"attempt\":2,\"failure\":{\"message\":\"no "
 			  "answer\"},\"reconnects\":1,"
 			  "\"chapAlgorithm\":\"sha256\",\"mutualAuthentication\":false,"
@@ -706,6 +709,7 @@ static void test_session_show(void **state)
 	      "       Session: 3\n"
 	      "        Target: iqn.x\n"
 	      "        Portal: h:3260\n"
+	      "    Redirected: to 10.0.0.2:860, for good\n"
 	      "     Transport: tcp, SCSI host 5\n"
 	      "         State: recovering: retrying\n"
 	      "    Reconnects: 1\n"

@@ -259,6 +259,41 @@ static void play_name_characters(void)
 	last.failed.event = EVENT_DISCOVERY_ENTRY_INVALID;
 }
 
+/* Redirections */
+
+static void set_moved(struct pdu *response)
+{
+	response->login_response.transit = false;
+	response->login_response.status_class = 1;
+	response->login_response.status_detail = 1;
+}
+
+static void play_redirect_group(void)
+{
+	begin();
+	reply_only("TargetAddress=192.0.2.7:3261,2", false, set_moved);
+	if (last.type != LOGIN_STEP_REDIRECT)
+		return;
+	assert_string_equal(last.redirect.address, "192.0.2.7");
+	assert_int_equal(last.redirect.port, 3261);
+}
+
+static void test_redirect_unterminated(void **state)
+{
+	static const char text[] = "TargetAddress=192.0.2.7:3261";
+
+	for (unsigned strict = 0; strict < 2; strict++) {
+		config.strict = strict;
+		begin();
+		reply_bytes(text, strlen(text), false, set_moved);
+		assert_int_equal(last.type, strict ? LOGIN_STEP_FAILED : LOGIN_STEP_REDIRECT);
+		if (strict)
+			assert_int_equal(last.failed.event, EVENT_REDIRECT_INVALID);
+		else
+			assert_int_equal(last.redirect.port, 3261);
+	}
+}
+
 /* All rows */
 
 static const struct {
@@ -279,6 +314,7 @@ static const struct {
 	[LENIENCY_STATSN_RESTARTED] = { play_statsn_restarted, EVENT_STATSN_INVALID },
 	[LENIENCY_FIRST_BURST_EXCESS] = { play_first_burst_excess, EVENT_BURST_LENGTH_INVALID },
 	[LENIENCY_STAGE_SKIPPED] = { play_stage_skipped, EVENT_LOGIN_RESPONSE_INVALID },
+	[LENIENCY_REDIRECT_GROUP] = { play_redirect_group, EVENT_REDIRECT_INVALID },
 	[LENIENCY_TEXT_NOT_CONTINUED] = { play_text_not_continued, EVENT_PDU_INVALID },
 	[LENIENCY_FINAL_TAG] = { play_final_tag, EVENT_PDU_INVALID },
 	[LENIENCY_NAME_CHARACTERS] = { play_name_characters, EVENT_DISCOVERY_ENTRY_INVALID },
@@ -302,7 +338,7 @@ static void test_each(void **state)
 			fail_msg("%s has no test", row->name);
 		fresh(state, false);
 		rows[which].play();
-		if (last.type != LOGIN_STEP_DONE)
+		if (last.type == LOGIN_STEP_FAILED)
 			fail_msg("%s is refused", row->name);
 		event = raised(EVENT_DEVIATION_TOLERATED);
 		assert_non_null(event);
@@ -483,6 +519,7 @@ int main(void)
 		TEST(test_each),
 		TEST(test_reason),
 		TEST(test_together),
+		TEST(test_redirect_unterminated),
 		TEST(test_nothing_to_tolerate),
 		TEST(test_optional_answers),
 		TEST(test_never),

@@ -810,36 +810,95 @@ static void test_redirect(void **state)
 		const char *text;
 		const char *address;
 		uint16_t port;
-		int tag;
 		bool permanent;
 	} rows[] = {
-		{ 0x0101, "TargetAddress=192.0.2.7:3261,2", "192.0.2.7", 3261, 2, false },
-		{ 0x0102, "TargetAddress=[2001:db8::7]", "2001:db8::7", 3260, -1, true },
+		{ 0x0101, "TargetAddress=192.0.2.7:3261", "192.0.2.7", 3261, false },
+		{ 0x0102, "TargetAddress=[2001:db8::7]", "2001:db8::7", 3260, true },
+		{ 0x0102, "TargetAddress=[2001:DB8:0::7]:1", "2001:db8::7", 1, true },
 		{ 0x0101, "TargetAlias=x|TargetAddress=disk.example.com", "disk.example.com", 3260,
-		  -1, false },
-		{ 0x0101, "", NULL, 0, 0, false },
-		{ 0x0101, "TargetAlias=x", NULL, 0, 0, false },
-		{ 0x0102, "TargetAddress=", NULL, 0, 0, false },
-		{ 0x0102, "TargetAddress=host:99999", NULL, 0, 0, false },
-		{ 0x0101, "TargetAddress=ho st", NULL, 0, 0, false },
+		  false },
+		/* A detail that is not known is a redirection all the same. */
+		{ 0x0100, "TargetAddress=192.0.2.7", "192.0.2.7", 3260, false },
+		{ 0x01ff, "TargetAddress=192.0.2.7", "192.0.2.7", 3260, false },
+		/* The first one counts. */
+		{ 0x0101, "TargetAddress=192.0.2.7|TargetAddress=192.0.2.8", "192.0.2.7", 3260,
+		  false },
+		/* What it says of all its addresses, and of our link. */
+		{ 0x0101, "TargetAddress=0.0.0.0:3261", "192.0.2.1", 3261, false },
+		{ 0x0101, "TargetAddress=[::]", "192.0.2.1", 3260, false },
+		{ 0x0101, "TargetAddress=[fe80::7]:3261", "fe80::7%eth1", 3261, false },
+		{ 0x0101, "TargetAddress=[fe80::7%em0]", "fe80::7%eth1", 3260, false },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		config.portal_address = "192.0.2.1";
+		config.portal_scope = "eth1";
+		config.redirects = LOGIN_REDIRECTS_MAX - 1;
 		begin();
 		status = rows[i].status;
-		reply(rows[i].text, false, set_status);
-		if (!rows[i].address) {
-			assert_failed(EVENT_REDIRECT_INVALID, -EPROTO);
-			assert_non_null(event_get(events[0], FIELD_DUMP_RETURNED));
-			continue;
-		}
+		reply_only(rows[i].text, false, set_status);
 		assert_int_equal(last.type, LOGIN_STEP_REDIRECT);
 		assert_string_equal(last.redirect.address, rows[i].address);
 		assert_int_equal(last.redirect.port, rows[i].port);
-		assert_int_equal(last.redirect.portal_group_tag, rows[i].tag);
 		assert_int_equal(last.redirect.permanent, rows[i].permanent);
-		assert_int_equal(n_events, 0);
+		assert_int_equal(n_events, 1);
+		assert_non_null(event_get(raised(EVENT_LOGIN_REDIRECTED), FIELD_REDIRECT));
+		assert_int_equal(strtoul(event_get(events[0], FIELD_STATUS), NULL, 10), status);
+		assert_string_equal(event_get(events[0], FIELD_STATUS_TEXT),
+				    login_status_text(1, status & 0xff));
 	}
+}
+
+static void test_redirect_unusable(void **state)
+{
+	static const struct {
+		const char *text, *dumped, *reason;
+	} rows[] = {
+		{ "", "", "names no portal" },
+		{ "TargetAlias=x", "TargetAlias=x", "names no portal" },
+		{ "targetaddress=192.0.2.7", "targetaddress=192.0.2.7", "names no portal" },
+		{ "TargetAddress=", "TargetAddress=", "no address" },
+		{ "TargetAddress=host:99999", "TargetAddress=host:99999", "no address" },
+		{ "TargetAddress=host:0", "TargetAddress=host:0", "no address" },
+		{ "TargetAddress=ho st", "TargetAddress=ho st", "no address" },
+		{ "TargetAddress=[2001:db8::7", "TargetAddress=[2001:db8::7", "no address" },
+		{ "TargetAddress=192.0.2.7:3260,", "TargetAddress=192.0.2.7:3260,", "no address" },
+		{ "TargetAddress=[fe80::7]", "TargetAddress=[fe80::7]", "interface" },
+		{ "TargetAddress=0.0.0.0", "TargetAddress=0.0.0.0", "stands for any" },
+		{ "=|TargetAddress=192.0.2.7", "=", "names no portal" },
+	};
+	char longest[400] = "TargetAddress=";
+
+	memset(longest + strlen(longest), 'a', 300);
+	for (size_t i = 0; i <= sizeof(rows) / sizeof(rows[0]); i++) {
+		bool last_row = i == sizeof(rows) / sizeof(rows[0]);
+		const char *dumped, *reason;
+
+		begin();
+		status = 0x0102;
+		reply_only(last_row ? longest : rows[i].text, false, set_status);
+		assert_failed(EVENT_REDIRECT_INVALID, -EPROTO);
+		assert_int_equal(n_events, 1);
+		dumped = event_get(events[0], FIELD_DUMP_RETURNED);
+		reason = event_get(events[0], FIELD_REASON);
+		assert_int_equal(strncmp(dumped, last_row ? longest : rows[i].dumped,
+					 strlen(last_row ? longest : rows[i].dumped)),
+				 0);
+		assert_non_null(strstr(reason, last_row ? "no address" : rows[i].reason));
+	}
+}
+
+/* Who is sent on and on does not come to an end; but portals may agree a moment later. */
+static void test_redirect_often(void **state)
+{
+	config.redirects = LOGIN_REDIRECTS_MAX;
+	begin();
+	status = 0x0101;
+	reply_only("TargetAddress=192.0.2.7", false, set_status);
+	assert_true(last.failed.retry);
+	assert_null(raised(EVENT_LOGIN_REDIRECTED));
+	assert_non_null(strstr(event_get(events[0], FIELD_DUMP_RETURNED), "192.0.2.7"));
+	assert_failed(EVENT_REDIRECT_INVALID, -ELOOP);
 }
 
 static void test_silence(void **state)
@@ -1323,6 +1382,8 @@ int main(void)
 		TEST(test_wrong_secret),
 		TEST(test_algorithms_refused),
 		TEST(test_redirect),
+		TEST(test_redirect_unusable),
+		TEST(test_redirect_often),
 		TEST(test_silence),
 		TEST(test_reject),
 		TEST(test_chap_faults),

@@ -378,6 +378,73 @@ static void test_md5_only(void **state)
 	assert_int_equal(find(fixture, TARGET, "192.0.2.2")->md5_only_usec, 0);
 }
 
+/* Where a target has moved to is known of static nodes as of those that were found. */
+static void test_redirect(void **state)
+{
+	struct fixture *fixture = *state;
+	struct node *node, *found;
+
+	load(fixture);
+	node = create(fixture, TARGET, "192.0.2.1");
+	(void)discover(fixture, TARGET, "192.0.2.2", 1, NULL);
+	found = find(fixture, TARGET, "192.0.2.2");
+	assert_int_equal(records_set_redirect(fixture->records, node, "disk.example", 860), 0);
+	assert_int_equal(records_set_redirect(fixture->records, found, "fe80::1%eth0", 3260), 0);
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	node = find(fixture, TARGET, "192.0.2.1");
+	found = find(fixture, TARGET, "192.0.2.2");
+	assert_string_equal(node->redirect_address, "disk.example");
+	assert_int_equal(node->redirect_port, 860);
+	assert_true(node->redirect_usec > 0);
+	assert_int_equal(node->origin, NODE_ORIGIN_STATIC);
+	assert_int_equal(node->last_seen_usec, 0);
+	assert_string_equal(found->redirect_address, "fe80::1%eth0");
+
+	/* Neither settings nor discoveries have to do with it. */
+	records_changed(fixture->records, node, false);
+	(void)discover(fixture, TARGET, "192.0.2.2", 2, NULL);
+	assert_non_null(node->redirect_address);
+	assert_non_null(found->redirect_address);
+	assert_int_equal(records_set_redirect(fixture->records, node, NULL, 0), 0);
+	assert_int_equal(records_set_redirect(fixture->records, found, NULL, 0), 0);
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	assert_int_equal(records_count(fixture->records), 2);
+	assert_null(find(fixture, TARGET, "192.0.2.1")->redirect_address);
+	assert_int_equal(find(fixture, TARGET, "192.0.2.1")->redirect_usec, 0);
+	assert_null(find(fixture, TARGET, "192.0.2.2")->redirect_address);
+}
+
+static void test_redirect_invalid(void **state)
+{
+	static const char *const members[] = {
+		"\"redirectAddress\":\"\",\"redirectPort\":1",
+		"\"redirectAddress\":\"a b\",\"redirectPort\":1",
+		"\"redirectAddress\":\"x\"",
+		"\"redirectAddress\":\"x\",\"redirectPort\":0",
+		"\"redirectAddress\":\"x\",\"redirectPort\":65536",
+		"\"redirectAddress\":7,\"redirectPort\":1",
+		"\"redirectAddress\":\"x\",\"redirectPort\":1,\"redirectTimestampUSec\":-1",
+		"\"redirectPort\":1",
+	};
+	struct fixture *fixture = *state;
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		(void)snprintf(text, sizeof(text),
+			       DISCOVERED_HEADER "{\"targetName\":\"a\",\"address\":\"b\","
+						 "\"port\":3260,%s}\n",
+			       members[i]);
+		put_file(fixture, "nodes.jsonl",
+			 NODES_HEADER "{\"targetName\":\"a\",\"address\":\"b\",\"port\":3260}\n");
+		put_file(fixture, "discovered.jsonl", text);
+		load(fixture);
+		assert_null(find(fixture, "a", "b")->redirect_address);
+		assert_int_equal(count_events(fixture, EVENT_RECORD_INVALID, NULL), i + 1);
+	}
+}
+
 /* A line with nothing but that makes no node. */
 static void test_md5_only_of_nobody(void **state)
 {
@@ -1100,6 +1167,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_empty),
 		TEST(test_round_trip),
+		TEST(test_redirect),
+		TEST(test_redirect_invalid),
 		TEST(test_md5_only),
 		TEST(test_md5_only_of_nobody),
 		TEST(test_permissions),

@@ -98,6 +98,8 @@ static void begin(const char *point, const char *deed)
 	memset(&t.login, 0, sizeof(t.login));
 	memset(&t.logout, 0, sizeof(t.logout));
 	memset(t.events, 0, sizeof(t.events));
+	memset(t.outcomes, 0, sizeof(t.outcomes));
+	t.node.redirect_address = NULL;
 	assert_true(sd_event_new(&t.event) >= 0);
 	fake_world_begin(t.event);
 	t.node.key.port = world.port;
@@ -327,6 +329,22 @@ static bool is_unproven(const struct session *session)
 	       session->private->pending == 0;
 }
 
+static bool is_redirected(const struct session *session)
+{
+	return session && session->phase == SESSION_CONNECTING && session->private->redirects > 0;
+}
+
+static bool is_at_remembered(const struct session *session)
+{
+	return session && session->phase == SESSION_OPERATIONAL_NEGOTIATION &&
+	       session->private->at_remembered;
+}
+
+static bool has_fallen_back(const struct session *session)
+{
+	return session && session->phase == SESSION_CONNECTING && !session->private->at_remembered;
+}
+
 static bool is_asked(const struct session *session)
 {
 	return session && session->connection == CONNECTION_STATE_LOGOUT_REQUESTED &&
@@ -352,6 +370,8 @@ enum start {
 	START_REQUEST,
 };
 
+/* The target's own port. */
+#define LISTENING UINT16_MAX
 /* So that 0 is none. */
 #define AT(number) ((int)(number) + 1)
 
@@ -362,11 +382,19 @@ static const struct point {
 	int held, refused; /* operations, AT() */
 	int silent_stage;  /* of the login, AT() */
 	bool queued, module, nop, scan, unbound, logout, destroyed, list;
+	bool redirected;
+	uint16_t remembered; /* port of a portal that is tried first; 1: of nobody */
 } points[] = {
 	{ .name = "queued", .reached = is_QUEUED, .queued = true },
 	{ .name = "resolving", .reached = is_RESOLVING },
 	{ .name = "connecting", .reached = is_CONNECTING },
 	{ .name = "operational", .reached = is_OPERATIONAL_NEGOTIATION, .silent_stage = AT(1) },
+	{ .name = "redirected", .reached = is_redirected, .redirected = true },
+	{ .name = "at the portal remembered",
+	  .reached = is_at_remembered,
+	  .silent_stage = AT(1),
+	  .remembered = LISTENING },
+	{ .name = "fallen back", .reached = has_fallen_back, .remembered = 1 },
 	{ .name = "module", .reached = is_loading, .module = true },
 	{ .name = "hand-over", .reached = is_held, .held = AT(KERNEL_CREATE_SESSION) },
 	{ .name = "proof", .reached = is_held, .held = AT(KERNEL_SEND_PDU) },
@@ -402,6 +430,15 @@ static const struct point {
 	  .start = START_RECOVERY,
 	  .reached = is_OPERATIONAL_NEGOTIATION,
 	  .silent_stage = AT(1) },
+	{ .name = "redirected again",
+	  .start = START_RECOVERY,
+	  .reached = is_redirected,
+	  .redirected = true },
+	{ .name = "at the portal remembered again",
+	  .start = START_RECOVERY,
+	  .reached = is_at_remembered,
+	  .silent_stage = AT(1),
+	  .remembered = LISTENING },
 	{ .name = "starting again",
 	  .start = START_RECOVERY,
 	  .reached = is_held,
@@ -472,6 +509,7 @@ static void hold(const struct point *point)
 	world.held_scan = point->scan;
 	world.held_list = point->list;
 	world.held_module = point->module;
+	world.redirects = point->redirected;
 	if (point->module)
 		fake_delete("class/iscsi_transport");
 	if (point->queued)
@@ -480,6 +518,8 @@ static void hold(const struct point *point)
 
 static void go_to(const struct point *point)
 {
+	t.node.redirect_address = point->remembered ? (char *)"127.0.0.2" : NULL;
+	t.node.redirect_port = point->remembered == LISTENING ? world.port : point->remembered;
 	if (point->start == START_LOGIN) {
 		hold(point);
 		log_in();
@@ -944,6 +984,260 @@ static struct node *node_with_chap(const char *algorithms)
 	return node;
 }
 
+/* Where logins go: portals are 127.0.0.1 and so on, the node's own is the first of them. */
+
+static const char *const portals[1 + FAKE_PORTALS] = { "", "127.0.0.1", "127.0.0.2", "127.0.0.3",
+						       "127.0.0.4" };
+
+struct move {
+	unsigned to;
+	bool for_good;
+	unsigned status; /* refuses all others */
+	bool closes;
+};
+
+static const struct journey {
+	const char *name;
+	unsigned remembered; /* before */
+	struct move moves[5];
+	unsigned ends;      /* where the session is then; 0: there is none */
+	unsigned remembers; /* from then on */
+	unsigned asked[5];  /* how often each portal was asked to log in */
+} journeys[] = {
+	{ "nowhere else", 0, { { 0 } }, 1, 0, { 0, 1 } },
+	{ "for the moment", 0, { [1] = { .to = 2 } }, 2, 0, { 0, 1, 1 } },
+	{ "for good", 0, { [1] = { 2, true } }, 2, 2, { 0, 1, 1 } },
+	{ "for good, in vain",
+	  0,
+	  { [1] = { 2, true }, [2] = { .status = 0x0202 } },
+	  0,
+	  0,
+	  { 0, 1, 1 } },
+	{ "for good, twice", 0, { [1] = { 2, true }, [2] = { 3, true } }, 3, 3, { 0, 1, 1, 1 } },
+	{ "for good behind the moment",
+	  0,
+	  { [1] = { 2 }, [2] = { 3, true } },
+	  3,
+	  0,
+	  { 0, 1, 1, 1 } },
+	{ "the moment behind for good",
+	  0,
+	  { [1] = { 2, true }, [2] = { 3 } },
+	  3,
+	  0,
+	  { 0, 1, 1, 1 } },
+	{ "remembered", 2, { [1] = { .closes = true } }, 2, 2, { 0, 0, 1 } },
+	{ "remembered, for the moment elsewhere", 2, { [2] = { 3 } }, 3, 2, { 0, 0, 1, 1 } },
+	{ "remembered, for good elsewhere", 2, { [2] = { 3, true } }, 3, 3, { 0, 0, 1, 1 } },
+	{ "remembered, moved back", 2, { [2] = { 1, true } }, 1, 0, { 0, 1, 1 } },
+	{ "remembered, closed", 2, { [2] = { .closes = true } }, 1, 0, { 0, 1, 0 } },
+	{ "remembered, refused", 2, { [2] = { .status = 0x0203 } }, 1, 0, { 0, 1, 1 } },
+	{ "remembered, refused, for good elsewhere",
+	  2,
+	  { [1] = { 3, true }, [2] = { .status = 0x0301 } },
+	  3,
+	  3,
+	  { 0, 1, 1, 1 } },
+	{ "remembered, refused, for good there again",
+	  2,
+	  { [1] = { 2, true }, [2] = { .status = 0x0301 } },
+	  0,
+	  2,
+	  { 0, 1, 2 } },
+	{ "remembered, closed, for the moment elsewhere",
+	  2,
+	  { [1] = { 3 }, [2] = { .closes = true } },
+	  3,
+	  0,
+	  { 0, 1, 0, 1 } },
+	{ "remembered, refused, refused",
+	  2,
+	  { [1] = { .status = 0x0202 }, [2] = { .status = 0x0202 } },
+	  0,
+	  2,
+	  { 0, 1, 1 } },
+	{ "remembered, and from there in a circle",
+	  2,
+	  { [2] = { 3 }, [3] = { 2 } },
+	  1,
+	  0,
+	  { 0, 1, 3, 2 } },
+};
+
+static struct node *node_with_redirect(unsigned portal)
+{
+	struct node *node;
+
+	assert_int_equal(records_create(t.manager->records, &t.node.key, -1, &node), 0);
+	if (portal > 0)
+		assert_int_equal(
+			records_set_redirect(t.manager->records, node, portals[portal], world.port),
+			0);
+	return node;
+}
+
+static void prepare_portals(const struct journey *journey)
+{
+	for (unsigned i = 1; i <= FAKE_PORTALS; i++) {
+		world.portals[i].moved_to = journey->moves[i].to;
+		world.portals[i].for_good = journey->moves[i].for_good;
+		world.portals[i].status = journey->moves[i].status;
+		world.portals[i].closes = journey->moves[i].closes;
+	}
+}
+
+static void check_remembered(const struct node *node, unsigned portal)
+{
+	check(!portal == !node->redirect_address && !portal == !node->redirect_usec);
+	check(!portal || (strcmp(node->redirect_address, portals[portal]) == 0 &&
+			  node->redirect_port == world.port));
+}
+
+static void remembers_where_targets_have_moved(void **state)
+{
+	static const enum event_number failures[] = {
+		EVENT_CONNECT_FAILED,
+		EVENT_LOGIN_FAILED,
+		EVENT_REDIRECT_INVALID,
+		EVENT_DROPPED_BEFORE_FULL_FEATURE,
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(journeys); i++) {
+		const struct journey *journey = &journeys[i];
+		unsigned told = journey->remembers != journey->remembered;
+		struct session *session;
+		struct node *node;
+
+		begin("redirection", journey->name);
+		node = node_with_redirect(journey->remembered);
+		prepare_portals(journey);
+		assert_int_equal(manager_login(t.manager, node, 0, &login_watch, &session), 0);
+		t.login.wished = true;
+		check(run(at_rest, false));
+		check(t.login.failed == (journey->ends == 0));
+		for (unsigned n = 1; n <= FAKE_PORTALS; n++)
+			check(world.portals[n].asked == journey->asked[n]);
+		check(!session_now() ||
+		      strcmp(session_address(session_now()), portals[journey->ends]) == 0);
+		check_remembered(node, journey->remembers);
+		check(t.events[EVENT_REDIRECT_REMEMBERED] == (journey->remembers ? told : 0));
+		check(t.events[EVENT_REDIRECT_FORGOTTEN] == (journey->remembers ? 0 : told));
+		check(t.events[EVENT_LOGIN_REQUEST_FAILED] == (journey->ends == 0));
+		/* Where it went wrong at first it did not end. */
+		for (size_t n = 0; n < ELEMENTSOF(failures) && journey->ends > 0; n++)
+			check(!t.outcomes[failures[n]] ||
+			      outcome_is(failures[n], EVENT_OUTCOME_CONTINUED));
+		finish();
+		end();
+	}
+}
+
+/* A re-login begins where the target has moved to, and is redirected like a first one. */
+static void goes_on_elsewhere_in_a_recovery(void **state)
+{
+	struct session *session;
+	struct node *node;
+
+	begin("redirection", "in a recovery");
+	node = node_with_redirect(0);
+	assert_int_equal(manager_login(t.manager, node, 0, &login_watch, &session), 0);
+	t.login.wished = true;
+	check(run(at_rest, true));
+	world.portals[1].moved_to = 2;
+	world.portals[1].for_good = true;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false) && run(at_rest, true));
+	check(session_now()->reconnects == 1 && session_now()->redirect.permanent);
+	check(strcmp(session_address(session_now()), portals[2]) == 0);
+	check_remembered(node, 2);
+	check(world.portals[1].asked == 2 && world.portals[2].asked == 1);
+
+	t.deed = "in the next one";
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false) && run(at_rest, true));
+	check(world.portals[1].asked == 2 && world.portals[2].asked == 2);
+
+	t.deed = "when nobody is there any more";
+	world.portals[2].status = 0x0204;
+	world.portals[1].moved_to = 0;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false) && run(at_rest, true));
+	check(t.events[EVENT_RECOVERY_FAILED] == 0 && session_now()->reconnects == 3);
+	check(!session_now()->redirect.address[0]);
+	check_remembered(node, 0);
+	finish();
+	end();
+}
+
+/* The daemon was restarted: the kernel knows where its sessions are. */
+static void sees_where_a_session_is(void **state)
+{
+	static const struct {
+		const char *address, *persistent, *shown;
+		int64_t port;
+		bool permanent;
+	} rows[] = {
+		{ "192.0.2.1", "192.0.2.1", "192.0.2.1", 3260, false },
+		{ "192.0.2.2", "192.0.2.1", "192.0.2.2", 3260, false },
+		{ "192.0.2.1", "192.0.2.1", "192.0.2.1", 3261, false },
+		{ "127.0.0.2", "192.0.2.1", "127.0.0.2", 860, true },
+		{ "2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::1", "2001:db8::1", 3260,
+		  false },
+		/* What a name stood for, or another address of it? */
+		{ "192.0.2.1", "disk.example", "disk.example", 3260, false },
+		{ "", "192.0.2.1", "192.0.2.1", -1, false },
+	};
+
+	begin("restart", "redirected before");
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		struct node node = t.node;
+		struct sysfs_session found = { .port = rows[i].port, .persistent_port = 3260 };
+		struct session *session;
+		bool redirected;
+
+		(void)snprintf(found.address, sizeof(found.address), "%s", rows[i].address);
+		(void)snprintf(found.persistent_address, sizeof(found.persistent_address), "%s",
+			       rows[i].persistent);
+		(void)snprintf(found.transport, sizeof(found.transport), "tcp");
+		node.key.address = rows[i].persistent;
+		node.key.port = 3260;
+		node.redirect_address = (char *)"127.0.0.2";
+		node.redirect_port = 860;
+		assert_int_equal(session_new_found(t.manager, &found, &node, &session), 0);
+		redirected = session->redirect.address[0];
+		check(strcmp(session_address(session), rows[i].shown) == 0);
+		check(redirected ==
+		      (strcmp(rows[i].shown, rows[i].persistent) != 0 || rows[i].port == 3261));
+		check(session->redirect.permanent == rows[i].permanent);
+		(void)session_free(session);
+	}
+	finish();
+	end();
+}
+
+/* A portal that takes logins, and after them nothing: the other one has its turn. */
+static void leaves_a_portal_that_does_not_work(void **state)
+{
+	struct session *session;
+	struct node *node;
+
+	begin("redirection", "to a portal that does not work");
+	node = node_with_redirect(2);
+	world.refused_operation = KERNEL_START_CONNECTION;
+	world.refusal = -EIO;
+	assert_int_equal(manager_login(t.manager, node, 1, &login_watch, &session), 0);
+	t.login.wished = true;
+	check(run(is_RETRYING, false));
+	check(world.portals[1].asked == 0 && world.portals[2].asked == 1);
+	check_remembered(node, 2);
+	world.refused_operation = -1;
+	check(run(at_rest, true));
+	check(world.portals[1].asked == 1 && world.portals[2].asked == 1);
+	check_remembered(node, 0);
+	finish();
+	end();
+}
+
 /* Without any further attempt. */
 static void log_in_to(const struct node *node)
 {
@@ -1293,6 +1587,10 @@ int main(void)
 		TEST(gives_up_what_will_not),
 		TEST(waits_for_a_target),
 		TEST(follows_redirections),
+		TEST(remembers_where_targets_have_moved),
+		TEST(goes_on_elsewhere_in_a_recovery),
+		TEST(sees_where_a_session_is),
+		TEST(leaves_a_portal_that_does_not_work),
 		TEST(falls_back_to_md5),
 		TEST(falls_back_in_a_recovery),
 		TEST(falls_back_without_remembering),
