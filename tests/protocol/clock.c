@@ -184,3 +184,12 @@ stand_in int epoll_wait(int epoll, struct epoll_event *events, int max, int time
 		}
 	}
 }
+
+/* What newer versions of libsystemd take where they do not wait for ever. */
+stand_in int epoll_pwait2(int epoll, struct epoll_event *events, int max,
+			  const struct timespec *timeout, const sigset_t *signals)
+{
+	if (signals)
+		abort();
+	return epoll_wait(epoll, events, max, timeout ? (int)(to_nsec(timeout) / 1000000) : -1);
+}
