@@ -72,6 +72,36 @@ static void test_known_answers(void **state)
 	}
 }
 
+/* A secret of any bytes, as long as they may be: 00, "binary", 00, "secret", 00 to f0. Identifier
+ * 0. */
+static void test_binary_secret(void **state)
+{
+	static const char *const responses[_CHAP_ALGORITHM_MAX] = {
+		[CHAP_ALGORITHM_MD5] = "5062f63b895364fccbde65a77a163f6c",
+		[CHAP_ALGORITHM_SHA1] = "dc1bb4ddbf12674124138493e9da592edb856888",
+		[CHAP_ALGORITHM_SHA256] =
+			"deb64c330de4a9f5132873f3492a02452710850ccd31c3be6fe1f5b5b768f72c",
+		[CHAP_ALGORITHM_SHA3_256] =
+			"154f73c9189e53f78c3a5c66111b89200ebaccff53d58e36edf287a1f478a3a1",
+	};
+	uint8_t bytes[CHAP_SECRET_MAXIMUM] = "\0binary\0secret", challenge[16];
+	_cleanup_(secret_freep) struct secret *secret = NULL;
+	uint8_t response[CHAP_RESPONSE_MAX];
+	char text[2 * CHAP_RESPONSE_MAX + 1];
+
+	for (size_t i = 0; i < sizeof(challenge); i++)
+		challenge[i] = (uint8_t)i;
+	for (size_t i = 14; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i - 14);
+	assert_int_equal(secret_new(bytes, sizeof(bytes), &secret), 0);
+	for (enum chap_algorithm a = 0; a < _CHAP_ALGORITHM_MAX; a++) {
+		assert_int_equal(chap_respond(a, 0, secret, challenge, sizeof(challenge), response),
+				 0);
+		hex_encode(response, chap_response_length(a), text);
+		assert_string_equal(text, responses[a]);
+	}
+}
+
 /* Everything that goes into the response matters, and so does each of its bits. */
 static void test_verify(void **state)
 {
@@ -117,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answers),
+		cmocka_unit_test(test_binary_secret),
 		cmocka_unit_test(test_verify),
 	};
 
