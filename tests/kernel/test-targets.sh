@@ -49,6 +49,9 @@ lio   none   mutual   none    ipv4 none   1026+10/0201
 # So are digests it does not have.
 lio   none   none     -header ipv4 chap   10/0200
 lio   none   none     -data   ipv4 mutual 10/0200
+# Nothing that a target of these does has to be tolerated.
+lio   none   none     both    ipv4 none   - strict=true
+lio   mutual mutual   none    ipv4 mutual sha3_256 strict=true
 
 tgt   none   none     none    ipv4 none   -
 tgt   none   none     header  ipv4 chap   -
@@ -85,6 +88,8 @@ tgt   none   mutual   none    ipv4 chap   10/0201
 # It answers None, which was not offered.
 tgt   none   none     -header ipv4 mutual 18
 tgt   none   none     -data   ipv4 none   19
+tgt   none   none     both    ipv4 none   - strict=true
+tgt   mutual mutual   none    ipv4 mutual md5 authentication.algorithms=md5 strict=true
 
 istgt none   none     none    ipv4 none   -
 istgt none   none     header  ipv4 chap   -
@@ -111,6 +116,8 @@ istgt mutual chap     none    ipv4 none   10/0201
 istgt chap   mutual   none    ipv4 chap   10/0201
 istgt none   chap     none    ipv4 mutual 38
 istgt none   mutual   none    ipv4 none   38
+istgt none   none     both    ipv4 none   - strict=true
+istgt mutual mutual   none    ipv4 mutual md5 strict=true
 '
 # Discoveries: TARGET WANTS HAS FAMILY, as above, and found or the event of the failure. Each target wants none first, then
 # chap, then mutual.
@@ -264,13 +271,13 @@ write_disks()
 # compare_disk PLACE NAME
 compare_disk() { cmp --bytes=512K --ignore-initial="$(($1 * 512))K:0" "$work/random" "${disks[$2]}"; }
 
-# discover TARGET WANTS HAS FAMILY: tells the result.
+# discover TARGET WANTS HAS FAMILY: tells the result. Nothing that a target of these does has to be tolerated.
 discover()
 {
-	local address settings=() missing
+	local address settings=(strict=true) missing
 	address=${addresses[$4]}:$("$1_port" "$2")
 	credentials "$3"
-	((${#settings[@]} == 0)) || ois-ctl portal set "$address" "${settings[@]}" >/dev/null
+	ois-ctl portal set "$address" "${settings[@]}" >/dev/null
 	if ois-ctl discover "$address" --json=short >"$work/found" 2>"$work/errors"; then
 		missing=$(printf '%s\n' "${rows[@]}" | awk -v "target=$1" -v "wants=$2" -v "family=$4" -v "base=$base" \
 			'$1 == target && $6 == wants && $5 == family { print base ":" target NR }' | sort |
@@ -279,7 +286,7 @@ discover()
 	else
 		sed -n 's/^Event \([0-9]*\) .*/\1/p' "$work/errors"
 	fi
-	((${#settings[@]} == 0)) || ois-ctl portal remove "$address" >/dev/null
+	ois-ctl portal remove "$address" >/dev/null
 }
 
 declare -A started=()
