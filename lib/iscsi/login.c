@@ -277,10 +277,7 @@ static int check_window(struct login *login, const struct pdu_numbers *numbers)
 	return 0;
 }
 
-/*
- * A Reject PDU in place of a response; its data segment is the header it is about. RFC 7143, 11.17
- * /
- */
+/* RFC 7143, 11.17: a Reject PDU in place of a response. Its data segment is the header rejected. */
 static int receive_reject(struct login *login, const struct pdu *pdu)
 {
 	const char *text = pdu_reject_reason_to_string(pdu->reject.reason);
@@ -510,11 +507,9 @@ static int receive_answer(struct login *login, const struct pdu *pdu)
 	r = receive_text(login, &keys);
 	if (r < 0)
 		return r;
-	if (login_in_security(login)) {
-		r = security_receive(login, &keys);
-		if (r < 0)
-			return r;
-	}
+	r = security_receive(login, &keys);
+	if (r < 0)
+		return r;
 	if (response_is_final(pdu))
 		return login_finish(login, pdu);
 	if (transit) {
@@ -579,6 +574,9 @@ static int receive_pdu(struct login *login)
 		return receive_reject(login, &pdu);
 	if (pdu.opcode != PDU_OPCODE_LOGIN_RESPONSE)
 		return login_fault(login, "it is no Login Response");
+	/* RFC 7143, 11.2.1.5 */
+	if (pdu.ahs_length > 0)
+		return login_fault(login, "it has an additional header segment");
 	if (!login->awaiting)
 		return login_fault(login, "no request was sent that it could answer");
 	login->awaiting = false;

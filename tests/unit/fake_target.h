@@ -60,6 +60,10 @@ static struct {
 /* Overrides in a response, applied last. */
 typedef void (*mutate_t)(struct pdu *response);
 
+/* Sees each response of the target, if it is set. */
+static void (*on_response)(const uint8_t header[PDU_HEADER_LENGTH], const void *text,
+			   size_t length);
+
 static void forget_events(void)
 {
 	for (size_t i = 0; i < n_events; i++)
@@ -104,6 +108,8 @@ static void receive(const struct pdu *response, const void *text, size_t length)
 	uint8_t header[PDU_HEADER_LENGTH];
 
 	pdu_encode(response, header);
+	if (on_response)
+		on_response(header, text, length);
 	login_receive(login, header, text, length);
 	run();
 }
