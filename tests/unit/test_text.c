@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "parse.h"
 #include "text.h"
 
 #define TEXT(literal) literal, sizeof(literal) - 1
@@ -289,6 +290,125 @@ static void test_write_limits(void **state)
 	assert_int_equal(out.length, 6 + 2 + ISCSI_BINARY_VALUE_MAX + 1);
 }
 
+/* Round trips of what chance makes */
+
+static uint32_t seed;
+
+static size_t chance(size_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (size_t)((uint64_t)(seed >> 8) * n >> 24);
+}
+
+#define RANDOM_PAIRS     12
+#define RANDOM_VALUE_MAX 300
+
+struct random_pair {
+	char key[ISCSI_KEY_NAME_MAX + 1];
+	char value[RANDOM_VALUE_MAX + 1];
+};
+
+static void random_pair(struct random_pair *ret)
+{
+	static const char characters[] = "ABYZabyz0189.-+@_";
+	size_t key = chance(ISCSI_KEY_NAME_MAX), value = chance(RANDOM_VALUE_MAX + 1);
+
+	memset(ret, 0, sizeof(*ret));
+	ret->key[0] = (char)('A' + chance(26));
+	for (size_t i = 1; i <= key; i++)
+		ret->key[i] = characters[chance(sizeof(characters) - 1)];
+	/* UTF-8 or not is for each key to say. */
+	for (size_t i = 0; i < value; i++)
+		ret->value[i] = (char)(1 + chance(255));
+}
+
+/* Pairs, written, cut into PDUs anywhere, collected and read, are the pairs. */
+static void test_random_pairs(void **state)
+{
+	struct text_collector collector = { .text = { .limit = 8192 } };
+
+	seed = 1;
+	for (unsigned round = 0; round < 500; round++) {
+		_cleanup_(buffer_done) struct buffer out = { 0 };
+		struct random_pair pairs[RANDOM_PAIRS];
+		size_t n = chance(RANDOM_PAIRS + 1), at = 0, length;
+		struct text_iterator iterator;
+		struct text_pair pair;
+
+		for (size_t i = 0; i < n; i++) {
+			random_pair(&pairs[i]);
+			assert_int_equal(text_write(&out, pairs[i].key, pairs[i].value), 0);
+		}
+		for (unsigned cuts = (unsigned)chance(6); cuts > 0; cuts--) {
+			length = chance(out.length - at + 1);
+			assert_int_equal(text_collect(&collector, out.data + at, length, true), 0);
+			at += length;
+		}
+		assert_int_equal(text_collect(&collector, out.data + at, out.length - at, false),
+				 1);
+		text_iterator_init(&iterator, collector.text.data, collector.text.length);
+		for (size_t i = 0; i < n; i++) {
+			assert_int_equal(text_iterator_next(&iterator, &pair, NULL), 1);
+			assert_int_equal(pair.key_length, strlen(pairs[i].key));
+			assert_memory_equal(pair.key, pairs[i].key, pair.key_length);
+			assert_true(text_value_is(&pair, pairs[i].value));
+		}
+		assert_int_equal(text_iterator_next(&iterator, &pair, NULL), 0);
+	}
+	buffer_done(&collector.text);
+}
+
+static void test_random_numbers(void **state)
+{
+	seed = 2;
+	for (unsigned round = 0; round < 2000; round++) {
+		unsigned long long number = ((uint64_t)chance(1 << 24) << 40 |
+					     (uint64_t)chance(1 << 24) << 16 | chance(1 << 16)) >>
+					    chance(64);
+		char texts[3][32];
+		uint64_t value;
+
+		(void)snprintf(texts[0], sizeof(texts[0]), "%llu", number);
+		(void)snprintf(texts[1], sizeof(texts[1]), "0x%llx", number);
+		(void)snprintf(texts[2], sizeof(texts[2]), "0X%llX", number);
+		for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+			assert_int_equal(text_parse_number(texts[i], strlen(texts[i]), &value), 0);
+			assert_true(value == number);
+		}
+	}
+}
+
+static void test_random_binary(void **state)
+{
+	seed = 3;
+	for (unsigned round = 0; round < 1000; round++) {
+		_cleanup_(buffer_done) struct buffer out = { 0 };
+		uint8_t bytes[ISCSI_BINARY_MAX], decoded[ISCSI_BINARY_MAX];
+		char base64[ISCSI_BINARY_VALUE_MAX + 1] = "0b";
+		size_t length = 1 + chance(round % 2 ? 40 : sizeof(bytes));
+		struct text_iterator iterator;
+		struct text_pair pair;
+		size_t n;
+
+		for (size_t i = 0; i < length; i++)
+			bytes[i] = (uint8_t)chance(256);
+		assert_int_equal(text_write_binary(&out, "CHAP_C", bytes, length), 0);
+		text_iterator_init(&iterator, out.data, out.length);
+		assert_int_equal(text_iterator_next(&iterator, &pair, NULL), 1);
+		assert_int_equal(text_parse_binary(pair.value, pair.value_length, decoded,
+						   sizeof(decoded), &n),
+				 0);
+		assert_int_equal(n, length);
+		assert_memory_equal(decoded, bytes, n);
+		base64_encode(bytes, length, base64 + 2);
+		assert_int_equal(text_parse_binary(base64, strlen(base64), decoded, length, &n), 0);
+		assert_int_equal(n, length);
+		assert_memory_equal(decoded, bytes, n);
+		assert_int_equal(text_parse_binary(base64, strlen(base64), decoded, length - 1, &n),
+				 -ENOBUFS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +421,9 @@ int main(void)
 		cmocka_unit_test(test_collect_any_split),
 		cmocka_unit_test(test_collect_limit),
 		cmocka_unit_test(test_write_limits),
+		cmocka_unit_test(test_random_pairs),
+		cmocka_unit_test(test_random_numbers),
+		cmocka_unit_test(test_random_binary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
