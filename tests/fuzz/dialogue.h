@@ -24,7 +24,7 @@ enum dialogue_flag {
 	/* A byte with a number, then as many pairs of position and value. */
 	DIALOGUE_CHANGES = 1 << 2,
 	DIALOGUE_REPEAT = 1 << 3, /* a byte: how often the text is said */
-	DIALOGUE_OTHER = 1 << 4,  /* no PDU, but .kind & 3: see enum dialogue_kind */
+	DIALOGUE_OTHER = 1 << 4,  /* no PDU, but .kind: see enum dialogue_kind */
 	DIALOGUE_KIND_SHIFT = 5,
 };
 
@@ -34,6 +34,7 @@ enum dialogue_kind {
 	DIALOGUE_DISCONNECT,
 	DIALOGUE_SHORT, /* a PDU of which the last byte of the data segment is missing */
 	DIALOGUE_RAW,   /* a PDU whose header is the first 48 bytes of the text */
+	DIALOGUE_OVERDUE,
 };
 
 struct dialogue {
@@ -76,7 +77,7 @@ static inline bool dialogue_next(struct dialogue *dialogue, struct dialogue_mess
 	dialogue->at = end ? end + 1 : dialogue->end;
 	end = end ? end : dialogue->end;
 	*ret = (struct dialogue_message){ .flags = dialogue_byte(&at, end) };
-	ret->kind = ret->flags >> DIALOGUE_KIND_SHIFT & 3;
+	ret->kind = ret->flags >> DIALOGUE_KIND_SHIFT & 7;
 	if (ret->flags & DIALOGUE_CHANGES) {
 		ret->n_changes = dialogue_byte(&at, end) % 8;
 		ret->changes = at;

@@ -45,6 +45,11 @@ enum option {
 	OPTION_NO_IMMEDIATE_DATA = 1 << 13,
 	OPTION_SMALL = 1 << 14,
 	OPTION_RECOVERY = 1 << 15,
+	/* Third byte, above the order of algorithms */
+	OPTION_PROOF_REQUIRED = 1 << 20, /* there may be no secret for it */
+	OPTION_RECONNECT = 1 << 21,
+	OPTION_SCOPE = 1 << 22,
+	OPTION_REDIRECTED = 1 << 23,
 };
 
 struct run {
@@ -80,9 +85,10 @@ static void set_up(void)
 		FUZZ_CHECK(chap_respond(i, 0, own_secret, "", 0, response) == 0);
 }
 
-static void configure_chap(struct run *run, unsigned order)
+static void configure_chap(struct run *run)
 {
 	struct login_config *config = &run->config;
+	unsigned order = run->options >> 16 & 15;
 
 	config->authentication = LOGIN_AUTHENTICATION_CHAP;
 	config->n_chap_algorithms = order / _CHAP_ALGORITHM_MAX % _CHAP_ALGORITHM_MAX + 1;
@@ -90,6 +96,7 @@ static void configure_chap(struct run *run, unsigned order)
 		config->chap_algorithms[i] = (order + i) % _CHAP_ALGORITHM_MAX;
 	config->user_name = "alice";
 	config->secret = own_secret;
+	config->mutual = run->options & OPTION_PROOF_REQUIRED;
 	for (size_t i = 0; i < sizeof(config->chap_random); i++)
 		config->chap_random[i] = (uint8_t)(i + 1);
 	if (!(run->options & OPTION_MUTUAL))
@@ -134,7 +141,7 @@ static void configure_offer(struct run *run)
 	}
 }
 
-static void configure(struct run *run, unsigned options, unsigned order)
+static void configure(struct run *run, unsigned options)
 {
 	struct login_config *config = &run->config;
 
@@ -146,11 +153,15 @@ static void configure(struct run *run, unsigned options, unsigned order)
 	config->tsih = options & OPTION_ADD_CONNECTION ? TSIH : 0;
 	config->portal_group_tag = options & OPTION_TAG_KNOWN ? 1 : -1;
 	config->strict = options & OPTION_STRICT;
+	config->reconnect = options & OPTION_RECONNECT;
+	config->portal_address = "192.0.2.1";
+	config->portal_scope = options & OPTION_SCOPE ? "eth0" : NULL;
+	config->redirects = options & OPTION_REDIRECTED ? LOGIN_REDIRECTS_MAX : 0;
 	config->itt = 0x11223344;
 	config->cmdsn = 5;
 	configure_offer(run);
 	if (options & OPTION_CHAP)
-		configure_chap(run, order);
+		configure_chap(run);
 }
 
 static void take_event(struct run *run, struct event *event)
@@ -252,6 +263,7 @@ static void check_done(const struct run *run, const struct login_result *result)
 	FUZZ_CHECK(result->authenticated == chap && run->responded == chap);
 	FUZZ_CHECK(result->mutual == !!config->target_secret);
 	FUZZ_CHECK(!result->mutual || run->proved);
+	FUZZ_CHECK(!chap || !config->mutual || result->mutual);
 	FUZZ_CHECK(result->portal_group_tag <= UINT16_MAX);
 	FUZZ_CHECK(run->reported[EVENT_DEVIATION_TOLERATED] || config->portal_group_tag < 0 ||
 		   result->portal_group_tag < 0 ||
@@ -401,6 +413,25 @@ static void witness(struct run *run, const uint8_t *header, const struct dialogu
 		run->proved = true;
 }
 
+static bool feed_other(struct login *login, enum dialogue_kind kind)
+{
+	switch (kind) {
+	case DIALOGUE_TIMEOUT:
+		login_timed_out(login);
+		return true;
+	case DIALOGUE_DISCONNECT:
+		login_disconnected(login);
+		return true;
+	case DIALOGUE_OVERDUE:
+		login_overdue(login);
+		return true;
+	case DIALOGUE_SHORT:
+	case DIALOGUE_RAW:
+		break;
+	}
+	return false;
+}
+
 static void take_message(struct run *run, const struct dialogue_message *message)
 {
 	uint8_t header[PDU_HEADER_LENGTH];
@@ -408,14 +439,8 @@ static void take_message(struct run *run, const struct dialogue_message *message
 	struct pdu pdu;
 	size_t length;
 
-	if (message->flags & DIALOGUE_OTHER && message->kind == DIALOGUE_TIMEOUT) {
-		login_timed_out(run->login);
+	if (message->flags & DIALOGUE_OTHER && feed_other(run->login, message->kind))
 		return;
-	}
-	if (message->flags & DIALOGUE_OTHER && message->kind == DIALOGUE_DISCONNECT) {
-		login_disconnected(run->login);
-		return;
-	}
 	honest_response(run, message->flags, &pdu);
 	length = dialogue_pdu(message, &pdu, header, &data);
 	witness(run, header, message);
@@ -440,7 +465,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (text_has(data, size, secrets[i]))
 			return 0;
 	set_up();
-	configure(&run, data[0] | (unsigned)data[1] << 8, data[2]);
+	configure(&run, data[0] | (unsigned)data[1] << 8 | (unsigned)data[2] << 16);
 	run.memory = allocated_bytes();
 	FUZZ_CHECK(login_new(&run.config, &run.login) == 0);
 	take_steps(&run);

@@ -20,13 +20,14 @@ enum option {
 	OPTION_LOGOUT = 1 << 2,
 	OPTION_SCOPE = 1 << 3,
 	OPTION_SMALL = 1 << 4,
+	OPTION_STRICT = 1 << 5,
 };
 
 struct run {
 	struct sendtargets *machine;
 	struct pdu request;
 	uint32_t stat_sn, limit;
-	bool asked, ended;
+	bool asked, ended, strict;
 	bool foreign; /* a response was no answer to our request, or not the next */
 	struct sendtargets_step final;
 	bool reported[4096]; /* events, by number */
@@ -46,10 +47,12 @@ static void start(struct run *run, unsigned options)
 		.exp_stat_sn = UINT32_MAX,
 		.max_recv_data_segment_length = options & OPTION_SMALL ? 512 : 65536,
 		.logout = options & OPTION_LOGOUT,
+		.strict = options & OPTION_STRICT,
 	};
 
 	buffer_done(&run->found);
-	*run = (struct run){ .stat_sn = config.exp_stat_sn,
+	*run = (struct run){ .strict = config.strict,
+			     .stat_sn = config.exp_stat_sn,
 			     .limit = config.max_recv_data_segment_length };
 	FUZZ_CHECK(sendtargets_new(&config, &run->machine) == 0);
 }
@@ -106,6 +109,7 @@ static void take_event(struct run *run, struct event *event)
 
 static void take_end(struct run *run, const struct sendtargets_step *step)
 {
+	FUZZ_CHECK(!run->strict || !run->reported[EVENT_DEVIATION_TOLERATED]);
 	if (run->ended) {
 		FUZZ_CHECK(run->final.type == step->type);
 		return;
