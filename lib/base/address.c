@@ -39,7 +39,7 @@ static bool parse_ipv6(const char *text, struct in6_addr *ret, const char **ret_
 
 static int normalize_ipv6(const char *text, char *ret, size_t size)
 {
-	char digits[INET6_ADDRSTRLEN];
+	char digits[INET6_ADDRSTRLEN], device[IF_NAMESIZE] = "";
 	struct in6_addr address;
 	const char *scope;
 
@@ -49,9 +49,12 @@ static int normalize_ipv6(const char *text, char *ret, size_t size)
 	/* Elsewhere a scope has no meaning. */
 	if (scope && (!IN6_IS_ADDR_LINKLOCAL(&address) || !net_device_is_valid(scope)))
 		return -EINVAL;
-	if (strlen(digits) + (scope ? 1 + strlen(scope) : 0) >= size)
+	/* @ret may be @text, where the scope stands that moves. */
+	if (scope)
+		(void)snprintf(device, sizeof(device), "%s", scope);
+	if (strlen(digits) + (scope ? 1 + strlen(device) : 0) >= size)
 		return -EINVAL;
-	(void)snprintf(ret, size, "%s%s%s", digits, scope ? "%" : "", scope ?: "");
+	(void)snprintf(ret, size, "%s%s%s", digits, scope ? "%" : "", device);
 	return 0;
 }
 

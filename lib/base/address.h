@@ -10,7 +10,7 @@
 
 /*
  * Writes @text in the one form in which addresses are kept and compared: IPv6 as in RFC 5952, all
- * else as it is. Errors: -EINVAL (no address, or too long for @size).
+ * else as it is. @ret may be @text. Errors: -EINVAL (no address, or too long for @size).
  */
 int address_normalize(const char *text, char *ret, size_t size);
 

@@ -61,10 +61,13 @@ static void test_normalize(void **state)
 /* In place, and only if it fits. */
 static void test_room(void **state)
 {
-	char address[] = "2001:DB8::1", small[8];
+	char address[] = "2001:DB8::1", longer[SIZE] = "fe80::2:3:4:5:6:7%eth0", small[8];
 
 	assert_int_equal(address_normalize(address, address, sizeof(address)), 0);
 	assert_string_equal(address, "2001:db8::1");
+	/* A single group of zeros is written out, so that the scope moves. */
+	assert_int_equal(address_normalize(longer, longer, sizeof(longer)), 0);
+	assert_string_equal(longer, "fe80:0:2:3:4:5:6:7%eth0");
 	assert_int_equal(address_normalize("12345678", small, sizeof(small)), -EINVAL);
 	assert_int_equal(address_normalize("1234567", small, sizeof(small)), 0);
 	assert_int_equal(address_normalize("fe80::1%", small, sizeof(small)), -EINVAL);
