@@ -399,6 +399,7 @@ static bool step_send(struct sendtargets *sendtargets, struct sendtargets_step *
 		return true;
 	}
 	ret->send.header = sendtargets->header;
+	ret->send.request = true;
 	ret->send.data = sendtargets->request.length > 0 ? sendtargets->request.data : NULL;
 	ret->send.data_length = sendtargets->request.length;
 	sendtargets->send_ready = false;
