@@ -243,6 +243,7 @@ int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *
 	if (r < 0)
 		return r;
 	channel->limit = LOGIN_DATA_SEGMENT_MAX;
+	channel->out.limit = CHANNEL_UNSENT_MAX;
 	r = sd_event_add_io(event, &channel->source, fd, EPOLLIN | EPOLLET, socket_ready, channel);
 	if (r < 0)
 		return r;
@@ -354,6 +355,9 @@ int channel_send(struct channel *channel, const uint8_t header[48], const void *
 		r = buffer_append(&channel->out, data, length);
 	if (r >= 0)
 		r = buffer_append(&channel->out, padding, pdu_padding(length));
+	/* The peer makes us answer, and reads none of it. */
+	if (r == -E2BIG)
+		return -ENOBUFS;
 	if (r < 0)
 		return r;
 	r = channel_flush(channel);

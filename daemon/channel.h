@@ -49,7 +49,7 @@ void channel_hold(struct channel *channel, bool on);
 
 /*
  * Queues a PDU (copied; padding is added). Failures are reported by failed(), also those found at
- * once. Errors: -ENOMEM; of kernel_batch_submit().
+ * once. Errors: -ENOMEM; -ENOBUFS (the peer does not read); of kernel_batch_submit().
  */
 int channel_send(struct channel *channel, const uint8_t header[48], const void *data,
 		 size_t length);

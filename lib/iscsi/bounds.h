@@ -31,6 +31,9 @@
 /* Login Requests we send before we give up. The longest sensible dialogue takes less than 10. */
 #define LOGIN_EXCHANGES_MAX 32
 
+/* What a peer has not read yet of what was sent to it: a few PDUs of the greatest length. */
+#define CHANNEL_UNSENT_MAX (64 * 1024)
+
 /* Redirections in a row that are followed; the next one counts as a circle. */
 #define LOGIN_REDIRECTS_MAX 4
 
