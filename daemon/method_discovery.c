@@ -34,8 +34,9 @@ struct discover {
 	unsigned node_events;
 	char address[PORTAL_ADDRESS_MAX];
 	uint16_t port;
-	uint64_t started_usec;     /* CLOCK_MONOTONIC */
-	uint64_t oldest_seen_usec; /* of the nodes found now; CLOCK_REALTIME */
+	char target_name[ISCSI_NAME_MAX + 1]; /* empty: all were asked for */
+	uint64_t started_usec;                /* CLOCK_MONOTONIC */
+	uint64_t oldest_seen_usec;            /* of the nodes found now; CLOCK_REALTIME */
 	int64_t targets, portals, created, updated, deleted;
 };
 
@@ -139,7 +140,10 @@ static bool record_portal(struct discover *discover, const struct discovery_targ
  * configured. */
 static bool is_stale(const struct discover *discover, const struct node *node)
 {
-	return node->origin == NODE_ORIGIN_SEND_TARGETS &&
+	bool asked = !discover->target_name[0] ||
+		     strcmp(node->key.target_name, discover->target_name) == 0;
+
+	return asked && node->origin == NODE_ORIGIN_SEND_TARGETS &&
 	       node->last_seen_usec < discover->oldest_seen_usec && node->origin_address &&
 	       strcmp(node->origin_address, discover->address) == 0 &&
 	       node->origin_port == discover->port && !node->secret && !node->target_secret &&
@@ -394,6 +398,8 @@ static const char *read_parameters(json_object *parameters, struct discover *dis
 	(void)json_get_string(parameters, "targetName", &config->target_name);
 	if (config->target_name && iscsi_target_name_check(config->target_name, NULL) < 0)
 		return "targetName";
+	(void)snprintf(discover->target_name, sizeof(discover->target_name), "%s",
+		       config->target_name ?: "");
 	(void)json_get_string(parameters, "recordMode", &mode);
 	if (json_get_int(parameters, "timeoutSeconds", 1, 300, &timeout) < 0)
 		return "timeoutSeconds";

@@ -79,21 +79,28 @@ static void remember_isid(void)
 	assert_int_equal(strlen(isid), 12);
 }
 
-/* Starts a discovery, up to the question for targets. */
-static void begin(struct client *from, const char *mode)
+/* Starts a discovery, up to the question for a target, or for all (NULL). */
+static void begin_named(struct client *from, const char *mode, const char *name)
 {
-	char parameters[128];
+	char parameters[256], question[128];
 
 	(void)snprintf(parameters, sizeof(parameters),
 		       "{\"method\":\"send_targets\",\"address\":\"127.0.0.1\",\"port\":%u,"
-		       "\"recordMode\":\"%s\"}",
-		       target_port(target), mode);
+		       "\"recordMode\":\"%s\"%s%s%s}",
+		       target_port(target), mode, name ? ",\"targetName\":\"" : "", name ?: "",
+		       name ? "\"" : "");
+	(void)snprintf(question, sizeof(question), "text F SendTargets=%s", name ?: "All");
 	client_send_call(from, "org.ois.discovery.Discover", parameters, "more");
 	assert_int_equal(target_accept(target, PATIENCE_MS), 0);
 	target_hears("login T csg=1 nsg=3 SessionType=Discovery");
 	remember_isid();
 	target_says("login T csg=1 nsg=3 tsih=1");
-	target_hears("text F SendTargets=All");
+	target_hears(question);
+}
+
+static void begin(struct client *from, const char *mode)
+{
+	begin_named(from, mode, NULL);
 }
 
 static void expect_summary(json_object *reply, int created, int updated, int deleted)
@@ -256,6 +263,18 @@ static void test_replace(void **state)
 	assert_int_equal(count_nodes("*"), 2);
 }
 
+/* Of targets that were not asked for nothing was learned. */
+static void test_replace_by_name(void **state)
+{
+	discover("add", A " " B, 2, 0, 0);
+	begin_named(&client, "replace", "iqn.2026-11.example:a");
+	finish(&client, A, 0, 0, 0);
+	assert_int_equal(count_nodes("*"), 2);
+	begin_named(&client, "replace", "iqn.2026-11.example:a");
+	finish(&client, "", 0, 0, 1);
+	assert_int_equal(count_nodes("b"), 1);
+}
+
 /* Nodes that another portal told of are none of this one's business. */
 static void test_replace_other_portal(void **state)
 {
@@ -353,10 +372,15 @@ int main(int argc, char **argv)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_replies),       TEST(test_add),
-		TEST(test_update),        TEST(test_replace),
-		TEST(test_durable),       TEST(test_replace_other_portal),
-		TEST(test_client_leaves), TEST(test_client_leaves_login),
+		TEST(test_replies),
+		TEST(test_add),
+		TEST(test_update),
+		TEST(test_replace),
+		TEST(test_durable),
+		TEST(test_replace_other_portal),
+		TEST(test_replace_by_name),
+		TEST(test_client_leaves),
+		TEST(test_client_leaves_login),
 		TEST(test_concurrent),
 	};
 #undef TEST
