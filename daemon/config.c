@@ -10,16 +10,13 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "buffer.h"
-#include "config.h"
+#include "config_private.h"
 #include "file.h"
 #include "parse.h"
 
 #define FILE_MAX_BYTES (1024 * 1024)
-#define INITIATOR_FILE "initiatorname.iscsi"
-#define ALIAS_MAX      255
 /* What useradd(8) accepts. */
 #define GROUP_MAX 32
 
@@ -97,8 +94,8 @@ const struct config_option *config_option_at(size_t index)
 	return index < ELEMENTSOF(options) ? &options[index] : NULL;
 }
 
-static int _printf_(5, 6) fail(struct config_fault *fault, const char *file, unsigned line,
-			       int error, const char *format, ...)
+int config_fail(struct config_fault *fault, const char *file, unsigned line, int error,
+		const char *format, ...)
 {
 	va_list arguments;
 
@@ -110,21 +107,19 @@ static int _printf_(5, 6) fail(struct config_fault *fault, const char *file, uns
 	return error;
 }
 
-/* @doing without a final stop: "cannot be read". */
-static int fail_errno(struct config_fault *fault, const char *file, int error, const char *doing)
+int config_fail_errno(struct config_fault *fault, const char *file, int error, const char *doing)
 {
 	errno = -error;
-	return fail(fault, file, 0, error, "%s: %m", doing);
+	return config_fail(fault, file, 0, error, "%s: %m", doing);
 }
 
-/* The setting as it stands in the file; not known to be clean. */
-static int fail_setting(struct config_fault *fault, const char *setting, int error)
+int config_fail_setting(struct config_fault *fault, const char *setting, int error)
 {
 	(void)text_escape(setting, strlen(setting), fault->setting, sizeof(fault->setting));
 	return error;
 }
 
-static int replace(char **text, const char *value)
+int config_replace(char **text, const char *value)
 {
 	char *copy = strdup(value);
 
@@ -196,7 +191,7 @@ static int set_option(struct config *config, const struct config_option *option,
 		(void)snprintf(reason, 128, "%s", why);
 		return -EINVAL;
 	}
-	return replace((char **)(void *)((char *)config + option->offset), value);
+	return config_replace((char **)(void *)((char *)config + option->offset), value);
 }
 
 /* "AccessGroup, LoginsMax, ..." */
@@ -222,12 +217,13 @@ static int parse_option(struct parser *parser, const char *name, const char *val
 			continue;
 		r = set_option(parser->config, &options[i], value, reason);
 		if (r < 0 && r != -ENOMEM)
-			(void)fail(parser->fault, parser->file, parser->line, r, "%s", reason);
+			(void)config_fail(parser->fault, parser->file, parser->line, r, "%s",
+					  reason);
 		return r;
 	}
 	list_options(parser->section->name, reason);
-	return fail(parser->fault, parser->file, parser->line, -EINVAL, "is unknown; [%s] has %s",
-		    parser->section->name, reason);
+	return config_fail(parser->fault, parser->file, parser->line, -EINVAL,
+			   "is unknown; [%s] has %s", parser->section->name, reason);
 }
 
 static int parse_setting(struct parser *parser, const char *name, const char *value)
@@ -241,7 +237,8 @@ static int parse_setting(struct parser *parser, const char *name, const char *va
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
-		return fail(parser->fault, parser->file, parser->line, -EINVAL, "%s", why.message);
+		return config_fail(parser->fault, parser->file, parser->line, -EINVAL, "%s",
+				   why.message);
 	while (parser->config->files[n_files])
 		n_files++;
 	setting = setting_from_name(name);
@@ -262,12 +259,11 @@ static int parse_section(struct parser *parser, char *text)
 				return 0;
 			}
 	}
-	return fail(parser->fault, parser->file, parser->line, -EINVAL,
-		    "the section must be " SECTIONS);
+	return config_fail(parser->fault, parser->file, parser->line, -EINVAL,
+			   "the section must be " SECTIONS);
 }
 
-/* Cuts white space off both ends, in place. */
-static char *trim(char *text)
+char *config_trim(char *text)
 {
 	size_t length;
 
@@ -290,28 +286,23 @@ static int parse_line(void *userdata, unsigned number, char *line)
 		return parse_section(parser, line);
 	equals = strchr(line, '=');
 	if (!equals)
-		return fail(parser->fault, parser->file, number, -EINVAL,
-			    "the line must be NAME=VALUE, [SECTION] or a comment");
+		return config_fail(parser->fault, parser->file, number, -EINVAL,
+				   "the line must be NAME=VALUE, [SECTION] or a comment");
 	if (!parser->section)
-		return fail(parser->fault, parser->file, number, -EINVAL,
-			    "the line must stand below " SECTIONS);
+		return config_fail(parser->fault, parser->file, number, -EINVAL,
+				   "the line must stand below " SECTIONS);
 	*equals = '\0';
-	name = trim(line);
-	value = trim(equals + 1);
+	name = config_trim(line);
+	value = config_trim(equals + 1);
 	if (parser->section->settings)
 		r = parse_setting(parser, name, value);
 	else
 		r = parse_option(parser, name, value);
-	return r == -EINVAL ? fail_setting(parser->fault, name, r) : r;
+	return r == -EINVAL ? config_fail_setting(parser->fault, name, r) : r;
 }
 
-typedef int (*line_t)(void *userdata, unsigned number, char *line);
-
-/*
- * Calls @each for every line but empty ones and comments, trimmed. Errors: -ENOENT (no such file),
- * and those of reading and of @each, with @fault filled in.
- */
-static int read_lines(const char *path, struct config_fault *fault, line_t each, void *userdata)
+int config_read_lines(const char *path, struct config_fault *fault, config_line_t each,
+		      void *userdata)
 {
 	_cleanup_(buffer_done) struct buffer content = { 0 };
 	unsigned number = 0;
@@ -322,9 +313,9 @@ static int read_lines(const char *path, struct config_fault *fault, line_t each,
 	if (r == -ENOENT || r == -ENOMEM)
 		return r;
 	if (r < 0)
-		return fail_errno(fault, path, r, "cannot be read");
+		return config_fail_errno(fault, path, r, "cannot be read");
 	if (content.length > 0 && memchr(content.data, '\0', content.length))
-		return fail(fault, path, 0, -EINVAL, "is no text file");
+		return config_fail(fault, path, 0, -EINVAL, "is no text file");
 	r = buffer_append(&content, "", 1);
 	if (r < 0)
 		return r;
@@ -333,15 +324,15 @@ static int read_lines(const char *path, struct config_fault *fault, line_t each,
 		if (next)
 			*next++ = '\0';
 		number++;
-		line = trim(line);
+		line = config_trim(line);
 		if (*line == '\0' || *line == '#' || *line == ';')
 			continue;
 		/* A tab around the equals sign is fine; other control characters are not. */
 		for (char *tab = line; (tab = strchr(tab, '\t'));)
 			*tab = ' ';
 		if (!text_is_clean(line, strlen(line)))
-			return fail(fault, path, number, -EINVAL,
-				    "the line is not UTF-8, or holds control characters");
+			return config_fail(fault, path, number, -EINVAL,
+					   "the line is not UTF-8, or holds control characters");
 		r = each(userdata, number, line);
 		if (r < 0)
 			return r;
@@ -375,7 +366,7 @@ static int read_config_file(struct parser *parser, const char *path)
 	r = add_file(parser->config, path);
 	if (r < 0)
 		return r;
-	r = read_lines(path, parser->fault, parse_line, parser);
+	r = config_read_lines(path, parser->fault, parse_line, parser);
 	if (r != -ENOENT)
 		return r;
 	while (parser->config->files[n + 1])
@@ -406,12 +397,12 @@ static int read_drop_ins(struct parser *parser, const char *path)
 	int n, r = 0;
 
 	if (snprintf(directory, sizeof(directory), "%s.d", path) >= (int)sizeof(directory))
-		return fail_errno(parser->fault, path, -ENAMETOOLONG, "cannot be read");
+		return config_fail_errno(parser->fault, path, -ENAMETOOLONG, "cannot be read");
 	n = scandir(directory, &entries, is_drop_in, compare_names);
 	if (n < 0 && errno == ENOENT)
 		return 0;
 	if (n < 0)
-		return fail_errno(parser->fault, directory, -errno, "cannot be read");
+		return config_fail_errno(parser->fault, directory, -errno, "cannot be read");
 	for (int i = 0; i < n; i++) {
 		(void)snprintf(file, sizeof(file), "%s/%s", directory, entries[i]->d_name);
 		if (r >= 0)
@@ -439,8 +430,8 @@ static int check_settings(struct parser *parser, enum settings_scope scope, cons
 		path = parser->config->files[parser->given[scope][setting].file];
 		line = parser->given[scope][setting].line;
 	}
-	r = fail(parser->fault, path, line, -EINVAL, "%s", why.message);
-	return fail_setting(parser->fault, why.name, r);
+	r = config_fail(parser->fault, path, line, -EINVAL, "%s", why.message);
+	return config_fail_setting(parser->fault, why.name, r);
 }
 
 /* A group that does not exist has no members; that is no error. */
@@ -464,110 +455,6 @@ static int look_up_group(struct config *config)
 	return 0;
 }
 
-struct name_reader {
-	struct config *config;
-	struct config_fault *fault;
-	const char *path;
-	char *alias;
-};
-
-/* InitiatorName= and InitiatorAlias=; such a file may hold other things, which are not for us. */
-static int read_name_line(void *userdata, unsigned number, char *line)
-{
-	struct name_reader *reader = userdata;
-	char *equals = strchr(line, '='), *name, *value;
-	const char *why;
-
-	if (!equals)
-		return 0;
-	*equals = '\0';
-	name = trim(line);
-	value = trim(equals + 1);
-	if (strcmp(name, "InitiatorAlias") == 0 && *value && strlen(value) <= ALIAS_MAX)
-		return replace(&reader->alias, value);
-	if (strcmp(name, "InitiatorName") != 0)
-		return 0;
-	if (iscsi_name_check(value, &why) < 0) {
-		(void)fail(reader->fault, reader->path, number, -EINVAL, "%s", why);
-		return fail_setting(reader->fault, name, -EINVAL);
-	}
-	return replace(&reader->config->initiator_name, value);
-}
-
-/* 1: the file tells a name; 0: there is none. */
-static int read_name(struct config *config, const char *path, struct config_fault *fault)
-{
-	struct name_reader reader = { .config = config, .fault = fault, .path = path };
-	int r;
-
-	r = read_lines(path, fault, read_name_line, &reader);
-	if (r >= 0 && config->initiator_name && !config->initiator_alias)
-		config->initiator_alias = TAKE_PTR(reader.alias);
-	free(reader.alias);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	return config->initiator_name ? 1 : 0;
-}
-
-/*
- * Below the top-level domain "internal", which is reserved for private use, so that no other naming
- * authority can ever give out the same name; the digits make it unique.
- */
-static int generate_name(struct config *config, const char *directory, const char *path,
-			 struct config_fault *fault)
-{
-	_cleanup_(buffer_done) struct buffer content = { 0 };
-	uint8_t random[6];
-	char digits[2 * sizeof(random) + 1], name[64];
-	int r;
-
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return fail_errno(fault, path, -errno, "no initiator name can be generated");
-	hex_encode(random, sizeof(random), digits);
-	(void)snprintf(name, sizeof(name), "iqn.2026-11.internal.ois:%s", digits);
-	r = buffer_printf(
-		&content,
-		"# iSCSI name of this host, generated by oisd. Targets know the host by it.\n"
-		"InitiatorName=%s\n",
-		name);
-	if (r >= 0)
-		r = replace(&config->initiator_name, name);
-	if (r < 0)
-		return r;
-	r = replace(&config->generated_file, path);
-	if (r < 0)
-		return r;
-	r = file_replace(directory, INITIATOR_FILE, 0644, &content);
-	if (r < 0)
-		return fail_errno(fault, path, r,
-				  "the initiator name that was generated cannot be kept here, so "
-				  "Name= must be set "
-				  "in section [Initiator] of the configuration");
-	return 0;
-}
-
-static int find_name(struct config *config, const char *initiator_path, const char *directory,
-		     struct config_fault *fault)
-{
-	char path[PATH_MAX];
-	int r;
-
-	config->initiator_origin = INITIATOR_ORIGIN_CONFIGURATION;
-	if (config->initiator_name)
-		return 0;
-	config->initiator_origin = INITIATOR_ORIGIN_FILE;
-	r = read_name(config, initiator_path, fault);
-	if (r != 0)
-		return r;
-	config->initiator_origin = INITIATOR_ORIGIN_GENERATED;
-	if (snprintf(path, sizeof(path), "%s/" INITIATOR_FILE, directory) >= (int)sizeof(path))
-		return fail_errno(fault, directory, -ENAMETOOLONG, "cannot be used");
-	r = read_name(config, path, fault);
-	if (r != 0)
-		return r;
-	return generate_name(config, directory, path, fault);
-}
-
 static int set_host_alias(struct config *config)
 {
 	char name[HOST_NAME_MAX + 1];
@@ -575,7 +462,7 @@ static int set_host_alias(struct config *config)
 	if (config->initiator_alias || gethostname(name, sizeof(name)) < 0 || !*name ||
 	    !text_is_clean(name, strlen(name)))
 		return 0;
-	return replace(&config->initiator_alias, name);
+	return config_replace(&config->initiator_alias, name);
 }
 
 static int config_new(struct config **ret)
@@ -636,7 +523,7 @@ int config_load(const char *path, const char *initiator_path, const char *direct
 	for (int scope = 0; r >= 0 && scope < _SETTINGS_SCOPE_MAX; scope++)
 		r = check_settings(&parser, scope, path);
 	if (r >= 0)
-		r = find_name(config, initiator_path, directory, ret_fault);
+		r = config_find_name(config, initiator_path, directory, ret_fault);
 	if (r >= 0)
 		r = set_host_alias(config);
 	if (r >= 0)
