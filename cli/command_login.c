@@ -4,8 +4,10 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -255,27 +257,50 @@ static void print_summary(const struct batch *batch)
 			    batch->failed);
 }
 
+/* What is under way goes on in the daemon; whoever interrupts the wait for it is told so. */
+static void say_interrupted(int signal_number)
+{
+	static const char text[] = "\nInterrupted. What is under way goes on; 'ois-ctl sessions' "
+				   "shows it, and 'ois-ctl logout' ends logins.\n";
+
+	(void)!write(STDERR_FILENO, text, strlen(text));
+	(void)signal(signal_number, SIG_DFL);
+	(void)raise(signal_number);
+}
+
+static void wait_for_replies(struct batch *batch)
+{
+	int r = 0;
+
+	while (batch->pending > 0 && (r >= 0 || r == -EINTR)) {
+		r = ois_client_process(batch->cli->client);
+		if (r == 0)
+			r = ois_client_wait(batch->cli->client, OIS_TIMEOUT_NONE);
+	}
+}
+
 /* @names: NULL-terminated; an empty array is one call that selects everything. */
 static enum status run_batch(struct cli *cli, bool login, char **names)
 {
 	struct batch batch = { .cli = cli, .login = login };
 	enum status status = STATUS_DONE;
 	struct part *parts;
+	struct sigaction action = { .sa_handler = say_interrupted }, before;
 	size_t n = 0;
-	int r;
 
 	while (names[n])
 		n++;
 	parts = calloc(n + 1, sizeof(*parts));
 	if (!parts)
 		return report(cli, -ENOMEM, NULL, "%s %s", batch_verb(&batch), "targets");
+	(void)sigaction(SIGINT, NULL, &before);
+	if (before.sa_handler != SIG_IGN)
+		(void)sigaction(SIGINT, &action, NULL);
 	for (size_t i = 0; status == STATUS_DONE && i < (n ?: 1); i++)
 		status = start_part(&batch, &parts[i], names[i]);
-	for (r = 0; status == STATUS_DONE && batch.pending > 0 && (r >= 0 || r == -EINTR);) {
-		r = ois_client_process(cli->client);
-		if (r == 0)
-			r = ois_client_wait(cli->client, OIS_TIMEOUT_NONE);
-	}
+	if (status == STATUS_DONE)
+		wait_for_replies(&batch);
+	(void)sigaction(SIGINT, &before, NULL);
 	for (size_t i = 0; i <= n; i++)
 		ois_call_unref(parts[i].call);
 	free(parts);

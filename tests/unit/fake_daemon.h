@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct scene {
 	size_t raw_repeated; /* so often; 0: once */
 	bool in_bytes;       /* every byte on its own */
 	bool hang_up;        /* close the connection then; the next scene accepts a new one */
+	bool interrupt;      /* send the client SIGINT */
 	bool wait;           /* for the client to close the connection */
 };
 
@@ -112,6 +114,15 @@ static inline void fake_answer(int fd, const struct scene *scene)
 			return;
 }
 
+static inline void fake_interrupt(int fd)
+{
+	struct ucred client;
+	socklen_t length = sizeof(client);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &client, &length) == 0)
+		(void)kill(client.pid, SIGINT);
+}
+
 /* Plays scenes on one connection until it ends. */
 static inline void fake_serve(struct fake_daemon *fake, int fd)
 {
@@ -129,6 +140,8 @@ static inline void fake_serve(struct fake_daemon *fake, int fd)
 		fake_answer(fd, scene);
 		fake->played++;
 		go_on = !scene->hang_up;
+		if (scene->interrupt)
+			fake_interrupt(fd);
 		if (scene->wait) {
 			_cleanup_json_ json_object *more = NULL;
 

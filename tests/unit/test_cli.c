@@ -298,6 +298,22 @@ static void test_login(void **state)
 	      "Failed to log in to iqn.2026-01.org.example:c at [fd00::1]:3260: no answer\n");
 }
 
+/* It ends by the signal, for whoever started it. */
+static void test_login_interrupted(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.Login",
+		  .replies = { MORE(STEP("a", "connecting", "")) },
+		  .interrupt = true,
+		  .wait = true },
+		{},
+	};
+
+	check(scenes, "login x", 128 + SIGINT, "",
+	      "\nInterrupted. What is under way goes on; 'ois-ctl sessions' shows it, and 'ois-ctl "
+	      "logout' ends logins.\n");
+}
+
 static void test_login_of_one(void **state)
 {
 	static const struct scene scenes[] = {
@@ -1188,6 +1204,7 @@ int main(void)
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_login_of_one),
+		cmocka_unit_test(test_login_interrupted),
 		cmocka_unit_test(test_logout),
 		cmocka_unit_test(test_discover),
 		cmocka_unit_test(test_discover_options),
