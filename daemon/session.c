@@ -518,7 +518,7 @@ int session_new_found(struct manager *manager, const struct sysfs_session *found
 		session->managed = true;
 		session->isid_known = true;
 	}
-	session_find_redirect(session);
+	session_find_portal(session);
 	session->transport = transport_find(found->transport);
 	if (!session->transport)
 		session->managed = false;

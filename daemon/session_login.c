@@ -24,7 +24,12 @@ static int connect_is_slow(sd_event_source *source, uint64_t usec, void *userdat
 
 static void connect_raise(void *userdata, struct event *event)
 {
-	session_raise(userdata, event);
+	struct session *session = userdata;
+	struct session_private *p = session->private;
+
+	p->goes_on = p->at_known;
+	session_raise(session, event);
+	p->goes_on = false;
 }
 
 static void connect_resolved(void *userdata)
@@ -43,16 +48,26 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 	(void)snprintf(session->local_address, sizeof(session->local_address), "%s",
 		       connected->local_address);
 	session->local_port = connected->local_port;
+	if (!address_is_numeric(session_address(session)))
+		session_know_address(session, session_address(session), connected->address);
 	session_post(session, CONNECTION_EVENT_CONNECTED);
 }
+
+static void begin_connect(struct session *session, const char *address);
 
 static void connect_failed(void *userdata, int error, enum event_number event)
 {
 	struct session *session = userdata;
+	struct session_private *p = session->private;
 	char message[PORTAL_TEXT_MAX + 128], portal[PORTAL_TEXT_MAX];
 
-	session->private->connect = portal_connect_free(session->private->connect);
+	p->connect = portal_connect_free(p->connect);
 	session_arm_timer(session, 0, NULL);
+	if (p->at_known) {
+		p->at_known = false;
+		begin_connect(session, session_address(session));
+		return;
+	}
 	portal_format(session_address(session), session_port(session), portal);
 	(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal,
 		       portal_failure_text(error, event));
@@ -67,12 +82,11 @@ static const struct portal_callbacks connect_callbacks = {
 	.failed = connect_failed,
 };
 
-/* T1 */
-void session_action_connect(struct session *session)
+static void begin_connect(struct session *session, const char *address)
 {
 	struct session_private *p = session->private;
 	struct portal_config config = {
-		.address = session_address(session),
+		.address = address,
 		.port = session_port(session),
 		.source_address = settings_text(session->settings, SETTING_TCP_SOURCE_ADDRESS),
 		.net_device = settings_text(session->settings, SETTING_TCP_NET_DEVICE),
@@ -95,6 +109,24 @@ void session_action_connect(struct session *session)
 		return;
 	}
 	(void)session_arm_timer(session, CONNECT_PATIENCE_USEC, connect_is_slow);
+}
+
+void session_know_address(struct session *session, const char *name, const char *address)
+{
+	struct session_private *p = session->private;
+
+	(void)snprintf(p->known_name, sizeof(p->known_name), "%s", name);
+	(void)snprintf(p->known_address, sizeof(p->known_address), "%s", address);
+}
+
+/* T1. The way to the name service may be the one that was lost. */
+void session_action_connect(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	p->at_known = session->in_kernel && p->known_address[0] &&
+		      strcmp(p->known_name, session_address(session)) == 0;
+	begin_connect(session, p->at_known ? p->known_address : session_address(session));
 }
 
 /* Login Phase */

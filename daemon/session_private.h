@@ -79,6 +79,10 @@ struct session_private {
 	bool offer_changed; /* in this attempt; once is enough */
 	bool offer_refused; /* the target said so, rather than just closing the connection */
 
+	/* The host name connected to last, and the address it had: a lost session tries it first */
+	char known_name[PORTAL_ADDRESS_MAX], known_address[64];
+	bool at_known;
+
 	/* For the login machine, which borrows them. */
 	struct secret *secret, *target_secret;
 
@@ -135,8 +139,8 @@ void session_disconnect(struct session *session);
 /* session_redirect.c */
 /* Where the attempt begins: at the portal remembered, or at that of the node. */
 void session_choose_portal(struct session *session);
-/* A session found at the start may have been redirected. */
-void session_find_redirect(struct session *session);
+/* Where a session found at the start is. */
+void session_find_portal(struct session *session);
 /* The target sends the login elsewhere. */
 void session_redirected(struct session *session, const struct login_redirect *redirect);
 /* If the attempt fails now: does it go on at the portal of the node? */
@@ -145,6 +149,7 @@ bool session_falls_back(const struct session *session);
 void session_settled(struct session *session);
 
 /* session_login.c */
+void session_know_address(struct session *session, const char *name, const char *address);
 void session_action_connect(struct session *session);
 void session_action_login(struct session *session);
 void session_action_reconnect(struct session *session);

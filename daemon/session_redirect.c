@@ -54,15 +54,20 @@ bool session_falls_back(const struct session *session)
 	       (session->connection & (CONNECTION_STATE_XPT_WAIT | CONNECTION_STATE_IN_LOGIN));
 }
 
-/* A session of before: the kernel has both addresses. Of a host name it cannot be told. */
-void session_find_redirect(struct session *session)
+/* A session of before: the kernel has both addresses. Of a host name it has what that stood for. */
+void session_find_portal(struct session *session)
 {
 	const struct sysfs_session *found = session->found;
 	struct login_redirect redirect = { .port = (uint16_t)found->port };
 
-	if (!address_is_numeric(session->address) || found->port <= 0 ||
-	    address_normalize(found->address, redirect.address, sizeof(redirect.address)) < 0 ||
-	    same_portal(&redirect, session->address, session->port))
+	if (found->port <= 0 ||
+	    address_normalize(found->address, redirect.address, sizeof(redirect.address)) < 0)
+		return;
+	if (!address_is_numeric(session->address)) {
+		session_know_address(session, session->address, redirect.address);
+		return;
+	}
+	if (same_portal(&redirect, session->address, session->port))
 		return;
 	redirect.permanent = same_portal(&redirect, session->private->remembered.address,
 					 session->private->remembered.port);

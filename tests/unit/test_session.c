@@ -6,6 +6,7 @@
  * it is left anywhere, and who followed it is told once.
  */
 #include <dirent.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,6 +49,42 @@ static struct trial {
 
 /* gen_proofs.c looks for these. */
 #define check_raised(number) check(t.events[number] > 0)
+
+/* The name service, which knows one host. */
+
+#define NAME "disk.example"
+
+static struct {
+	unsigned number; /* of the portal; 0: it does not answer */
+	_Atomic unsigned asked;
+} names;
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **ret)
+{
+	struct sockaddr_in *address;
+	struct addrinfo *found;
+
+	assert_string_equal(node, NAME);
+	names.asked++;
+	if (names.number == 0)
+		return EAI_AGAIN;
+	found = calloc(1, sizeof(*found) + sizeof(*address));
+	assert_non_null(found);
+	address = (struct sockaddr_in *)(found + 1);
+	address->sin_family = AF_INET;
+	address->sin_addr.s_addr = htonl(INADDR_LOOPBACK + names.number - 1);
+	found->ai_family = AF_INET;
+	found->ai_addr = (struct sockaddr *)address;
+	found->ai_addrlen = sizeof(*address);
+	*ret = found;
+	return 0;
+}
+
+void freeaddrinfo(struct addrinfo *found)
+{
+	free(found);
+}
 
 /* Before and after */
 
@@ -591,6 +628,23 @@ static void deed_lose_and_log_out(void)
 	lose(KERNEL_ERROR_CLOSED);
 }
 
+static void deed_starve(void)
+{
+	world.submit_error = -ENOMEM;
+}
+
+static void deed_starve_and_lose(void)
+{
+	world.submit_error = -ENOMEM;
+	lose(KERNEL_ERROR_CLOSED);
+}
+
+static void deed_starve_and_force(void)
+{
+	world.submit_error = -ENOMEM;
+	log_out(true);
+}
+
 static void deed_destroy(void)
 {
 	struct session *session = session_now();
@@ -680,6 +734,9 @@ static const struct deed {
 	{ "connection lost twice", deed_lose_twice },
 	{ "connection lost and forced logout", deed_lose_and_force },
 	{ "connection lost while checking", deed_lose_and_log_out },
+	{ "kernel takes no request", deed_starve },
+	{ "kernel takes no request, connection lost", deed_starve_and_lose },
+	{ "kernel takes no request, forced logout", deed_starve_and_force },
 	{ "session removed by others", deed_destroy },
 	{ "session removed unheard", deed_destroy_unheard },
 	{ "overrun", deed_overrun },
@@ -813,11 +870,16 @@ static void honours_a_request(void **state)
 	end();
 }
 
+static void stop_listening(void)
+{
+	world.accept = sd_event_source_disable_unref(world.accept);
+	world.listener = close_fd(world.listener);
+}
+
 static void retries_what_may_work_later(void **state)
 {
 	begin("retry", "nobody listens");
-	world.accept = sd_event_source_disable_unref(world.accept);
-	world.listener = close_fd(world.listener);
+	stop_listening();
 	log_in();
 	check(run(is_RETRYING, false));
 	check(outcome_is(EVENT_CONNECT_FAILED, EVENT_OUTCOME_RETRYING));
@@ -878,24 +940,28 @@ static bool is_due(const struct session *session)
  * whether it has come back. */
 static void waits_for_the_kernel(void **state)
 {
-	begin("starting again", "lost, and the kernel takes no request");
-	log_in();
-	check(run(at_rest, true));
-	world.held_operation = KERNEL_START_CONNECTION;
-	lose(KERNEL_ERROR_CLOSED);
-	check(run(is_held, true));
-	world.submit_error = -ENOMEM;
-	lose(KERNEL_ERROR_CLOSED);
-	check(run(is_RETRYING, false));
-	check(session_now()->private->pending > 0);
-	hurry();
-	check(run(is_due, false));
-	check(session_now()->phase == SESSION_RETRYING && !session_now()->private->timer);
-	fake_release();
-	check(run(at_rest, true));
-	check(t.events[EVENT_RECONNECTED] == 1);
-	finish();
-	end();
+	for (unsigned left = 0; left < 2; left++) {
+		begin("starting again", "lost, and the kernel takes no request");
+		log_in();
+		check(run(at_rest, true));
+		world.held_operation = KERNEL_START_CONNECTION;
+		lose(KERNEL_ERROR_CLOSED);
+		check(run(is_held, true));
+		world.submit_error = -ENOMEM;
+		lose(KERNEL_ERROR_CLOSED);
+		check(run(is_RETRYING, false));
+		check(session_now()->private->pending > 0);
+		hurry();
+		check(run(is_due, false));
+		check(session_now()->phase == SESSION_RETRYING && !session_now()->private->timer);
+		if (left)
+			log_out(true);
+		fake_release();
+		check(run(left ? gone : at_rest, true));
+		check(t.events[EVENT_RECONNECTED] == !left && world.logins == 3U - left);
+		finish();
+		end();
+	}
 }
 
 static void gives_up_what_will_not(void **state)
@@ -1157,14 +1223,69 @@ static void goes_on_elsewhere_in_a_recovery(void **state)
 	check(run(is_RETRYING, false) && run(at_rest, true));
 	check(world.portals[1].asked == 2 && world.portals[2].asked == 2);
 
+	t.deed = "and in the one after";
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false) && run(at_rest, true));
+	check(world.portals[1].asked == 2 && world.portals[2].asked == 3);
+
 	t.deed = "when nobody is there any more";
 	world.portals[2].status = 0x0204;
 	world.portals[1].moved_to = 0;
 	lose(KERNEL_ERROR_CLOSED);
 	check(run(is_RETRYING, false) && run(at_rest, true));
-	check(t.events[EVENT_RECOVERY_FAILED] == 0 && session_now()->reconnects == 3);
+	check(t.events[EVENT_RECOVERY_FAILED] == 0 && session_now()->reconnects == 4);
 	check(!session_now()->redirect.address[0]);
 	check_remembered(node, 0);
+	finish();
+	end();
+}
+
+/* The name service is gone together with the disk; and is asked when the address has changed. */
+static void comes_back_without_names(void **state)
+{
+	struct session *session;
+	struct node node = t.node;
+
+	begin("names", "first");
+	node.key.address = NAME;
+	node.key.port = world.port;
+	names.number = 1;
+	names.asked = 0;
+	assert_int_equal(manager_login(t.manager, &node, 0, &login_watch, &session), 0);
+	t.login.wished = true;
+	check(run(at_rest, true));
+	check(names.asked == 1 && world.portals[1].asked == 1);
+
+	t.deed = "no answer";
+	names.number = 0;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false) && run(at_rest, true));
+	check(names.asked == 1 && world.portals[1].asked == 2);
+	check(t.events[EVENT_RESOLVE_FAILED] == 0 && session_now()->reconnects == 1);
+
+	t.deed = "no answer, and another address";
+	session_know_address(session_now(), NAME, "255.255.255.255");
+	lose(KERNEL_ERROR_CLOSED);
+	while (t.events[EVENT_RECOVERY_FAILED] == 0)
+		check(run(is_RETRYING, false) && run(is_RESOLVING, true) &&
+		      run(is_RETRYING, false));
+	check(t.events[EVENT_CONNECT_FAILED] == 1 && t.events[EVENT_RESOLVE_FAILED] == 1);
+	check(outcome_is(EVENT_CONNECT_FAILED, EVENT_OUTCOME_CONTINUED) &&
+	      outcome_is(EVENT_RESOLVE_FAILED, EVENT_OUTCOME_RETRYING));
+	names.number = 1;
+	check(run(at_rest, true));
+	check(session_now()->reconnects == 2);
+
+	t.deed = "another address";
+	names.asked = 1;
+	/* No connection can be made to that. */
+	session_know_address(session_now(), NAME, "255.255.255.255");
+	names.number = 2;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false) && run(at_rest, true));
+	check(names.asked == 2 && world.portals[2].asked == 1);
+	check(strcmp(session_now()->private->known_address, portals[2]) == 0);
+	check(t.events[EVENT_RECOVERY_FAILED] == 1 && session_now()->reconnects == 3);
 	finish();
 	end();
 }
@@ -1184,7 +1305,7 @@ static void sees_where_a_session_is(void **state)
 		{ "2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::1", "2001:db8::1", 3260,
 		  false },
 		/* What a name stood for, or another address of it? */
-		{ "192.0.2.1", "disk.example", "disk.example", 3260, false },
+		{ "192.0.2.1", NAME, NAME, 3260, false },
 		{ "", "192.0.2.1", "192.0.2.1", -1, false },
 	};
 
@@ -1209,6 +1330,8 @@ static void sees_where_a_session_is(void **state)
 		check(redirected ==
 		      (strcmp(rows[i].shown, rows[i].persistent) != 0 || rows[i].port == 3261));
 		check(session->redirect.permanent == rows[i].permanent);
+		check(strcmp(rows[i].persistent, NAME) != 0 ||
+		      strcmp(session->private->known_address, rows[i].address) == 0);
 		(void)session_free(session);
 	}
 	finish();
@@ -1234,6 +1357,49 @@ static void leaves_a_portal_that_does_not_work(void **state)
 	check(run(at_rest, true));
 	check(world.portals[1].asked == 1 && world.portals[2].asked == 1);
 	check_remembered(node, 0);
+	finish();
+	end();
+}
+
+static bool refused_once(const struct session *session)
+{
+	return t.events[EVENT_LOGIN_FAILED] == 1;
+}
+
+/* What is refused for good and goes on elsewhere, or otherwise, is not given up when that fails. */
+static void gives_up_nothing_too_early(void **state)
+{
+	struct node node = t.node;
+	struct session *session;
+
+	begin("redirection", "refused for good, and nobody there");
+	node.key.port = 1;
+	node.redirect_address = (char *)portals[2];
+	node.redirect_port = world.port;
+	world.portals[2].status = 0x0202;
+	assert_int_equal(manager_login(t.manager, &node, 1, &login_watch, &session), 0);
+	t.login.wished = true;
+	check(run(is_RETRYING, false));
+	check(outcome_is(EVENT_LOGIN_FAILED, EVENT_OUTCOME_CONTINUED) &&
+	      outcome_is(EVENT_CONNECT_FAILED, EVENT_OUTCOME_RETRYING));
+	world.portals[2].status = 0;
+	check(run(at_rest, true));
+	check(world.portals[2].asked == 2);
+	finish();
+	end();
+
+	begin("CHAP", "the list is refused, and nobody is there any more");
+	world.with_list = FAKE_REFUSES;
+	assert_int_equal(manager_login(t.manager, node_with_chap(NULL), 1, &login_watch, &session),
+			 0);
+	t.login.wished = true;
+	check(run(refused_once, true));
+	stop_listening();
+	check(run(is_RETRYING, false));
+	check(outcome_is(EVENT_LOGIN_FAILED, EVENT_OUTCOME_CONTINUED) &&
+	      outcome_is(EVENT_CONNECT_FAILED, EVENT_OUTCOME_RETRYING));
+	check(run(gone, true));
+	check(t.events[EVENT_CONNECT_FAILED] == 2);
 	finish();
 	end();
 }
@@ -1589,6 +1755,8 @@ int main(void)
 		TEST(follows_redirections),
 		TEST(remembers_where_targets_have_moved),
 		TEST(goes_on_elsewhere_in_a_recovery),
+		TEST(comes_back_without_names),
+		TEST(gives_up_nothing_too_early),
 		TEST(sees_where_a_session_is),
 		TEST(leaves_a_portal_that_does_not_work),
 		TEST(falls_back_to_md5),
