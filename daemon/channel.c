@@ -364,6 +364,16 @@ int channel_send(struct channel *channel, const uint8_t header[48], const void *
 	return r < 0 ? channel_defer_failure(channel, r) : 0;
 }
 
+struct event *channel_send_event(int error)
+{
+	struct event *event =
+		event_new(error == -ENOMEM ? EVENT_SEND_RESOURCES : EVENT_SEND_FAILED);
+
+	event_set_errno(event, error);
+	event_set_outcome(event, EVENT_OUTCOME_FAILED);
+	return event;
+}
+
 /* The kernel gives every task a tag of its own, and has matched the answer to it: the sender gets
  * his back. */
 void channel_deliver(struct channel *channel, const uint8_t header[48], const void *data,

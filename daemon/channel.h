@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "cleanup.h"
+#include "event.h"
 
 struct channel;
 struct kernel;
@@ -53,6 +54,8 @@ void channel_hold(struct channel *channel, bool on);
  */
 int channel_send(struct channel *channel, const uint8_t header[48], const void *data,
 		 size_t length);
+/* What is to be reported of a PDU that could not be sent: event 7, or 55. */
+struct event *channel_send_event(int error);
 
 /* The kernel received a PDU of this connection. */
 void channel_deliver(struct channel *channel, const uint8_t header[48], const void *data,

@@ -217,17 +217,13 @@ static void channel_received(void *userdata, const uint8_t header[48], const voi
 static void channel_failed(void *userdata, int error, bool sending)
 {
 	struct discovery *discovery = userdata;
-	struct event *event;
 
 	if (discovery->driver) {
 		login_driver_channel_failed(discovery->driver, error, sending);
 		return;
 	}
-	if (sending) {
-		event = event_new(EVENT_SEND_FAILED);
-		event_set_errno(event, error);
-		discovery_raise(discovery, event);
-	}
+	if (sending)
+		discovery_raise(discovery, channel_send_event(error));
 	sendtargets_disconnected(discovery->exchange);
 	discovery_run_exchange(discovery);
 }

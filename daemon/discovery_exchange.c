@@ -51,10 +51,7 @@ static void exchange_send(struct discovery *discovery, const struct sendtargets_
 	if (r >= 0 && step->send.request)
 		r = arm_timer(discovery);
 	if (r < 0) {
-		struct event *event = event_new(EVENT_SEND_FAILED);
-
-		event_set_errno(event, r);
-		discovery_raise(discovery, event);
+		discovery_raise(discovery, channel_send_event(r));
 		sendtargets_disconnected(discovery->exchange);
 	}
 }

@@ -41,14 +41,11 @@ static int arm_timer(struct login_driver *driver)
 	return r < 0 ? r : sd_event_source_set_enabled(driver->timer, SD_EVENT_ONESHOT);
 }
 
-/* A request that cannot be sent: event 7, and the machine ends as if the connection were gone. */
+/* The machine ends as if the connection were gone. */
 static void send_failed(struct login_driver *driver, int error)
 {
-	struct event *event =
-		event_new(error == -ENOMEM ? EVENT_SEND_RESOURCES : EVENT_SEND_FAILED);
+	struct event *event = channel_send_event(error);
 
-	event_set_errno(event, error);
-	event_set_outcome(event, EVENT_OUTCOME_FAILED);
 	if (event)
 		driver->callbacks->raise(driver->userdata, event);
 }
