@@ -12,11 +12,11 @@ build=$1 json=$2 n=${3:-10000}
 work=$(mktemp -d)
 secret=secret-of-the-initiator target_secret=secret-of-the-target
 figures=$work/figures
-pids=()
+pids=() oisd=
 
 finish()
 {
-	((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
+	kill "${pids[@]}" ${oisd:+"$oisd"} 2>/dev/null || true
 	wait
 	rm -rf "$work"
 }
@@ -74,6 +74,17 @@ stop_oisd()
 {
 	kill "$oisd"
 	wait "$oisd"
+	oisd=
+}
+
+# Some may be those of a command that has just ended.
+expect_descriptors()
+{
+	local i
+	for ((i = 0; i < 100; i++)); do
+		(($(descriptors) > $1)) || return 0
+	done
+	fail "the daemon had $1 descriptors, and has $(descriptors)"
 }
 
 # All logins at once; with "hold" until all are in flight, when others ask the daemon, too.
@@ -114,7 +125,7 @@ flight()
 	login_all "$figure, again" free
 	record "$figure, again: longest turn of the loop" "$(status longestTurnUSec)" us 10000
 	record "$figure, again: memory of the daemon afterwards" "$(resident)" bytes
-	[[ $(descriptors) == "$before" ]] || fail "the daemon had $before descriptors, and has $(descriptors)"
+	expect_descriptors "$before"
 	echo count >&3
 	read -r _ left <&4
 	((left == 0)) || fail "$left connections are left"
