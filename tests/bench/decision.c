@@ -18,8 +18,7 @@
 #define ROUNDS     10
 #define ROUND_NSEC 50000000
 
-static const char initiator_secret[] = "secret-of-the-initiator";
-static const char target_secret[] = "secret-of-the-target";
+static struct secret *initiator_secret, *target_secret;
 
 static const struct row {
 	const char *name;
@@ -51,19 +50,14 @@ struct dialogue {
 
 static void configure(const struct row *row, struct login_config *ret)
 {
-	struct secret *own, *other;
-
-	if (secret_new(initiator_secret, strlen(initiator_secret), &own) < 0 ||
-	    secret_new(target_secret, strlen(target_secret), &other) < 0)
-		err(1, "secrets");
 	*ret = (struct login_config){
 		.initiator_name = "iqn.2026-11.org.example:host",
 		.target_name = row->discovery ? NULL : "iqn.2026-11.org.example:disk",
 		.isid = { 0x80, 1, 2, 3, 4, 5 },
 		.cmdsn = 1,
 		.portal_group_tag = -1,
-		.secret = own,
-		.target_secret = row->mutual ? other : NULL,
+		.secret = initiator_secret,
+		.target_secret = row->mutual ? target_secret : NULL,
 	};
 	iscsi_offer_init(&ret->offer);
 	if (!row->chap)
@@ -86,17 +80,18 @@ static void take_event(struct event *event)
 
 static void record(const struct row *row, struct dialogue *ret)
 {
-	struct responder_config config = { .algorithm = row->algorithm, .name = "storage" };
+	const struct responder_config config = {
+		.algorithm = row->algorithm,
+		.name = "storage",
+		.secret = target_secret,
+	};
 	_cleanup_(login_freep) struct login *login = NULL;
 	struct responder responder;
-	struct secret *secret;
 
 	*ret = (struct dialogue){ 0 };
 	configure(row, &ret->config);
-	if (secret_new(target_secret, strlen(target_secret), &secret) < 0 ||
-	    login_new(&ret->config, &login) < 0)
+	if (login_new(&ret->config, &login) < 0)
 		err(1, "login");
-	config.secret = secret;
 	responder_init(&responder, &config);
 	for (;;) {
 		struct response *response = &ret->responses[ret->n];
@@ -114,7 +109,6 @@ static void record(const struct row *row, struct dialogue *ret)
 		login_receive(login, response->header, response->text.data, response->text.length);
 		ret->n++;
 	}
-	secret_free(secret);
 }
 
 static void replay(const struct dialogue *dialogue)
@@ -164,13 +158,28 @@ static uint64_t measure(const struct dialogue *dialogue)
 	return best;
 }
 
+static struct secret *make_secret(const char *text)
+{
+	struct secret *secret;
+
+	if (secret_new(text, strlen(text), &secret) < 0)
+		err(1, "secret");
+	return secret;
+}
+
 int main(void)
 {
+	initiator_secret = make_secret("secret-of-the-initiator");
+	target_secret = make_secret("secret-of-the-target");
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		struct dialogue dialogue;
 
 		record(&rows[i], &dialogue);
 		(void)printf("%s\t%llu\n", rows[i].name, (unsigned long long)measure(&dialogue));
+		for (size_t k = 0; k < dialogue.n; k++)
+			buffer_done(&dialogue.responses[k].text);
 	}
+	initiator_secret = secret_free(initiator_secret);
+	target_secret = secret_free(target_secret);
 	return 0;
 }
