@@ -271,18 +271,22 @@ write_disks()
 # compare_disk PLACE NAME
 compare_disk() { cmp --bytes=512K --ignore-initial="$(($1 * 512))K:0" "$work/random" "${disks[$2]}"; }
 
+# Adds the target of a row to missing, if the discovery should have found it and did not.
+note_missing()
+{
+	[[ "$2 $7 $6" != "$discovery" || $found == *"\"$base:$2$1\""* ]] || missing+=" $2$1"
+}
+
 # discover TARGET WANTS HAS FAMILY: tells the result. Nothing that a target of these does has to be tolerated.
 discover()
 {
-	local address settings=(strict=true) missing
+	local discovery="$1 $2 $4" address settings=(strict=true) found missing=''
 	address=${addresses[$4]}:$("$1_port" "$2")
 	credentials "$3"
 	ois-ctl portal set "$address" "${settings[@]}" >/dev/null
-	if ois-ctl discover "$address" --json=short >"$work/found" 2>"$work/errors"; then
-		missing=$(printf '%s\n' "${rows[@]}" | awk -v "target=$1" -v "wants=$2" -v "family=$4" -v "base=$base" \
-			'$1 == target && $6 == wants && $5 == family { print base ":" target NR }' | sort |
-			comm -23 - <(jq -r '.target.name // empty' "$work/found" | sort -u))
-		echo "found${missing:+ all but $missing}"
+	if found=$(ois-ctl discover "$address" --json=short 2>"$work/errors"); then
+		each_row note_missing
+		echo "found${missing:+, not$missing}"
 	else
 		sed -n 's/^Event \([0-9]*\) .*/\1/p' "$work/errors"
 	fi
