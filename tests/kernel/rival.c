@@ -9,6 +9,7 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
@@ -21,7 +22,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,9 +145,17 @@ static int install_filter(void)
 
 static bool peek(pid_t pid, const void *from, void *ret, size_t length)
 {
-	struct iovec here = { ret, length }, there = { (void *)(uintptr_t)from, length };
+	char path[32];
+	ssize_t n;
+	int fd;
 
-	return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)length;
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = pread(fd, ret, length, (off_t)(uintptr_t)from);
+	(void)close(fd);
+	return n == (ssize_t)length;
 }
 
 /* What a sendmsg() that is about to be made begins with. */
