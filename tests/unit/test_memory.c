@@ -3,7 +3,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Logins and discoveries with each allocation failing in turn, alone or with all that follow: they
- * come to their result all the same, or end for want of memory, and nothing is lost.
+ * say the same and come to the same result, or end for want of memory, and nothing is lost.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,6 +59,12 @@ struct dialogue {
 		bool transit;
 	} responses[RESPONSES_MAX];
 };
+
+/* What was sent when all allocations succeed, and in the present run. */
+static struct transcript {
+	uint8_t bytes[8192];
+	size_t length;
+} expected, sent;
 
 static struct secret *own_secret, *target_secret;
 static char proof[128];
@@ -146,6 +152,18 @@ static void respond(struct login *login, const struct dialogue *dialogue, size_t
 	login_receive(login, header, text, length);
 }
 
+static void note(const struct login_step *step)
+{
+	size_t length = step->send.data_length;
+
+	assert_true(sent.length + PDU_HEADER_LENGTH + length <= sizeof(sent.bytes));
+	memcpy(sent.bytes + sent.length, step->send.header, PDU_HEADER_LENGTH);
+	sent.length += PDU_HEADER_LENGTH;
+	if (length > 0)
+		memcpy(sent.bytes + sent.length, step->send.data, length);
+	sent.length += length;
+}
+
 /* To the end, which is *@ret_last. */
 static void converse(struct login *login, const struct dialogue *dialogue,
 		     struct login_step *ret_last)
@@ -159,6 +177,7 @@ static void converse(struct login *login, const struct dialogue *dialogue,
 		switch (step.type) {
 		case LOGIN_STEP_SEND:
 			memcpy(header, step.send.header, sizeof(header));
+			note(&step);
 			break;
 		case LOGIN_STEP_EVENT:
 			event_free(step.event);
@@ -181,6 +200,10 @@ static void check_end(const struct dialogue *dialogue, const struct login_step *
 	bool chap = dialogue->config.authentication == LOGIN_AUTHENTICATION_CHAP;
 
 	if (last->type == LOGIN_STEP_DONE) {
+		if (allocations.failing == 0)
+			expected = sent;
+		assert_int_equal(sent.length, expected.length);
+		assert_memory_equal(sent.bytes, expected.bytes, sent.length);
 		assert_int_equal(last->result->tsih, TSIH);
 		assert_int_equal(last->result->authenticated, chap);
 		assert_int_equal(last->result->mutual, !!dialogue->config.target_secret);
@@ -199,6 +222,7 @@ static void run(const struct dialogue *dialogue)
 	int r;
 
 	allocations.n = 0;
+	sent.length = 0;
 	r = login_new(&dialogue->config, &login);
 	assert_true(r == 0 || (r == -ENOMEM && !login));
 	if (r == 0) {
@@ -213,6 +237,7 @@ static void run_with_each_failure(const struct dialogue *dialogue)
 	for (int lasting = 0; lasting < 2; lasting++) {
 		allocations.lasting = lasting;
 		allocations.failing = 0;
+		run(dialogue);
 		do {
 			allocations.failing++;
 			run(dialogue);
