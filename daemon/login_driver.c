@@ -41,29 +41,42 @@ static int arm_timer(struct login_driver *driver)
 	return r < 0 ? r : sd_event_source_set_enabled(driver->timer, SD_EVENT_ONESHOT);
 }
 
-/* The machine ends as if the connection were gone. */
-static void send_failed(struct login_driver *driver, int error)
+/* Something is missing, or broken, on this side; @event tells what. */
+static void cannot_go_on(struct login_driver *driver, int error, struct event *event)
 {
-	struct event *event = channel_send_event(error);
+	enum event_number number = event ? event_type(event)->number : EVENT_REQUEST_RESOURCES;
 
 	if (event)
 		driver->callbacks->raise(driver->userdata, event);
+	/* That nothing can be sent may be the target's doing. */
+	if (error == -ECONNRESET || error == -EPIPE)
+		login_disconnected(driver->login);
+	else
+		login_abort(driver->login, error, number);
 }
 
-static bool send_request(struct login_driver *driver, const struct login_step *step)
+static void lack(struct login_driver *driver, int error, enum event_number number)
+{
+	struct event *event = event_new(number);
+
+	event_set_errno(event, error);
+	event_set_outcome(event, EVENT_OUTCOME_FAILED);
+	cannot_go_on(driver, error, event);
+}
+
+static void send_request(struct login_driver *driver, const struct login_step *step)
 {
 	int r;
 
 	r = channel_send(driver->channel, step->send.header, step->send.data,
 			 step->send.data_length);
-	if (r >= 0)
-		r = arm_timer(driver);
 	if (r < 0) {
-		send_failed(driver, r);
-		login_disconnected(driver->login);
-		return false;
+		cannot_go_on(driver, r, channel_send_event(r));
+		return;
 	}
-	return true;
+	r = arm_timer(driver);
+	if (r < 0)
+		lack(driver, r, EVENT_WORKITEM_RESOURCES);
 }
 
 static void report_stage(struct login_driver *driver)
@@ -97,7 +110,7 @@ static void driver_run(struct login_driver *driver)
 		case LOGIN_STEP_SEND:
 			report_stage(driver);
 			if (!driver->freed)
-				(void)send_request(driver, &step);
+				send_request(driver, &step);
 			break;
 		case LOGIN_STEP_EVENT:
 			if (step.event)
@@ -177,7 +190,10 @@ void login_driver_received(struct login_driver *driver, const uint8_t header[48]
 void login_driver_channel_failed(struct login_driver *driver, int error, bool sending)
 {
 	if (sending)
-		send_failed(driver, error);
-	login_disconnected(driver->login);
+		cannot_go_on(driver, error, channel_send_event(error));
+	else if (error == -ENOMEM)
+		lack(driver, error, EVENT_REQUEST_RESOURCES);
+	else
+		login_disconnected(driver->login);
 	driver_run(driver);
 }

@@ -766,6 +766,12 @@ void login_disconnected(struct login *login)
 		(void)login_fail_plain(login, -ECONNRESET, true, EVENT_DROPPED_BEFORE_FULL_FEATURE);
 }
 
+void login_abort(struct login *login, int error, enum event_number reported)
+{
+	if (!login->ended)
+		(void)login_fail(login, error, true, reported, NULL);
+}
+
 enum login_stage login_stage(const struct login *login)
 {
 	if (login->ended && login->final.type == LOGIN_STEP_DONE)

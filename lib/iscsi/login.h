@@ -156,6 +156,8 @@ void login_receive(struct login *login, const uint8_t header[PDU_HEADER_LENGTH],
 void login_timed_out(struct login *login);
 void login_overdue(struct login *login);
 void login_disconnected(struct login *login);
+/* Something on this side keeps it from going on, which the event @reported has told. */
+void login_abort(struct login *login, int error, enum event_number reported);
 
 enum login_stage login_stage(const struct login *login);
 

@@ -1614,6 +1614,42 @@ static void tells_what_the_kernel_refuses(void **state)
 	}
 }
 
+/* The same for a session that is to come back, which is tried again. */
+static void tells_what_the_kernel_refuses_again(void **state)
+{
+	static const struct {
+		enum kernel_operation operation;
+		enum event_number number;
+	} rows[] = {
+		{ KERNEL_BIND_CONNECTION, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_SET_PARAMETER, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_START_CONNECTION, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_SEND_PDU, EVENT_SEND_FAILED },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		begin("refused again", kernel_operation_to_string(rows[i].operation));
+		log_in();
+		check(run(at_rest, true));
+		world.refused_operation = (int)rows[i].operation;
+		world.refusal = -EPERM;
+		lose(KERNEL_ERROR_CLOSED);
+		while (t.events[EVENT_RECOVERY_FAILED] == 0)
+			check(run(is_RETRYING, false) && run(is_CONNECTING, true) &&
+			      run(is_RETRYING, false));
+		check(t.events[rows[i].number] == 1 &&
+		      outcome_is(rows[i].number, EVENT_OUTCOME_RETRYING));
+		check(session_now()->failure.event == rows[i].number);
+		check(t.events[EVENT_DROPPED_BEFORE_FULL_FEATURE] == 0 &&
+		      t.events[EVENT_LOGIN_REQUEST_FAILED] == 0);
+		world.refused_operation = -1;
+		check(run(at_rest, true));
+		check(session_now()->reconnects == 1);
+		finish();
+		end();
+	}
+}
+
 /* The session works all the same. */
 static void tells_what_is_not_found(void **state)
 {
@@ -1766,6 +1802,7 @@ int main(void)
 		TEST(falls_back_to_what_is_listed),
 		TEST(misses_the_module),
 		TEST(tells_what_the_kernel_refuses),
+		TEST(tells_what_the_kernel_refuses_again),
 		TEST(tells_what_is_not_found),
 		TEST(refuses_a_logout),
 		TEST(admits_so_many),
