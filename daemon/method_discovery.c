@@ -294,7 +294,7 @@ static const char *failure_name(const struct discovery_failure *failure)
 	/* Credentials that cannot even be tried. */
 	if (failure->event == EVENT_INITIATOR_SECRET_TOO_SHORT ||
 	    failure->event == EVENT_TARGET_SECRET_TOO_SHORT ||
-	    failure->event == EVENT_CHAP_UNAVAILABLE)
+	    failure->event == EVENT_CHAP_UNAVAILABLE || failure->event == EVENT_CHAP_NAME_MISSING)
 		return ERROR_DISCOVERY_AUTHENTICATION_FAILED;
 	/* It was the portal's word, whatever it is called here. */
 	if (failure->status_class >= 0 && failure->error != -EACCES)

@@ -590,8 +590,15 @@ static bool config_valid(const struct login_config *config)
 	if (!config->initiator_name)
 		return false;
 	return config->authentication == LOGIN_AUTHENTICATION_NONE ||
-	       (config->user_name && config->n_chap_algorithms > 0 &&
-		config->n_chap_algorithms <= _CHAP_ALGORITHM_MAX);
+	       (config->n_chap_algorithms > 0 && config->n_chap_algorithms <= _CHAP_ALGORITHM_MAX);
+}
+
+/* Settings that came together later may not go together. */
+static int check_name(struct login *login)
+{
+	if (login->config.user_name)
+		return 0;
+	return login_fail_plain(login, -EINVAL, false, EVENT_CHAP_NAME_MISSING);
 }
 
 /*
@@ -629,7 +636,7 @@ static int login_start(struct login *login)
 	bool authenticate = login->config.authentication == LOGIN_AUTHENTICATION_CHAP;
 	int r;
 
-	if (authenticate && check_secrets(login) < 0)
+	if (authenticate && (check_name(login) < 0 || check_secrets(login) < 0))
 		return 0;
 	r = write_identity(login);
 	if (r < 0)

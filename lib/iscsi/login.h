@@ -52,8 +52,8 @@ struct login_config {
 	/* A target that goes on without CHAP is refused: always so when CHAP is configured. */
 	enum chap_algorithm chap_algorithms[_CHAP_ALGORITHM_MAX]; /* in order of preference */
 	size_t n_chap_algorithms;
-	const char *user_name;
-	const struct secret *secret; /* NULL: there is none, which fails the login */
+	const char *user_name;       /* NULL: there is none, which fails the login */
+	const struct secret *secret; /* the same */
 	/*
 	 * The target must prove itself if target_secret is set; with @mutual there is no login
 	 * without one. target_user_name may be NULL (any).

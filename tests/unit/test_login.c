@@ -1279,6 +1279,14 @@ static void test_no_algorithm(void **state)
 	assert_int_equal(last.type, LOGIN_STEP_WAIT);
 }
 
+static void test_user_name_missing(void **state)
+{
+	chap_config(false);
+	config.user_name = NULL;
+	begin();
+	assert_failed(EVENT_CHAP_NAME_MISSING, -EINVAL);
+}
+
 static void test_impossible_configurations(void **state)
 {
 	struct login *none = NULL;
@@ -1287,9 +1295,6 @@ static void test_impossible_configurations(void **state)
 	assert_int_equal(login_new(&config, &none), -EINVAL);
 	teardown(state);
 	setup(state);
-	chap_config(false);
-	config.user_name = NULL;
-	assert_int_equal(login_new(&config, &none), -EINVAL);
 	chap_config(false);
 	config.n_chap_algorithms = 0;
 	assert_int_equal(login_new(&config, &none), -EINVAL);
@@ -1399,6 +1404,7 @@ int main(void)
 		TEST(test_any_target_name),
 		TEST(test_short_secrets),
 		TEST(test_no_algorithm),
+		TEST(test_user_name_missing),
 		TEST(test_impossible_configurations),
 		TEST(test_free_anywhere),
 		TEST(test_any_bytes),
