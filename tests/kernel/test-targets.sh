@@ -167,6 +167,11 @@ istgt mutual impostor ipv4 17
 istgt mutual mutual   ipv4 found
 istgt mutual mutual   ipv6 found
 '
+if ! command -v istgt >/dev/null; then
+	skip "istgt" "it is not installed"
+	table=$(sed '/^istgt/d' <<<"$table")
+	discoveries=$(sed '/^istgt/d' <<<"$discoveries")
+fi
 declare -A addresses=([ipv4]=127.0.0.1 [ipv6]='[::1]')
 mapfile -t rows < <(grep '^[^#]' <<<"$table")
 
