@@ -52,6 +52,8 @@ struct discovery_callbacks {
 	void (*phase)(void *userdata, enum discovery_phase phase);
 	/* Everything is borrowed for the time of the call. */
 	void (*target)(void *userdata, const struct discovery_target *target);
+	/* Parts of the answer made no sense: there may be more targets than were told. */
+	void (*incomplete)(void *userdata);
 	/* Last call; @failure is NULL on success. The discovery is gone afterwards. */
 	void (*done)(void *userdata, const struct discovery_failure *failure);
 };

@@ -75,6 +75,8 @@ void discovery_run_exchange(struct discovery *discovery)
 			pass_target(discovery, step.target);
 			break;
 		case SENDTARGETS_STEP_DONE:
+			if (step.done.skipped > 0)
+				discovery->callbacks->incomplete(discovery->userdata);
 			discovery_finish(discovery, NULL);
 			return;
 		case SENDTARGETS_STEP_FAILED:

@@ -30,7 +30,8 @@ struct discover {
 	struct manager *manager;
 	struct discovery *discovery;
 	enum record_mode mode;
-	bool inside; /* a callback of the discovery */
+	bool incomplete; /* what is missing may have been told */
+	bool inside;     /* a callback of the discovery */
 	unsigned node_events;
 	char address[PORTAL_ADDRESS_MAX];
 	uint16_t port;
@@ -321,12 +322,19 @@ static bool discover_store(struct discover *discover)
 
 	if (!say_phase(discover, DISCOVERY_RECORDING))
 		return false;
-	if (discover->mode == RECORD_REPLACE)
+	if (discover->mode == RECORD_REPLACE && !discover->incomplete)
 		remove_stale(discover);
 	r = records_commit(discover->manager->records, discover_stored, discover);
 	if (r < 0)
 		call_fail(discover->call, r, NULL);
 	return r >= 0;
+}
+
+static void discover_incomplete(void *userdata)
+{
+	struct discover *discover = userdata;
+
+	discover->incomplete = true;
 }
 
 static void discover_done(void *userdata, const struct discovery_failure *failure)
@@ -348,6 +356,7 @@ static void discover_done(void *userdata, const struct discovery_failure *failur
 static const struct discovery_callbacks discover_callbacks = {
 	.phase = discover_phase,
 	.target = discover_target,
+	.incomplete = discover_incomplete,
 	.done = discover_done,
 };
 

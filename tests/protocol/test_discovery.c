@@ -263,6 +263,15 @@ static void test_replace(void **state)
 	assert_int_equal(count_nodes("*"), 2);
 }
 
+/* What made no sense may have been one of them. */
+static void test_replace_incomplete(void **state)
+{
+	discover("add", A " " B, 2, 0, 0);
+	discover("replace", A " TargetName=iqn.2026-13.example:b TargetAddress=192.0.2.1:3260,1", 0,
+		 0, 0);
+	assert_int_equal(count_nodes("*"), 2);
+}
+
 /* Of targets that were not asked for nothing was learned. */
 static void test_replace_by_name(void **state)
 {
@@ -378,6 +387,7 @@ int main(int argc, char **argv)
 		TEST(test_replace),
 		TEST(test_durable),
 		TEST(test_replace_other_portal),
+		TEST(test_replace_incomplete),
 		TEST(test_replace_by_name),
 		TEST(test_client_leaves),
 		TEST(test_client_leaves_login),
