@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "address.h"
 #include "cleanup.h"
 #include "fuzz.h"
 #include "parse.h"
@@ -23,6 +24,25 @@ static void check_portal(const char *text)
 	portal_format(address, port, written);
 	FUZZ_CHECK(portal_parse(written, 1, again, sizeof(again), &again_port, NULL) == 0);
 	FUZZ_CHECK(strcmp(address, again) == 0 && port == again_port);
+}
+
+/* One form of each address, also of what a target says about itself. */
+static void check_address(const char *text)
+{
+	char address[PORTAL_ADDRESS_MAX], again[PORTAL_ADDRESS_MAX];
+
+	if (address_normalize(text, address, sizeof(address)) < 0)
+		return;
+	FUZZ_CHECK(address_normalize(address, again, sizeof(again)) == 0);
+	FUZZ_CHECK(strcmp(address, again) == 0);
+	FUZZ_CHECK(address_is_numeric(text) == address_is_numeric(address));
+	FUZZ_CHECK(address_is_wildcard(text) == address_is_wildcard(address));
+	if (address_localize(address, sizeof(address), "192.0.2.1", "eth0"))
+		return;
+	FUZZ_CHECK(!address_is_wildcard(address));
+	FUZZ_CHECK(!address_is_link_local(address) || strcmp(address_scope(address), "eth0") == 0);
+	FUZZ_CHECK(address_normalize(address, again, sizeof(again)) == 0);
+	FUZZ_CHECK(strcmp(address, again) == 0);
 }
 
 static void check_name(const char *text)
@@ -101,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = strndup((const char *)data + 1, size - 1);
 	FUZZ_CHECK(text);
 	check_portal(text);
+	check_address(text);
 	check_name(text);
 	check_numbers(text);
 	(void)parse_boolean(text, &boolean);
