@@ -10,6 +10,12 @@
 #include "pdu.h"
 
 #define TASK_TAG_OFFSET 16
+/*
+ * A peer that never stops sending, pings or one byte at a time, must leave time for what comes last
+ * in the loop: logins are admitted there, and clients answered. No honest one comes near to this.
+ */
+#define RATE_INTERVAL_USEC 100000
+#define RATE_BURST         1000
 
 struct channel {
 	const struct channel_callbacks *callbacks;
@@ -245,6 +251,8 @@ int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *
 	channel->limit = LOGIN_DATA_SEGMENT_MAX;
 	channel->out.limit = CHANNEL_UNSENT_MAX;
 	r = sd_event_add_io(event, &channel->source, fd, EPOLLIN | EPOLLET, socket_ready, channel);
+	if (r >= 0)
+		r = sd_event_source_set_ratelimit(channel->source, RATE_INTERVAL_USEC, RATE_BURST);
 	if (r < 0)
 		return r;
 	channel->fd = fd;

@@ -15,6 +15,8 @@
 #include "bounds.h"
 #include "pdu.h"
 
+#define PIECES_MAX 500
+
 struct run {
 	struct channel *channel;
 	struct buffer pdus;
@@ -93,12 +95,15 @@ static void converse(struct run *run, const uint8_t *data, size_t size, size_t p
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct run one = {}, two = {};
+	size_t piece;
 
 	if (size < 2 || size > 32768)
 		return 0;
 	one.wanted = two.wanted = data[0];
 	converse(&one, data + 2, size - 2, size);
-	converse(&two, data + 2, size - 2, data[1] ? data[1] : 1);
+	/* Not so many that the channel is given a rest. */
+	piece = size / PIECES_MAX + 1;
+	converse(&two, data + 2, size - 2, data[1] > piece ? data[1] : piece);
 	FUZZ_CHECK(one.failed == two.failed && one.error == two.error);
 	FUZZ_CHECK(one.wanted == two.wanted && one.pdus.length == two.pdus.length);
 	FUZZ_CHECK(one.failed || one.left == two.left);
