@@ -471,7 +471,8 @@ static const struct key_row rows[_ISCSI_KEY_MAX] = {
 		.name = "IFMarker",
 		.type = KEY_BOOLEAN,
 		.function = KEY_AND,
-		.use = KEY_IN_OPERATIONAL | KEY_LEADING_ONLY,
+		.scope = KEY_CONNECTION,
+		.use = KEY_IN_OPERATIONAL,
 		.sender = EITHER,
 		.rfc = "RFC 7143, 13.25",
 		NOWHERE,
@@ -480,7 +481,8 @@ static const struct key_row rows[_ISCSI_KEY_MAX] = {
 		.name = "OFMarker",
 		.type = KEY_BOOLEAN,
 		.function = KEY_AND,
-		.use = KEY_IN_OPERATIONAL | KEY_LEADING_ONLY,
+		.scope = KEY_CONNECTION,
+		.use = KEY_IN_OPERATIONAL,
 		.sender = EITHER,
 		.rfc = "RFC 7143, 13.25",
 		NOWHERE,
@@ -489,7 +491,8 @@ static const struct key_row rows[_ISCSI_KEY_MAX] = {
 		.name = "IFMarkInt",
 		.type = KEY_RANGE,
 		.function = KEY_MINIMUM,
-		.use = KEY_IN_OPERATIONAL | KEY_LEADING_ONLY,
+		.scope = KEY_CONNECTION,
+		.use = KEY_IN_OPERATIONAL,
 		.sender = EITHER,
 		.obsolete = true,
 		.rfc = "RFC 7143, 13.25",
@@ -499,7 +502,8 @@ static const struct key_row rows[_ISCSI_KEY_MAX] = {
 		.name = "OFMarkInt",
 		.type = KEY_RANGE,
 		.function = KEY_MINIMUM,
-		.use = KEY_IN_OPERATIONAL | KEY_LEADING_ONLY,
+		.scope = KEY_CONNECTION,
+		.use = KEY_IN_OPERATIONAL,
 		.sender = EITHER,
 		.obsolete = true,
 		.rfc = "RFC 7143, 13.25",
@@ -667,7 +671,7 @@ uint32_t key_offer_get(const struct key_row *row, const struct iscsi_offer *offe
 {
 	const void *members = offer;
 
-	if (row->offer == KEY_NOWHERE)
+	if (row->offer == KEY_NOWHERE || row->type == KEY_LIST)
 		return row->def;
 	if (row->type == KEY_BOOLEAN)
 		return *(const bool *)(members + row->offer);

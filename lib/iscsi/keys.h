@@ -221,7 +221,8 @@ size_t key_value_max(enum iscsi_key key);
 int key_from_name(const char *name, size_t length, enum iscsi_key *ret);
 
 /*
- * Offer and result of a boolean or number, or the result of a list, by row. A boolean is 0 or 1.
+ * Offer and result of a boolean or number, or the result of a list, by row. A boolean is 0 or 1,
+ * and the offer of a list is its default.
  */
 uint32_t key_offer_get(const struct key_row *row, const struct iscsi_offer *offer);
 uint32_t key_result_get(const struct key_row *row, const struct iscsi_parameters *parameters);

@@ -172,7 +172,7 @@ static int write_identity(struct login *login)
 static int start_operational(struct login *login)
 {
 	login->phase = LOGIN_PHASE_OPERATIONAL;
-	return negotiation_offer(&login->negotiation, login->config.tsih == 0, &login->out);
+	return negotiation_offer(&login->negotiation, &login->out);
 }
 
 /* Judging a Login Response */
@@ -627,10 +627,7 @@ static int check_secrets(struct login *login)
 	return security_algorithms(login);
 }
 
-/*
- * Without authentication the security stage is left out, RFC 7143 6.3; one exchange is then enough.
- * /
- */
+/* RFC 7143, 6.3: without authentication the security stage is left out; one exchange is enough. */
 static int login_start(struct login *login)
 {
 	bool authenticate = login->config.authentication == LOGIN_AUTHENTICATION_CHAP;
@@ -663,6 +660,7 @@ int login_new(const struct login_config *config, struct login **ret)
 	login->result.portal_group_tag = -1;
 	negotiation_init(&login->negotiation, NEGOTIATION_INITIATOR, !config->target_name,
 			 &config->offer);
+	login->negotiation.leading = config->tsih == 0;
 	login->negotiation.leniencies.strict = config->strict;
 	r = login_start(login);
 	if (r < 0)

@@ -17,6 +17,7 @@ void negotiation_init(struct negotiation *negotiation, enum negotiation_role rol
 		.role = role,
 		.discovery = discovery,
 		.offer = *offer,
+		.leading = true,
 		.portal_group_tag = -1,
 	};
 	iscsi_parameters_init(&negotiation->parameters);
@@ -40,6 +41,12 @@ static bool key_irrelevant(const struct negotiation *negotiation, const struct k
 	       !negotiation->offer.immediate_data;
 }
 
+/* RFC 7143, 13: "LO", a key of the first connection alone. */
+static bool belongs_elsewhere(const struct negotiation *negotiation, const struct key_row *row)
+{
+	return (row->use & KEY_LEADING_ONLY) && !negotiation->leading;
+}
+
 /* The list a digest is offered from, or NULL for a key that is no such list. */
 static const struct iscsi_digest_list *offered_list(const struct negotiation *negotiation,
 						    const struct key_row *row)
@@ -58,21 +65,14 @@ static bool answer_optional(const struct key_row *row, uint32_t offered)
 	return (row->function == KEY_AND && !offered) || (row->function == KEY_OR && offered);
 }
 
+/* Keys of other types are declared, never offered. */
 static int write_value(const struct key_row *row, uint32_t value, struct buffer *out)
 {
-	switch (row->type) {
-	case KEY_BOOLEAN:
+	if (row->type == KEY_BOOLEAN)
 		return text_write(out, row->name, value ? "Yes" : "No");
-	case KEY_NUMBER:
-		return text_write_number(out, row->name, value);
-	case KEY_LIST:
+	if (row->type == KEY_LIST)
 		return text_write(out, row->name, row->values[value]);
-	case KEY_RANGE:
-	case KEY_BINARY:
-	case KEY_TEXT:
-		break;
-	}
-	return -EINVAL;
+	return text_write_number(out, row->name, value);
 }
 
 static int write_list(const struct key_row *row, const struct iscsi_digest_list *list,
@@ -88,7 +88,7 @@ static int write_list(const struct key_row *row, const struct iscsi_digest_list 
 	return text_write(out, row->name, value);
 }
 
-int negotiation_offer(struct negotiation *negotiation, bool leading, struct buffer *out)
+int negotiation_offer(struct negotiation *negotiation, struct buffer *out)
 {
 	for (enum iscsi_key key = 0; key < _ISCSI_KEY_MAX; key++) {
 		const struct key_row *row = key_row(key);
@@ -96,7 +96,7 @@ int negotiation_offer(struct negotiation *negotiation, bool leading, struct buff
 		int r;
 
 		if (row->offer == KEY_NOWHERE || negotiation->received[key] ||
-		    (!leading && (row->use & KEY_LEADING_ONLY)) || (list && list->n == 0) ||
+		    belongs_elsewhere(negotiation, row) || (list && list->n == 0) ||
 		    (row->iser && !negotiation->offer.rdma_extensions) ||
 		    key_irrelevant(negotiation, row))
 			continue;
@@ -162,6 +162,7 @@ static int parse_value(const struct key_row *row, const struct text_pair *pair, 
 	return -EINVAL;
 }
 
+/* What comes of our value @a and the peer's @b. */
 static uint32_t combine(const struct key_row *row, uint32_t a, uint32_t b)
 {
 	switch (row->function) {
@@ -173,7 +174,7 @@ static uint32_t combine(const struct key_row *row, uint32_t a, uint32_t b)
 		return a < b ? a : b;
 	case KEY_MAXIMUM:
 		return a > b ? a : b;
-	case KEY_FIRST_COMMON:
+	case KEY_FIRST_COMMON: /* chosen already */
 	case KEY_DECLARATIVE:
 		break;
 	}
@@ -201,10 +202,8 @@ static bool is_no_value(const struct text_pair *pair)
  */
 static void settle_without_answer(struct negotiation *negotiation, const struct key_row *row)
 {
-	uint32_t value = row->def;
+	uint32_t value = combine(row, key_offer_get(row, &negotiation->offer), row->def);
 
-	if (row->type != KEY_LIST)
-		value = combine(row, key_offer_get(row, &negotiation->offer), row->def);
 	key_result_set(row, &negotiation->parameters, value);
 }
 
@@ -257,7 +256,7 @@ static int receive_answer(struct negotiation *negotiation, enum iscsi_key key,
 		return fault(ret_fault, key, "the answer is not a value of this key");
 	if (list && !list_has(list, value))
 		return fault(ret_fault, key, "the answer was not among the values offered");
-	admissible = list ? value : combine(row, key_offer_get(row, &negotiation->offer), value);
+	admissible = combine(row, key_offer_get(row, &negotiation->offer), value);
 	if (admissible != value && !row->forgiving)
 		return fault(ret_fault, key, "the answer is not admissible for what was offered");
 	if (admissible != value)
@@ -336,8 +335,7 @@ static int receive_offer(struct negotiation *negotiation, const struct key_row *
 	}
 	if (!answer_optional(row, value))
 		negotiation->owes_answer = true;
-	if (row->type != KEY_LIST)
-		value = combine(row, key_offer_get(row, &negotiation->offer), value);
+	value = combine(row, key_offer_get(row, &negotiation->offer), value);
 	r = write_value(row, value, answers);
 	if (r < 0)
 		return r;
@@ -357,7 +355,7 @@ static int answer_inquiry(struct negotiation *negotiation, const struct key_row 
 		value = key_offer_get(row, &negotiation->offer);
 	if (row->obsolete)
 		return text_write(answers, row->name, REJECT);
-	if (row->type == KEY_TEXT || row->type == KEY_BINARY ||
+	if (row->type == KEY_TEXT || !(row->use & KEY_IN_OPERATIONAL) ||
 	    !(row->sender & own_side(negotiation)))
 		return text_write(answers, row->name, NOT_UNDERSTOOD);
 	return write_value(row, value, answers);
@@ -391,6 +389,8 @@ static const char *key_fault(const struct negotiation *negotiation, enum iscsi_k
 		return "the value is longer than allowed";
 	if (!(row->use & stage))
 		return "the key has no place in this stage";
+	if (belongs_elsewhere(negotiation, row))
+		return "the key belongs to the first connection of the session";
 	if (!declined && !(row->sender & peer))
 		return "the key is not the peer's to send";
 	if (!declined && is_no_value(pair))

@@ -23,6 +23,7 @@ enum negotiation_role {
 struct negotiation {
 	enum negotiation_role role;
 	bool discovery; /* SessionType=Discovery */
+	bool leading;   /* the first connection of its session; cleared by the caller otherwise */
 	struct iscsi_offer offer;
 	struct iscsi_parameters parameters; /* as far as it is agreed */
 	bool offered[_ISCSI_KEY_MAX];
@@ -46,10 +47,10 @@ void negotiation_init(struct negotiation *negotiation, enum negotiation_role rol
 		      const struct iscsi_offer *offer);
 
 /*
- * Writes all keys of the offer that matter for this session, and notes that they were offered.
- * @leading: the first connection of the session. Errors: -E2BIG, -ENOMEM.
+ * Writes all keys of the offer that matter for this connection, and notes that they were offered.
+ * Errors: -E2BIG, -ENOMEM.
  */
-int negotiation_offer(struct negotiation *negotiation, bool leading, struct buffer *out);
+int negotiation_offer(struct negotiation *negotiation, struct buffer *out);
 
 /* Writes a key that is declared outside the offer, as the names of both sides. Errors: as above. */
 int negotiation_declare(struct negotiation *negotiation, enum iscsi_key key, const char *value,

@@ -107,7 +107,7 @@ static void negotiate(struct negotiation *initiator, struct negotiation *target)
 	_cleanup_(buffer_done) struct buffer offers = {}, answers = {}, nothing = {};
 	struct negotiation_fault fault;
 
-	FUZZ_CHECK(negotiation_offer(initiator, true, &offers) == 0);
+	FUZZ_CHECK(negotiation_offer(initiator, &offers) == 0);
 	FUZZ_CHECK(receive(target, KEY_IN_OPERATIONAL, offers.data, offers.length, &answers) == 0);
 	FUZZ_CHECK(receive(initiator, KEY_IN_OPERATIONAL, answers.data, answers.length, &nothing) ==
 		   0);

@@ -18,44 +18,116 @@
 #include "cleanup.h"
 #include "keys.h"
 
-/* RFC 7143, chapter 13, and RFC 7145, chapter 6, written down apart from the table. */
+/*
+ * RFC 7143, chapters 12 and 13, and RFC 7145, chapter 6, written down apart from the table and in
+ * their words: when a key is used (S: in the security stage alone; IO: at login; LO: at the login
+ * of the first connection; LO+: that, in any stage; IO+: at login, in any stage; ALL, FFPO), who
+ * sends it, its scope, and what makes it irrelevant (D: discovery, U: no unsolicited data, R: no
+ * RDMA).
+ */
 static const struct {
 	const char *name;
 	enum key_type type;
 	enum key_function function;
+	const char *use, *senders, *scope, *irrelevant;
 	uint32_t def, minimum, maximum;
-	bool leading_only, discovery_irrelevant;
 } expected[] = {
-	{ "HeaderDigest", KEY_LIST, KEY_FIRST_COMMON, ISCSI_DIGEST_NONE, 0, 0, false, false },
-	{ "DataDigest", KEY_LIST, KEY_FIRST_COMMON, ISCSI_DIGEST_NONE, 0, 0, false, false },
-	{ "MaxConnections", KEY_NUMBER, KEY_MINIMUM, 1, 1, 65535, true, true },
-	{ "InitialR2T", KEY_BOOLEAN, KEY_OR, 1, 0, 0, true, true },
-	{ "ImmediateData", KEY_BOOLEAN, KEY_AND, 1, 0, 0, true, true },
-	{ "MaxRecvDataSegmentLength", KEY_NUMBER, KEY_DECLARATIVE, 8192, 512, 16777215, false,
-	  false },
-	{ "MaxBurstLength", KEY_NUMBER, KEY_MINIMUM, 262144, 512, 16777215, true, true },
-	{ "FirstBurstLength", KEY_NUMBER, KEY_MINIMUM, 65536, 512, 16777215, true, true },
-	{ "DefaultTime2Wait", KEY_NUMBER, KEY_MAXIMUM, 2, 0, 3600, true, false },
-	{ "DefaultTime2Retain", KEY_NUMBER, KEY_MINIMUM, 20, 0, 3600, true, false },
-	{ "MaxOutstandingR2T", KEY_NUMBER, KEY_MINIMUM, 1, 1, 65535, true, true },
-	{ "DataPDUInOrder", KEY_BOOLEAN, KEY_OR, 1, 0, 0, true, true },
-	{ "DataSequenceInOrder", KEY_BOOLEAN, KEY_OR, 1, 0, 0, true, true },
-	{ "ErrorRecoveryLevel", KEY_NUMBER, KEY_MINIMUM, 0, 0, 2, true, false },
-	{ "TaskReporting", KEY_LIST, KEY_FIRST_COMMON, 0, 0, 0, true, true },
-	{ "iSCSIProtocolLevel", KEY_NUMBER, KEY_MINIMUM, 1, 0, 31, true, true },
-	{ "TargetPortalGroupTag", KEY_NUMBER, KEY_DECLARATIVE, 0, 0, 65535, false, false },
-	{ "RDMAExtensions", KEY_BOOLEAN, KEY_AND, 0, 0, 0, true, true },
-	{ "TargetRecvDataSegmentLength", KEY_NUMBER, KEY_MINIMUM, 8192, 512, 16777215, false,
-	  false },
-	{ "InitiatorRecvDataSegmentLength", KEY_NUMBER, KEY_MINIMUM, 8192, 512, 16777215, false,
-	  false },
-	{ "MaxOutstandingUnexpectedPDUs", KEY_NUMBER, KEY_DECLARATIVE, 0, 2, UINT32_MAX, true,
-	  true },
-	{ "MaxAHSLength", KEY_NUMBER, KEY_DECLARATIVE, 256, 2, UINT32_MAX, true, true },
+	{ "AuthMethod", KEY_LIST, KEY_FIRST_COMMON, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "CHAP_A", KEY_TEXT, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "CHAP_I", KEY_NUMBER, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 255 },
+	{ "CHAP_C", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "CHAP_N", KEY_TEXT, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "CHAP_R", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "KRB_AP_REQ", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "KRB_AP_REP", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "SRP_U", KEY_TEXT, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "SRP_GROUP", KEY_TEXT, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "SRP_A", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "SRP_B", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "SRP_M", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "SRP_HM", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "SRP_s", KEY_BINARY, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "TargetAuth", KEY_BOOLEAN, KEY_DECLARATIVE, "S", "IT", "CO", "", 0, 0, 0 },
+	{ "HeaderDigest", KEY_LIST, KEY_FIRST_COMMON, "IO", "IT", "CO", "", ISCSI_DIGEST_NONE, 0,
+	  0 },
+	{ "DataDigest", KEY_LIST, KEY_FIRST_COMMON, "IO", "IT", "CO", "", ISCSI_DIGEST_NONE, 0, 0 },
+	{ "MaxConnections", KEY_NUMBER, KEY_MINIMUM, "LO", "IT", "SW", "D", 1, 1, 65535 },
+	{ "SendTargets", KEY_TEXT, KEY_DECLARATIVE, "FFPO", "I", "SW", "", 0, 0, 0 },
+	{ "TargetName", KEY_TEXT, KEY_DECLARATIVE, "IO+", "I", "SW", "", 0, 0, 0 },
+	{ "InitiatorName", KEY_TEXT, KEY_DECLARATIVE, "IO+", "I", "SW", "", 0, 0, 0 },
+	{ "TargetAlias", KEY_TEXT, KEY_DECLARATIVE, "ALL", "T", "SW", "", 0, 0, 0 },
+	{ "InitiatorAlias", KEY_TEXT, KEY_DECLARATIVE, "ALL", "I", "SW", "", 0, 0, 0 },
+	{ "TargetAddress", KEY_TEXT, KEY_DECLARATIVE, "ALL", "T", "SW", "", 0, 0, 0 },
+	{ "TargetPortalGroupTag", KEY_NUMBER, KEY_DECLARATIVE, "IO+", "T", "SW", "", 0, 0, 65535 },
+	{ "InitialR2T", KEY_BOOLEAN, KEY_OR, "LO", "IT", "SW", "D", 1, 0, 0 },
+	{ "ImmediateData", KEY_BOOLEAN, KEY_AND, "LO", "IT", "SW", "D", 1, 0, 0 },
+	{ "MaxRecvDataSegmentLength", KEY_NUMBER, KEY_DECLARATIVE, "IO FFPO", "IT", "CO", "", 8192,
+	  512, 16777215 },
+	{ "MaxBurstLength", KEY_NUMBER, KEY_MINIMUM, "LO", "IT", "SW", "D", 262144, 512, 16777215 },
+	{ "FirstBurstLength", KEY_NUMBER, KEY_MINIMUM, "LO", "IT", "SW", "DU", 65536, 512,
+	  16777215 },
+	{ "DefaultTime2Wait", KEY_NUMBER, KEY_MAXIMUM, "LO", "IT", "SW", "", 2, 0, 3600 },
+	{ "DefaultTime2Retain", KEY_NUMBER, KEY_MINIMUM, "LO", "IT", "SW", "", 20, 0, 3600 },
+	{ "MaxOutstandingR2T", KEY_NUMBER, KEY_MINIMUM, "LO", "IT", "SW", "D", 1, 1, 65535 },
+	{ "DataPDUInOrder", KEY_BOOLEAN, KEY_OR, "LO", "IT", "SW", "D", 1, 0, 0 },
+	{ "DataSequenceInOrder", KEY_BOOLEAN, KEY_OR, "LO", "IT", "SW", "D", 1, 0, 0 },
+	{ "ErrorRecoveryLevel", KEY_NUMBER, KEY_MINIMUM, "LO", "IT", "SW", "", 0, 0, 2 },
+	{ "SessionType", KEY_TEXT, KEY_DECLARATIVE, "LO+", "I", "SW", "", 0, 0, 0 },
+	{ "TaskReporting", KEY_LIST, KEY_FIRST_COMMON, "LO", "IT", "SW", "D", 0, 0, 0 },
+	{ "iSCSIProtocolLevel", KEY_NUMBER, KEY_MINIMUM, "LO", "IT", "SW", "D", 1, 0, 31 },
+	{ "X#NodeArchitecture", KEY_TEXT, KEY_DECLARATIVE, "LO", "IT", "SW", "", 0, 0, 0 },
+	{ "IFMarker", KEY_BOOLEAN, KEY_AND, "IO", "IT", "CO", "", 0, 0, 0 },
+	{ "OFMarker", KEY_BOOLEAN, KEY_AND, "IO", "IT", "CO", "", 0, 0, 0 },
+	{ "IFMarkInt", KEY_RANGE, KEY_MINIMUM, "IO", "IT", "CO", "", 0, 0, 0 },
+	{ "OFMarkInt", KEY_RANGE, KEY_MINIMUM, "IO", "IT", "CO", "", 0, 0, 0 },
+	{ "RDMAExtensions", KEY_BOOLEAN, KEY_AND, "LO", "IT", "SW", "D", 0, 0, 0 },
+	{ "TargetRecvDataSegmentLength", KEY_NUMBER, KEY_MINIMUM, "IO", "IT", "CO", "R", 8192, 512,
+	  16777215 },
+	{ "InitiatorRecvDataSegmentLength", KEY_NUMBER, KEY_MINIMUM, "IO", "IT", "CO", "R", 8192,
+	  512, 16777215 },
+	{ "MaxOutstandingUnexpectedPDUs", KEY_NUMBER, KEY_DECLARATIVE, "LO", "IT", "SW", "D", 0, 2,
+	  UINT32_MAX },
+	{ "MaxAHSLength", KEY_NUMBER, KEY_DECLARATIVE, "LO", "IT", "SW", "D", 256, 2, UINT32_MAX },
+	{ "TaggedBufferForSolicitedDataOnly", KEY_BOOLEAN, KEY_DECLARATIVE, "LO", "I", "SW", "", 0,
+	  0, 0 },
+	{ "iSERHelloRequired", KEY_BOOLEAN, KEY_DECLARATIVE, "LO", "I", "SW", "", 0, 0, 0 },
 };
+
+static unsigned use_of(const char *words)
+{
+	static const struct {
+		const char *word;
+		unsigned use;
+	} rows[] = {
+		{ "S", KEY_IN_SECURITY },
+		{ "IO", KEY_IN_OPERATIONAL },
+		{ "IO+", KEY_IN_SECURITY | KEY_IN_OPERATIONAL },
+		{ "LO", KEY_IN_OPERATIONAL | KEY_LEADING_ONLY },
+		{ "LO+", KEY_IN_SECURITY | KEY_IN_OPERATIONAL | KEY_LEADING_ONLY },
+		{ "FFPO", KEY_IN_FULL_FEATURE },
+		{ "IO FFPO", KEY_IN_OPERATIONAL | KEY_IN_FULL_FEATURE },
+		{ "ALL", KEY_IN_SECURITY | KEY_IN_OPERATIONAL | KEY_IN_FULL_FEATURE },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+		if (strcmp(words, rows[i].word) == 0)
+			return rows[i].use;
+	fail_msg("%s", words);
+	return 0;
+}
+
+static unsigned bits_of(const char *letters, const char *all)
+{
+	unsigned bits = 0;
+
+	for (const char *letter = letters; *letter; letter++)
+		bits |= 1U << (strchr(all, *letter) - all);
+	return bits;
+}
 
 static void test_rows(void **state)
 {
+	assert_int_equal(ELEMENTSOF(expected), _ISCSI_KEY_MAX);
 	for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
 		const struct key_row *row;
 		enum iscsi_key key;
@@ -66,12 +138,14 @@ static void test_rows(void **state)
 		assert_string_equal(row->name, expected[i].name);
 		assert_int_equal(row->type, expected[i].type);
 		assert_int_equal(row->function, expected[i].function);
+		assert_int_equal(row->use, use_of(expected[i].use));
+		assert_int_equal(row->sender, bits_of(expected[i].senders, "IT"));
+		assert_int_equal(row->scope, strcmp(expected[i].scope, "SW") == 0 ? KEY_SESSION_WIDE
+										  : KEY_CONNECTION);
+		assert_int_equal(row->unless, bits_of(expected[i].irrelevant, "DUR"));
 		assert_int_equal(row->def, expected[i].def);
 		assert_int_equal(row->range.minimum, expected[i].minimum);
 		assert_int_equal(row->range.maximum, expected[i].maximum);
-		assert_int_equal((row->use & KEY_LEADING_ONLY) != 0, expected[i].leading_only);
-		assert_int_equal((row->unless & KEY_UNLESS_DISCOVERY) != 0,
-				 expected[i].discovery_irrelevant);
 	}
 }
 

@@ -31,7 +31,7 @@ static void begin(bool discovery, const struct iscsi_offer *offer)
 		offer = &init;
 	}
 	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, discovery, offer);
-	assert_int_equal(negotiation_offer(&negotiation, true, &out), 0);
+	assert_int_equal(negotiation_offer(&negotiation, &out), 0);
 	buffer_done(&out);
 	buffer_clear(&answers);
 }
@@ -75,7 +75,7 @@ static void test_offer(void **state)
 		(struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 };
 	offer.data_digest.n = 0;
 	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, false, &offer);
-	assert_int_equal(negotiation_offer(&negotiation, true, &out), 0);
+	assert_int_equal(negotiation_offer(&negotiation, &out), 0);
 	assert_true(has(&out, "HeaderDigest=CRC32C,None"));
 	assert_true(has(&out, "InitialR2T=No"));
 	assert_true(has(&out, "ImmediateData=Yes"));
@@ -85,12 +85,13 @@ static void test_offer(void **state)
 	/* A second connection negotiates only what is the connection's. */
 	buffer_clear(&out);
 	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, false, &offer);
-	assert_int_equal(negotiation_offer(&negotiation, false, &out), 0);
+	negotiation.leading = false;
+	assert_int_equal(negotiation_offer(&negotiation, &out), 0);
 	assert_int_equal(pairs(&out), 2);
 	/* Discovery. */
 	buffer_clear(&out);
 	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, true, &offer);
-	assert_int_equal(negotiation_offer(&negotiation, true, &out), 0);
+	assert_int_equal(negotiation_offer(&negotiation, &out), 0);
 	assert_false(has(&out, "ImmediateData=Yes"));
 	assert_true(has(&out, "ErrorRecoveryLevel=0"));
 	assert_int_equal(pairs(&out), 5);
@@ -99,21 +100,29 @@ static void test_offer(void **state)
 	offer.initial_r2t = true;
 	offer.immediate_data = false;
 	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, false, &offer);
-	assert_int_equal(negotiation_offer(&negotiation, true, &out), 0);
+	assert_int_equal(negotiation_offer(&negotiation, &out), 0);
 	assert_false(has(&out, "FirstBurstLength=262144"));
 	/* iSER. */
 	buffer_clear(&out);
 	offer.rdma_extensions = true;
 	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, false, &offer);
-	assert_int_equal(negotiation_offer(&negotiation, true, &out), 0);
+	assert_int_equal(negotiation_offer(&negotiation, &out), 0);
 	assert_true(has(&out, "RDMAExtensions=Yes"));
 	assert_true(has(&out, "InitiatorRecvDataSegmentLength=262144"));
 	assert_true(has(&out, "TargetRecvDataSegmentLength=8192"));
+	/* What the target was quicker to offer is answered already. */
+	buffer_clear(&out);
+	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, false, &offer);
+	assert_int_equal(receive("MaxBurstLength=512"), 0);
+	assert_true(has(&answers, "MaxBurstLength=512"));
+	assert_int_equal(negotiation_offer(&negotiation, &out), 0);
+	assert_false(has(&out, "MaxBurstLength=16776192"));
+	assert_true(has(&out, "RDMAExtensions=Yes"));
 	/* No room. */
 	buffer_done(&out);
 	out.limit = 20;
 	negotiation_init(&negotiation, NEGOTIATION_INITIATOR, false, &offer);
-	assert_int_equal(negotiation_offer(&negotiation, true, &out), -E2BIG);
+	assert_int_equal(negotiation_offer(&negotiation, &out), -E2BIG);
 }
 
 static void test_answers(void **state)
@@ -216,6 +225,12 @@ static void test_target_offers(void **state)
 		{ false, "MaxRecvDataSegmentLength=?", "MaxRecvDataSegmentLength=262144", true },
 		{ false, "MaxBurstLength=?", "MaxBurstLength=262144", true },
 		{ false, "TargetAlias=?", "TargetAlias=NotUnderstood", true },
+		{ false, "TargetPortalGroupTag=?", "TargetPortalGroupTag=NotUnderstood", true },
+		{ false, "TaskReporting=?", "TaskReporting=RFC3720", true },
+		{ false, "HeaderDigest=?", "HeaderDigest=None", true },
+		{ false, "OFMarkInt=?", "OFMarkInt=Reject", true },
+		{ false, "AuthMethod=?", "AuthMethod=NotUnderstood", true },
+		{ false, "CHAP_I=?", "CHAP_I=NotUnderstood", true },
 		{ false, "X#NodeArchitecture=x86", NULL, false },
 		{ false, "MaxOutstandingUnexpectedPDUs=0", NULL, false },
 		{ false, "TargetAddress=192.0.2.1", NULL, false },
@@ -261,6 +276,11 @@ static void test_repetition(void **state)
 	assert_int_equal(receive("MaxRecvDataSegmentLength=1024"), -EPROTO);
 	assert_int_equal(receive("iSCSIProtocolLevel=1"), 0);
 	assert_int_equal(receive("iSCSIProtocolLevel=1"), -EPROTO);
+	assert_int_equal(receive("OFMarker=No"), 0);
+	assert_int_equal(receive("OFMarker=No"), -EPROTO);
+	assert_int_equal(receive("MaxOutstandingUnexpectedPDUs=4"), 0);
+	assert_int_equal(receive("MaxOutstandingUnexpectedPDUs=4"), 0);
+	assert_int_equal(receive("MaxOutstandingUnexpectedPDUs=5"), -EPROTO);
 	assert_int_equal(negotiation.leniencies.used, 1U << LENIENCY_KEY_REPEATED);
 }
 
@@ -298,6 +318,121 @@ static void test_digest_list(void **state)
 	offer.header_digest = (struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C }, 1 };
 	begin(false, &offer);
 	assert_int_equal(receive("HeaderDigest=None"), -EPROTO);
+}
+
+/* A target's own list, answered from ours. */
+static void test_digest_list_of_target(void **state)
+{
+	static const struct {
+		struct iscsi_digest_list ours;
+		const char *theirs, *answer;
+	} rows[] = {
+		{ { .n = 0 }, "HeaderDigest=CRC32C,None", "HeaderDigest=None" },
+		{ { .n = 0 }, "HeaderDigest=CRC32C", "HeaderDigest=Reject" },
+		{ { { ISCSI_DIGEST_NONE }, 1 },
+		  "HeaderDigest=X-a,CRC32C,None",
+		  "HeaderDigest=None" },
+		{ { { ISCSI_DIGEST_CRC32C, ISCSI_DIGEST_NONE }, 2 },
+		  "HeaderDigest=None,CRC32C",
+		  "HeaderDigest=None" },
+		{ { { ISCSI_DIGEST_NONE, ISCSI_DIGEST_CRC32C }, 2 },
+		  "HeaderDigest=CRC32C,None",
+		  "HeaderDigest=CRC32C" },
+		{ { { ISCSI_DIGEST_CRC32C }, 1 }, "HeaderDigest=None", "HeaderDigest=Reject" },
+		{ { { ISCSI_DIGEST_CRC32C }, 1 }, "HeaderDigest=", "HeaderDigest=Reject" },
+	};
+	struct iscsi_offer offer;
+
+	iscsi_offer_init(&offer);
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		offer.header_digest = rows[i].ours;
+		buffer_clear(&answers);
+		negotiation_init(&negotiation, NEGOTIATION_INITIATOR, false, &offer);
+		assert_int_equal(receive(rows[i].theirs), 0);
+		assert_int_equal(pairs(&answers), 1);
+		assert_true(has(&answers, rows[i].answer));
+		assert_true(negotiation.owes_answer);
+		assert_int_equal(negotiation.parameters.header_digest,
+				 strcmp(rows[i].answer, "HeaderDigest=CRC32C") == 0);
+	}
+}
+
+/* RFC 7145, 6 */
+static void test_iser(void **state)
+{
+	struct iscsi_offer offer;
+
+	iscsi_offer_init(&offer);
+	offer.rdma_extensions = true;
+	offer.header_digest = (struct iscsi_digest_list){ { ISCSI_DIGEST_CRC32C }, 1 };
+	offer.max_recv_data_segment_length = 1024;
+	begin(false, &offer);
+	negotiation.leniencies.strict = true;
+	assert_int_equal(receive("RDMAExtensions=Yes"), 0);
+	assert_int_equal(receive("InitiatorRecvDataSegmentLength=4096"), 0);
+	assert_int_equal(receive("TargetRecvDataSegmentLength=2048"), 0);
+	assert_int_equal(receive("MaxRecvDataSegmentLength=512"), 0);
+	assert_int_equal(receive("MaxOutstandingUnexpectedPDUs=0"), 0);
+	assert_int_equal(receive("MaxAHSLength=1"), -EPROTO);
+	assert_int_equal(receive("HeaderDigest=CRC32C"), 0);
+	negotiation.leniencies.strict = false;
+	assert_int_equal(negotiation_finish(&negotiation, &fault), 0);
+	assert_true(negotiation.parameters.rdma_extensions);
+	assert_int_equal(negotiation.parameters.max_recv_data_segment_length, 4096);
+	assert_int_equal(negotiation.parameters.max_xmit_data_segment_length, 2048);
+	assert_false(negotiation.parameters.header_digest);
+	/* Without the extensions, what goes with them needs no answer; and they may be unknown. */
+	static const char *const declined[] = { "RDMAExtensions=No",
+						"RDMAExtensions=NotUnderstood" };
+	for (size_t i = 0; i < ELEMENTSOF(declined); i++) {
+		begin(false, &offer);
+		negotiation.leniencies.strict = true;
+		for (enum iscsi_key key = 0; key < ISCSI_KEY_RDMA_EXTENSIONS; key++)
+			negotiation.offered[key] = false;
+		assert_int_equal(receive(declined[i]), 0);
+		assert_int_equal(negotiation_finish(&negotiation, &fault), 0);
+		assert_false(negotiation.parameters.rdma_extensions);
+	}
+	/* With them, it does. */
+	begin(false, &offer);
+	negotiation.leniencies.strict = true;
+	for (enum iscsi_key key = 0; key < ISCSI_KEY_RDMA_EXTENSIONS; key++)
+		negotiation.offered[key] = false;
+	assert_int_equal(receive("RDMAExtensions=Yes"), 0);
+	assert_int_equal(receive("InitiatorRecvDataSegmentLength=4096"), 0);
+	assert_int_equal(negotiation_finish(&negotiation, &fault), -EPROTO);
+	assert_int_equal(fault.key, ISCSI_KEY_TARGET_RECV_DATA_SEGMENT_LENGTH);
+}
+
+/* RFC 7143, 13: a key of the first connection has no place on a further one. */
+static void test_further_connection(void **state)
+{
+	begin(false, NULL);
+	negotiation.leading = false;
+	assert_int_equal(receive("MaxBurstLength=512"), -EPROTO);
+	assert_int_equal(receive("TaskReporting=RFC3720"), -EPROTO);
+	assert_int_equal(receive("X#NodeArchitecture=x"), -EPROTO);
+	assert_int_equal(receive("TargetPortalGroupTag=1"), 0);
+	assert_int_equal(receive("TargetAlias=a"), 0);
+	assert_int_equal(receive("MaxRecvDataSegmentLength=512"), 0);
+	assert_int_equal(receive("HeaderDigest=None"), 0);
+}
+
+/* Whoever authenticates takes the keys of that himself; here they have no value. */
+static void test_authentication_keys(void **state)
+{
+	static const char *const texts[] = { "KRB_AP_REP=0x00", "SRP_s=0x00" };
+	struct text_iterator iterator;
+	struct text_pair pair;
+
+	for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+		begin(false, NULL);
+		text_iterator_init(&iterator, texts[i], strlen(texts[i]) + 1);
+		assert_int_equal(text_iterator_next(&iterator, &pair, NULL), 1);
+		assert_int_equal(
+			negotiation_receive(&negotiation, KEY_IN_SECURITY, &pair, &answers, &fault),
+			-EPROTO);
+	}
 }
 
 /* Keys nobody answered take the default, as far as the offer allows it. */
@@ -377,7 +512,7 @@ static void test_two_sides(void **state)
 		random_offer(&b);
 		negotiation_init(&initiator, NEGOTIATION_INITIATOR, false, &a);
 		negotiation_init(&target, NEGOTIATION_TARGET, false, &b);
-		assert_int_equal(negotiation_offer(&initiator, true, &offers), 0);
+		assert_int_equal(negotiation_offer(&initiator, &offers), 0);
 		feed(&target, &offers, &reply);
 		assert_int_equal(text_write_number(&reply, "MaxRecvDataSegmentLength",
 						   b.max_recv_data_segment_length),
@@ -414,10 +549,18 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_offer),         cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_target_offers), cmocka_unit_test(test_repetition),
-		cmocka_unit_test(test_declared),      cmocka_unit_test(test_digest_list),
-		cmocka_unit_test(test_finish),        cmocka_unit_test(test_two_sides),
+		cmocka_unit_test(test_offer),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_target_offers),
+		cmocka_unit_test(test_repetition),
+		cmocka_unit_test(test_declared),
+		cmocka_unit_test(test_digest_list),
+		cmocka_unit_test(test_finish),
+		cmocka_unit_test(test_two_sides),
+		cmocka_unit_test(test_digest_list_of_target),
+		cmocka_unit_test(test_iser),
+		cmocka_unit_test(test_further_connection),
+		cmocka_unit_test(test_authentication_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);
