@@ -88,17 +88,22 @@ static const char *read_redirect(struct login *login, const struct buffer *text,
 				config->portal_scope);
 }
 
-/* What a single PDU holds, as text that ends in a NUL. What is wrong with it, or NULL. */
-static const char *terminate(struct login *login, struct buffer *text)
+/* What a single PDU holds, as text that ends in a NUL; and what is wrong with it, or NULL. */
+static int terminate(struct login *login, struct buffer *text, const char **ret_fault)
 {
-	if (buffer_append(text, login->received_data, login->received_length) < 0 ||
-	    buffer_append(text, "", 1) < 0)
-		return strerror(ENOMEM);
+	int r;
+
+	*ret_fault = NULL;
+	r = buffer_append(text, login->received_data, login->received_length);
+	if (r >= 0)
+		r = buffer_append(text, "", 1);
+	if (r < 0)
+		return r;
 	if (login->received_length == 0 || text->data[text->length - 2] == '\0')
 		text->length--;
 	else if (!leniency_allows(&login->negotiation.leniencies, LENIENCY_TEXT_UNTERMINATED))
-		return leniency_row(LENIENCY_TEXT_UNTERMINATED)->deviation;
-	return NULL;
+		*ret_fault = leniency_row(LENIENCY_TEXT_UNTERMINATED)->deviation;
+	return 0;
 }
 
 static int redirect_fault(struct login *login, int error, bool retry, const char *reason)
@@ -119,8 +124,11 @@ static int receive_redirect(struct login *login, const struct pdu *pdu,
 	char portal[PORTAL_TEXT_MAX];
 	const char *fault;
 	struct event *event;
+	int r;
 
-	fault = terminate(login, &text);
+	r = terminate(login, &text, &fault);
+	if (r < 0)
+		return r;
 	if (!fault)
 		fault = read_redirect(login, &text, &final.redirect);
 	if (fault)

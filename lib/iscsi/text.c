@@ -26,7 +26,7 @@ static const char *key_name_fault(const char *name, size_t length)
 		char c = name[i];
 
 		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) &&
-		    (c == '\0' || !strchr(".-+@_", c)))
+		    !strchr(".-+@_", c))
 			return "a key name holds a character that is not allowed";
 	}
 	return NULL;

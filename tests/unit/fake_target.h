@@ -473,8 +473,10 @@ static _unused_ void assert_failed(enum event_number number, int error)
 	assert_int_equal(last.failed.error, error);
 	assert_non_null(raised(number));
 	assert_string_equal(event_get(raised(number), FIELD_OUTCOME), "failed");
+	assert_int_not_equal(login_stage(login), LOGIN_STAGE_FULL_FEATURE);
 	/* What is over stays over. */
 	login_timed_out(login);
+	login_overdue(login);
 	login_disconnected(login);
 	login_next(login, &last);
 	assert_int_equal(last.type, LOGIN_STEP_FAILED);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,12 +144,33 @@ static void test_verify(void **state)
 	}
 }
 
+/* Without a provider that has the function there is no response. */
+static void test_unavailable(void **state)
+{
+	_cleanup_(secret_freep) struct secret *secret = NULL;
+	uint8_t challenge[16] = { 0 }, response[CHAP_RESPONSE_MAX];
+
+	assert_int_equal(secret_new("hushhushhush!", 13, &secret), 0);
+	assert_int_equal(EVP_set_default_properties(NULL, "provider=none"), 1);
+	for (enum chap_algorithm a = 0; a < _CHAP_ALGORITHM_MAX; a++) {
+		assert_false(chap_algorithm_available(a));
+		assert_int_equal(chap_respond(a, 0, secret, challenge, sizeof(challenge), response),
+				 -EOPNOTSUPP);
+		assert_int_equal(chap_verify(a, 0, secret, challenge, sizeof(challenge), response,
+					     chap_response_length(a)),
+				 -EOPNOTSUPP);
+	}
+	assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
+	assert_true(chap_algorithm_available(CHAP_ALGORITHM_SHA256));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_answers),
 		cmocka_unit_test(test_binary_secret),
 		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_unavailable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

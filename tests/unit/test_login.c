@@ -449,6 +449,10 @@ static void test_answer_before_end(void **state)
 	assert_true(request.login_request.more);
 	reply("MaxBurstLength=512", false, NULL);
 	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	begin();
+	reply_bytes(keys.data, keys.length, false, NULL);
+	reply("", false, more);
+	assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
 }
 
 static void skip_stat_sn(struct pdu *response)
@@ -526,6 +530,8 @@ static void test_burst(void **state)
 		{ "MaxBurstLength=32768|FirstBurstLength=65536", true, true, false, 0 },
 		{ "MaxBurstLength=32768|FirstBurstLength=65536|InitialR2T=Yes|ImmediateData=No",
 		  true, false, true, 65536 },
+		{ "MaxBurstLength=32768|FirstBurstLength=65536|InitialR2T=No|ImmediateData=No",
+		  true, true, false, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -568,10 +574,12 @@ static void test_digest_refused(void **state)
 	} rows[] = {
 		{ true, true, false, "HeaderDigest=None" },
 		{ true, true, true, "HeaderDigest=Reject" },
+		{ true, true, false, "HeaderDigest=Reject" },
 		{ true, false, true, "HeaderDigest=None" },
 		{ true, false, true, "" },
 		{ true, true, false, "HeaderDigest=CRC64" },
 		{ false, true, false, "DataDigest=None" },
+		{ false, true, false, "DataDigest=Irrelevant" },
 		{ false, false, true, "DataDigest=None" },
 		{ false, true, true, "" },
 	};
@@ -769,6 +777,7 @@ static void test_algorithms_refused(void **state)
 	};
 #undef SHA3
 #undef MD5
+	const struct pdu reject = { .opcode = PDU_OPCODE_REJECT, .itt = PDU_TAG_RESERVED };
 
 	chap_config(false);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -790,6 +799,11 @@ static void test_algorithms_refused(void **state)
 		if (last.failed.algorithms_refused != rows[i].refused)
 			fail_msg("row %zu", i);
 	}
+	/* A Reject is one, too. */
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	receive(&reject, NULL, 0);
+	assert_true(last.failed.algorithms_refused);
 	/* No answer at all is no refusal, nor is anything without CHAP. */
 	begin();
 	reply("AuthMethod=CHAP", false, NULL);
@@ -923,6 +937,12 @@ static void test_silence(void **state)
 	run();
 	assert_true(last.failed.retry);
 	assert_failed(EVENT_DROPPED_BEFORE_FULL_FEATURE, -ECONNRESET);
+	config.reconnect = true;
+	begin();
+	login_timed_out(login);
+	run();
+	assert_failed(EVENT_ADD_CONNECTION_TIMEOUT, -ETIMEDOUT);
+	config.reconnect = false;
 	config.tsih = TSIH;
 	begin();
 	login_timed_out(login);
@@ -943,6 +963,14 @@ static void test_reject(void **state)
 	assert_failed(EVENT_PDU_REJECTED, -EPROTO);
 	assert_string_equal(event_get(events[0], FIELD_STATUS), "4");
 	assert_int_equal(strncmp(event_get(events[0], FIELD_DUMP_PDU), "4387", 4), 0);
+	/* Without the header it is about, for a reason of its own. */
+	begin();
+	response.data_length = 4;
+	response.reject.reason = 0xee;
+	receive(&response, rejected, 4);
+	assert_failed(EVENT_PDU_REJECTED, -EPROTO);
+	assert_string_equal(event_get(events[0], FIELD_STATUS_TEXT), "unknown reason");
+	assert_null(event_get(events[0], FIELD_DUMP_PDU));
 }
 
 /* Authentication, one fault at a time */
@@ -976,6 +1004,8 @@ static const struct chap_fault chap_faults[] = {
 	{ false, "AuthMethod=CHAP", "CHAP_A=5,7|CHAP_I=1|CHAP_C=0x01", NULL,
 	  EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
 	{ false, "AuthMethod=CHAP", "CHAP_A=Reject", NULL, EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO },
+	{ false, "AuthMethod=CHAP", "CHAP_A=261|CHAP_I=1|CHAP_C=0x01", NULL,
+	  EVENT_CHAP_ALGORITHM_UNKNOWN, -EPROTO }, /* 5 in the last byte */
 	{ false, "AuthMethod=CHAP", "CHAP_I=1|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
 	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_C=0x01", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
 	{ false, "AuthMethod=CHAP", "CHAP_A=5|CHAP_I=1", NULL, EVENT_CHAP_KEY_INVALID, -EPROTO },
@@ -1152,6 +1182,12 @@ static void test_reflection(void **state)
 	hex_encode(config.chap_random + 1, CHAP_CHALLENGE_LENGTH, text + n);
 	reply(text, false, NULL);
 	assert_failed(EVENT_CHAP_CHALLENGE_INVALID, -EPROTO);
+	/* One that differs in a bit is another one. */
+	begin();
+	reply("AuthMethod=CHAP", false, NULL);
+	text[n] = text[n] == '0' ? '1' : '0';
+	reply(text, false, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_WAIT);
 	/* Our response comes back as theirs. */
 	begin();
 	reply("AuthMethod=CHAP", false, NULL);

@@ -39,7 +39,7 @@ static void record(const uint8_t header[PDU_HEADER_LENGTH], const void *text, si
 
 enum variant {
 	PLAIN,
-	PARTIAL, /* the target wants a second exchange */
+	PARTIAL, /* the target makes an offer, and a second exchange */
 	DISCOVERY,
 	CHAP,
 	MUTUAL,
@@ -66,6 +66,7 @@ static void prepare(void **state, enum variant variant)
 		break;
 	case PARTIAL:
 		target.refuse_transit = 1;
+		target.extra = "OFMarker=No";
 		break;
 	case DISCOVERY:
 		config.target_name = NULL;
@@ -84,6 +85,7 @@ static void prepare(void **state, enum variant variant)
 	}
 	negotiation_init(&target.negotiation, NEGOTIATION_TARGET, variant == DISCOVERY,
 			 &config.offer);
+	target.negotiation.offered[ISCSI_KEY_OF_MARKER] = target.extra != NULL;
 	n_good = 0;
 	on_response = record;
 	begin();
@@ -399,6 +401,14 @@ static struct expectation expect_operational(const char *key, enum damage damage
 	}
 }
 
+/* What the target offers by itself. */
+static struct expectation expect_offer(enum damage damage)
+{
+	/* An offer that is no value is answered with Reject. */
+	return damage == REMOVED || damage == MALFORMED ? harmless
+							: refused(EVENT_LOGIN_RESPONSE_INVALID);
+}
+
 static struct expectation expect_key(const char *key, enum damage damage)
 {
 	if (damage == NO_KEY_NAME || damage == NO_EQUALS)
@@ -410,6 +420,8 @@ static struct expectation expect_key(const char *key, enum damage damage)
 			return expect_security(i, damage);
 	if (strcmp(key, "TargetAlias") == 0 || strcmp(key, "TargetPortalGroupTag") == 0)
 		return expect_declared(key, damage);
+	if (strcmp(key, "OFMarker") == 0)
+		return expect_offer(damage);
 	return expect_operational(key, damage);
 }
 

@@ -1,5 +1,6 @@
 // layers: ois-iscsi ois-events ois-base
 // wraps: malloc calloc realloc reallocarray strdup
+// wraps: EVP_MD_CTX_new EVP_DigestInit_ex2 EVP_DigestUpdate EVP_DigestFinal_ex
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Logins and discoveries with each allocation failing in turn, alone or with all that follow: they
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +45,7 @@ static bool fails(void)
 	type __wrap_##name parameters;                                                             \
 	type __wrap_##name parameters                                                              \
 	{                                                                                          \
-		return fails() ? NULL : __real_##name arguments;                                   \
+		return fails() ? 0 : __real_##name arguments;                                      \
 	}
 
 WRAP(void *, malloc, (size_t size), (size))
@@ -51,12 +53,22 @@ WRAP(void *, calloc, (size_t n, size_t size), (n, size))
 WRAP(void *, realloc, (void *memory, size_t size), (memory, size))
 WRAP(void *, reallocarray, (void *memory, size_t n, size_t size), (memory, n, size))
 WRAP(char *, strdup, (const char *text), (text))
+/* Those of OpenSSL that need memory of its own. */
+WRAP(EVP_MD_CTX *, EVP_MD_CTX_new, (void), ())
+WRAP(int, EVP_DigestInit_ex2,
+     (EVP_MD_CTX * context, const EVP_MD *digest, const OSSL_PARAM *parameters),
+     (context, digest, parameters))
+WRAP(int, EVP_DigestUpdate, (EVP_MD_CTX * context, const void *data, size_t length),
+     (context, data, length))
+WRAP(int, EVP_DigestFinal_ex, (EVP_MD_CTX * context, unsigned char *ret, unsigned *ret_length),
+     (context, ret, ret_length))
 
 struct dialogue {
 	struct login_config config;
 	struct {
 		const char *text; /* pairs, each with a bar behind it */
 		bool transit;
+		uint8_t status_class, status_detail;
 	} responses[RESPONSES_MAX];
 };
 
@@ -141,6 +153,8 @@ static void respond(struct login *login, const struct dialogue *dialogue, size_t
 		.data_length = (uint32_t)length,
 		.login_response = {
 			.transit = transit,
+			.status_class = dialogue->responses[index].status_class,
+			.status_detail = dialogue->responses[index].status_detail,
 			.csg = request.login_request.csg,
 			.nsg = transit ? request.login_request.nsg : 0,
 			.tsih = last ? TSIH : 0,
@@ -199,6 +213,10 @@ static void check_end(const struct dialogue *dialogue, const struct login_step *
 {
 	bool chap = dialogue->config.authentication == LOGIN_AUTHENTICATION_CHAP;
 
+	if (last->type == LOGIN_STEP_REDIRECT) {
+		assert_string_equal(last->redirect.address, "192.0.2.9");
+		return;
+	}
 	if (last->type == LOGIN_STEP_DONE) {
 		if (allocations.failing == 0)
 			expected = sent;
@@ -262,10 +280,24 @@ static void test_login(void **state)
 
 	run_with_each_failure(&dialogue);
 	/* Keys we have to answer, over a second exchange. */
-	dialogue.responses[0].text = "X-com.example.a=1|" OPERATIONAL;
+	dialogue.responses[0].text = "X-com.example.a=1|OFMarker=No|" OPERATIONAL;
 	dialogue.responses[0].transit = false;
 	dialogue.responses[1].text = "";
 	dialogue.responses[1].transit = true;
+	run_with_each_failure(&dialogue);
+	/* Deviations, whose event names each. */
+	dialogue.responses[1].text = "TargetAlias=a\\b|MaxBurstLength=65536";
+	run_with_each_failure(&dialogue);
+}
+
+static void test_redirect(void **state)
+{
+	const struct dialogue dialogue = {
+		.config = configuration(false, false),
+		.responses = { { "TargetAddress=192.0.2.9:3260|", false, PDU_LOGIN_REDIRECTION,
+				 1 } },
+	};
+
 	run_with_each_failure(&dialogue);
 }
 
@@ -365,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_login),
+		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_chap),
 		cmocka_unit_test(test_sendtargets),
 	};

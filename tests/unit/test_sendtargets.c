@@ -401,6 +401,18 @@ static void test_long_name(void **state)
 	assert_int_equal(last.done.skipped, 1);
 }
 
+static void test_long_address(void **state)
+{
+	char text[4096] = A "|TargetAddress=192.0.2.1:3260,1|TargetAddress=";
+
+	memset(text + strlen(text), 'a', sizeof(text) - strlen(text) - 1);
+	begin();
+	reply(text);
+	assert_string_equal(all_found(), NAME "a 192.0.2.1:3260,1\n");
+	assert_int_equal(last.done.skipped, 1);
+	assert_int_equal(n_events, 1);
+}
+
 static const char listing[] =
 	"TargetName=iqn.2001-04.com.example:a\0TargetAddress=192.0.2.1:3260,1\0"
 	"TargetAddress=192.0.2.2:3260,1\0TargetName=iqn.2001-04.com.example:b\0TargetAlias=b\0"
@@ -728,6 +740,28 @@ static void test_unasked(void **state)
 	run();
 	assert_failed(EVENT_PDU_INVALID, -EPROTO);
 	assert_null(sendtargets_free(NULL));
+	/* Another answer before the one before it was taken. */
+	begin();
+	pdu = text_response(0, true, false);
+	pdu_encode(&pdu, header);
+	sendtargets_receive(machine, header, NULL, 0);
+	sendtargets_receive(machine, header, NULL, 0);
+	run();
+	assert_failed(EVENT_PDU_INVALID, -EPROTO);
+	/* Another answer when all is said; its event is nobody's any more. */
+	config.logout = true;
+	begin();
+	reply("");
+	assert_int_equal(request.opcode, PDU_OPCODE_LOGOUT_REQUEST);
+	pdu = text_response(0, true, false);
+	pdu_encode(&pdu, header);
+	sendtargets_receive(machine, header, NULL, 0);
+	machine = sendtargets_free(machine);
+	begin();
+	reply("");
+	sendtargets_receive(machine, header, NULL, 0);
+	run();
+	assert_failed(EVENT_TASK_TAG_UNMATCHED, -EPROTO);
 }
 
 static void test_any_bytes(void **state)
@@ -756,16 +790,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_request),      TEST(test_records),
-		TEST(test_long_name),    TEST(test_scope),
-		TEST(test_by_name),      TEST(test_cut),
-		TEST(test_last_tag),     TEST(test_continued_without_c),
-		TEST(test_any_split),    TEST(test_many_portals),
-		TEST(test_many_targets), TEST(test_many_faults),
-		TEST(test_logout),       TEST(test_ping),
-		TEST(test_async),        TEST(test_silence),
-		TEST(test_reject),       TEST(test_faults),
-		TEST(test_limits),       TEST(test_unasked),
+		TEST(test_request),      TEST(test_records),      TEST(test_long_name),
+		TEST(test_long_address), TEST(test_scope),        TEST(test_by_name),
+		TEST(test_cut),          TEST(test_last_tag),     TEST(test_continued_without_c),
+		TEST(test_any_split),    TEST(test_many_portals), TEST(test_many_targets),
+		TEST(test_many_faults),  TEST(test_logout),       TEST(test_ping),
+		TEST(test_async),        TEST(test_silence),      TEST(test_reject),
+		TEST(test_faults),       TEST(test_limits),       TEST(test_unasked),
 		TEST(test_too_many),     TEST(test_any_bytes),
 	};
 

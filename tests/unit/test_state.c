@@ -183,6 +183,8 @@ static void test_names(void **state)
 		assert_non_null(session_event_to_string(event));
 	for (enum session_action action = 0; action < _SESSION_ACTION_MAX; action++)
 		assert_non_null(session_action_to_string(action));
+	assert_null(connection_state_to_string((enum connection_state)0));
+	assert_null(session_state_to_string((enum session_state)0));
 	assert_null(connection_event_to_string(_CONNECTION_EVENT_MAX));
 	assert_null(connection_action_to_string(_CONNECTION_ACTION_MAX));
 	assert_string_equal(connection_state_to_string(CONNECTION_STATE_LOGGED_IN), "LOGGED_IN");

@@ -48,6 +48,14 @@ static void test_iterate(void **state)
 		{ TEXT("A\n=c\0"), -EPROTO, 0 },
 		{ TEXT("A\xc3\xa4=c\0"), -EPROTO, 0 },
 		{ TEXT("1A=c\0"), -EPROTO, 0 },
+		{ TEXT("i=c\0"), -EPROTO, 0 },
+		{ TEXT("AZaz09.-+@_=c\0"), 1, 0 },
+		/* One beside each range. */
+		{ TEXT("A/=c\0"), -EPROTO, 0 },
+		{ TEXT("A:=c\0"), -EPROTO, 0 },
+		{ TEXT("A[=c\0"), -EPROTO, 0 },
+		{ TEXT("A`=c\0"), -EPROTO, 0 },
+		{ TEXT("A{=c\0"), -EPROTO, 0 },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -112,6 +120,7 @@ static void test_number(void **state)
 		{ "00", -EINVAL, 0 },
 		{ "0x0001", 0, 1 },
 		{ "0x", -EINVAL, 0 },
+		{ "0xfg", -EINVAL, 0 },
 		{ "", -EINVAL, 0 },
 		{ "-1", -EINVAL, 0 },
 		{ "1k", -EINVAL, 0 },
