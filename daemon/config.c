@@ -361,12 +361,13 @@ static int read_config_file(struct parser *parser, const char *path)
 	size_t n = 0;
 	int r;
 
-	parser->file = path;
-	parser->section = NULL;
 	r = add_file(parser->config, path);
 	if (r < 0)
 		return r;
+	parser->file = path;
+	parser->section = NULL;
 	r = config_read_lines(path, parser->fault, parse_line, parser);
+	parser->file = NULL;
 	if (r != -ENOENT)
 		return r;
 	while (parser->config->files[n + 1])

@@ -233,7 +233,8 @@ static void finish(struct devices_scan *scan, int error)
 
 	if (!scan->running && (error == 0 || error == -ETIMEDOUT)) {
 		result.n_luns = scan->n_luns;
-		result.luns = luns = TAKE_PTR(scan->luns);
+		luns = TAKE_PTR(scan->luns);
+		result.luns = luns;
 	}
 	forget(scan);
 	done(userdata, &result);

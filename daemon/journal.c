@@ -118,8 +118,8 @@ static struct entry **least_important(struct journal *journal)
 /* Makes room for an entry; false if all that is queued is more important. */
 static bool make_room(struct journal *journal, enum event_severity severity, size_t length)
 {
-	while (journal->n_queued >= QUEUE_ENTRIES_MAX ||
-	       journal->bytes_queued + length > QUEUE_BYTES_MAX) {
+	while (journal->oldest && (journal->n_queued >= QUEUE_ENTRIES_MAX ||
+				   journal->bytes_queued + length > QUEUE_BYTES_MAX)) {
 		struct entry **victim = least_important(journal);
 
 		if ((*victim)->severity < severity)

@@ -151,7 +151,7 @@ int sysfs_transport_read(const struct sysfs *sysfs, const char *name, uint64_t *
 {
 	_cleanup_close_ int fd =
 		sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_transport/%s", name);
-	char text[32];
+	char text[32] = "";
 	uint64_t handle;
 	uint32_t capabilities;
 	int r;

@@ -206,7 +206,8 @@ int settings_from_text(const char *interface_name, const char *const *settings, 
 			return r;
 		member = idl_find(interface, IDL_TYPE, "Settings");
 		for (; *settings; settings++) {
-			r = set_from_text(interface_name, &member->type, *settings, object, ret_error);
+			r = set_from_text(interface_name, &member->type, *settings, object,
+					  ret_error);
 			if (r < 0)
 				return r;
 		}

@@ -165,8 +165,10 @@ int idl_check(const struct idl_type *type, json_object *object, enum idl_side si
 	_cleanup_json_ json_object *empty = NULL;
 	struct idl_mismatch mismatch = {};
 
-	if (!object)
-		object = empty = json_object_new_object();
+	if (!object) {
+		empty = json_object_new_object();
+		object = empty;
+	}
 	if (!object)
 		return -ENOMEM;
 	mismatch.reason = check_struct(type, object, side, &mismatch.field);

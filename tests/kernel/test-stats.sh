@@ -31,6 +31,7 @@ check_equal "as many went to the device" "$commands" "$(($(stat .logicalUnits[0]
 check_equal "all came back" true "$(stat '.scsiCommand == .scsiResponse')"
 check_equal "what the kernel does not count is not told" null "$(stat .digestErrors)"
 check_equal "its own counter is" 0 "$(stat .custom.eh_abort_cnt)"
+# shellcheck disable=SC2016
 check "OpenMetrics text" eval 'ois-ctl stats --openmetrics | tee "$work/metrics" | tail -n 1 | grep -qx "# EOF"'
 check "has the session" grep -q "^ois_session_logged_in{.*target=\"iqn.2026-11.org.example:disk1\".*} 1$" "$work/metrics"
 check "and its disk" grep -q "^ois_logical_unit_requests_total{.*device=\"${disk#/dev/}\"} [1-9]" "$work/metrics"

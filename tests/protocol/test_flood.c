@@ -43,26 +43,27 @@ static int listen_at(int *ret_port)
 }
 
 /* In the child: whatever goes wrong ends it, and with it the discovery. */
-static void receive(int fd, struct pdu *ret)
+static struct pdu receive(int fd)
 {
 	uint8_t header[PDU_HEADER_LENGTH], data[8192];
+	struct pdu pdu;
 	size_t length;
 
 	if (recv(fd, header, sizeof(header), MSG_WAITALL) != (ssize_t)sizeof(header) ||
-	    pdu_decode(header, ret) < 0)
+	    pdu_decode(header, &pdu) < 0)
 		_exit(1);
-	length = ret->data_length + pdu_padding(ret->data_length);
+	length = pdu.data_length + pdu_padding(pdu.data_length);
 	if (length > sizeof(data) ||
 	    (length > 0 && recv(fd, data, length, MSG_WAITALL) != (ssize_t)length))
 		_exit(1);
+	return pdu;
 }
 
 static void log_in(int fd)
 {
 	uint8_t header[PDU_HEADER_LENGTH];
-	struct pdu request, response = { .opcode = PDU_OPCODE_LOGIN_RESPONSE };
+	struct pdu request = receive(fd), response = { .opcode = PDU_OPCODE_LOGIN_RESPONSE };
 
-	receive(fd, &request);
 	response.itt = request.itt;
 	response.login_response.transit = true;
 	response.login_response.csg = request.login_request.csg;
@@ -78,11 +79,10 @@ static void log_in(int fd)
 static _Noreturn void flood(int listener)
 {
 	static uint8_t pings[PINGS][PDU_HEADER_LENGTH];
-	struct pdu request;
 	int fd = accept(listener, NULL, NULL);
 
 	log_in(fd);
-	receive(fd, &request);
+	(void)receive(fd);
 	for (size_t i = 0; i < PINGS; i++)
 		pdu_encode(
 			&(struct pdu){

@@ -1135,7 +1135,7 @@ static struct node *node_with_redirect(unsigned portal)
 	struct node *node;
 
 	assert_int_equal(records_create(t.manager->records, &t.node.key, -1, &node), 0);
-	if (portal > 0)
+	if (*portals[portal])
 		assert_int_equal(
 			records_set_redirect(t.manager->records, node, portals[portal], world.port),
 			0);
