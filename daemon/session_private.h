@@ -2,7 +2,8 @@
 /*
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
  * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof,
- * scan), session_recovery.c (attempts), session_logout.c (logout, removal).
+ * scan), session_kernel.c (what the kernel says), session_recovery.c (attempts), session_logout.c
+ * (logout, removal).
  *
  * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an
  * event, the table gives the new state and an action, and actions are the functions below. An
@@ -161,6 +162,10 @@ void session_refused(struct session *session, const struct kernel_result *result
 /* A batch came back; false: the session is to go on with something else, a logout for one. */
 bool session_batch_returned(struct session *session);
 void session_take_luns(struct session *session, const struct devices_result *result);
+/* The ping came back: the session works. */
+void session_proven(struct session *session);
+
+/* session_kernel.c */
 void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
 			size_t length);
 void session_kernel_failed(struct session *session, unsigned error);

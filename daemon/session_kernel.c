@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the kernel has to say of a session: PDUs it hands up, connections that failed.
+ */
+#include <errno.h>
+
+#include "session_private.h"
+#include "trace.h"
+
+/* What the kernel says is about the present connection; else it came late, and is about the one
+ * before. */
+static bool kernel_connected(const struct session *session)
+{
+	return session->connection &
+	       (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED |
+		CONNECTION_STATE_IN_LOGOUT);
+}
+
+static void async_message(struct session *session, const struct pdu *pdu)
+{
+	struct event *event;
+
+	/* Logouts of other programs' sessions are theirs. */
+	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST || !session->managed ||
+	    !kernel_connected(session))
+		return;
+	session->private->sent_away = true;
+	event = event_new(EVENT_ASYNC_LOGOUT);
+	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
+	session_raise(session, event);
+	session_post(session, CONNECTION_EVENT_ASYNC_LOGOUT);
+}
+
+void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
+			size_t length)
+{
+	struct session_private *p = session->private;
+	struct pdu pdu;
+
+	if (p->channel) {
+		channel_deliver(p->channel, header, data, length);
+		return;
+	}
+	if (pdu_decode(header, &pdu) < 0)
+		return;
+	if (pdu.opcode == PDU_OPCODE_NOP_IN) {
+		if (session->connection != CONNECTION_STATE_LOGGED_IN ||
+		    session->state == SESSION_STATE_LOGGED_IN)
+			return;
+		p->answered = true;
+		if (p->started)
+			session_proven(session);
+	} else if (pdu.opcode == PDU_OPCODE_LOGOUT_RESPONSE) {
+		session_logout_pdu(session, &pdu);
+	} else if (pdu.opcode == PDU_OPCODE_ASYNC_MESSAGE) {
+		async_message(session, &pdu);
+	}
+}
+
+static const char *error_text(unsigned error)
+{
+	const char *text = iscsi_kernel_error_to_string(error);
+
+	return text ? text : "connection error";
+}
+
+static void report_lost(struct session *session, unsigned error)
+{
+	bool worked = session->state == SESSION_STATE_LOGGED_IN;
+	enum event_number number =
+		worked ? EVENT_CONNECTION_LOST : EVENT_DROPPED_BEFORE_FULL_FEATURE;
+	struct event *event = event_new(number);
+
+	event_set_status(event, error, error_text(error));
+	event_set_outcome(event, worked ? EVENT_OUTCOME_RETRYING : EVENT_OUTCOME_FAILED);
+	session_raise(session, event);
+	session_fail(session, -ECONNRESET, number, error_text(error));
+	if (worked)
+		session->lost_usec = manager_now();
+}
+
+void session_kernel_failed(struct session *session, unsigned error)
+{
+	struct session_private *p = session->private;
+
+	if (!session->managed && !p->leaving)
+		return;
+	trace("%s: kernel reports %u (%s)", session->target_name, error, error_text(error));
+	if (p->channel) {
+		/* A re-login: the target closed, or the kernel gave the connection up. */
+		login_driver_channel_failed(p->driver, -ECONNRESET, false);
+		return;
+	}
+	if (!kernel_connected(session))
+		return;
+	if (!p->leaving)
+		report_lost(session, error);
+	session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
+}
