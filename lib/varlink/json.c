@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_private.h"
 #include "parse.h"
 #include "secret.h"
 
@@ -42,11 +43,12 @@ static int write_escape(struct buffer *buffer, unsigned char c)
 
 static int write_string(struct buffer *buffer, const char *text, size_t length)
 {
-	size_t start = 0, i = 0, n;
+	size_t start = 0, i, n;
 	int r;
 
 	r = buffer_append(buffer, "\"", 1);
-	while (r >= 0 && i < length) {
+	for (i = json_plain_length(text, length); r >= 0 && i < length;
+	     i += json_plain_length(text + i, length - i)) {
 		n = utf8_length(text + i, length - i);
 		if (n > 0 && !needs_escape((unsigned char)text[i])) {
 			i += n;
@@ -159,9 +161,10 @@ json_object *json_string(const void *text, size_t length)
 {
 	_cleanup_(buffer_done) struct buffer clean = { .limit = INT_MAX };
 	const char *in = text;
-	size_t start = 0, i = 0;
+	size_t start = 0, i;
 
-	while (i < length) {
+	for (i = json_plain_length(in, length); i < length;
+	     i += json_plain_length(in + i, length - i)) {
 		size_t n = in[i] == '\0' ? 0 : utf8_length(in + i, length - i);
 
 		if (n > 0) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_private.h"
 #include "parse.h"
 #include "secret.h"
 
@@ -22,7 +23,7 @@ static int read_value(struct reader *reader, json_object **ret);
 
 static void skip_space(struct reader *reader)
 {
-	while (reader->at < reader->end && memchr(" \t\n\r", *reader->at, 4))
+	while (reader->at < reader->end && *reader->at <= ' ' && memchr(" \t\n\r", *reader->at, 4))
 		reader->at++;
 }
 
@@ -131,7 +132,8 @@ static int find_quote(const char *at, const char *end, const char **ret, bool *r
 {
 	bool escapes = false;
 
-	while (at < end && *at != '"') {
+	for (at += json_plain_length(at, (size_t)(end - at)); at < end && *at != '"';
+	     at += json_plain_length(at, (size_t)(end - at))) {
 		size_t n = utf8_length(at, (size_t)(end - at));
 
 		if (n == 0 || (unsigned char)*at < 0x20)
@@ -309,7 +311,7 @@ static int read_member(struct reader *reader, json_object *object)
 	r = read_value(reader, &value);
 	if (r < 0)
 		return r;
-	if (json_object_object_add(object, name, value) < 0) {
+	if (json_object_object_add_ex(object, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) < 0) {
 		json_object_put(value);
 		return -ENOMEM;
 	}
