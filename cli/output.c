@@ -28,6 +28,7 @@ static bool want_colour(void)
 
 void output_init(struct output *output)
 {
+	static char buffer[32 * 1024];
 	struct winsize size = {};
 
 	*output = (struct output){
@@ -39,6 +40,9 @@ void output_init(struct output *output)
 	};
 	if (output->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		output->width = size.ws_col;
+	/* Long lists in few pieces; what has to be seen at once is flushed. */
+	if (!output->terminal)
+		(void)setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 }
 
 /* --- Styles and details --- */
