@@ -36,9 +36,13 @@ static_assert(EVENT_SIZE_MAX + _FIELD_MAX * (64 + 2) + 4096 + 1024 + SUFFIX_MAX 
 	      "entries grew");
 static_assert(ENTRY_MAX < 208 * 1024, "entries no longer fit into a datagram");
 
+/* Severities are priorities of syslog. */
+#define SEVERITIES 8
+static_assert(EVENT_SEVERITY_INFORMATION < SEVERITIES, "a severity has no queue");
+
 struct entry {
 	struct entry *next;
-	enum event_severity severity;
+	uint64_t number; /* in the order of time */
 	uint64_t realtime_usec, monotonic_usec;
 	size_t length;
 	uint8_t data[];
@@ -48,7 +52,12 @@ struct journal {
 	int fd;
 	struct sockaddr_un address;
 	struct buffer scratch;
-	struct entry *oldest, **end; /* queue */
+	/* By severity, so that the least important is found at once, with a thousand queued, too.
+	 */
+	struct queue {
+		struct entry *oldest, **end;
+	} queues[SEVERITIES];
+	uint64_t n_entries; /* ever queued */
 	unsigned n_queued;
 	size_t bytes_queued;
 	uint64_t dropped; /* not told yet */
@@ -92,39 +101,42 @@ static int send_entry(struct journal *journal, const void *data, size_t length,
 	return 0;
 }
 
-static void unlink_entry(struct journal *journal, struct entry **at)
+/* Of a queue that is not empty. */
+static void drop_oldest(struct journal *journal, struct queue *queue)
 {
-	struct entry *entry = *at;
+	struct entry *entry = queue->oldest;
 
-	*at = entry->next;
+	queue->oldest = entry->next;
 	if (!entry->next)
-		journal->end = at;
+		queue->end = &queue->oldest;
 	journal->n_queued--;
 	journal->bytes_queued -= entry->length;
 	free(entry);
 }
 
-/* The oldest of the least important entries. */
-static struct entry **least_important(struct journal *journal)
+/* The queue with the oldest entry of all; NULL: all are empty. */
+static struct queue *next_queue(struct journal *journal)
 {
-	struct entry **found = &journal->oldest;
+	struct queue *found = NULL;
 
-	for (struct entry **at = found; *at; at = &(*at)->next)
-		if ((*at)->severity > (*found)->severity)
-			found = at;
+	for (struct queue *q = journal->queues; q < journal->queues + SEVERITIES; q++)
+		if (q->oldest && (!found || q->oldest->number < found->oldest->number))
+			found = q;
 	return found;
 }
 
 /* Makes room for an entry; false if all that is queued is more important. */
 static bool make_room(struct journal *journal, enum event_severity severity, size_t length)
 {
-	while (journal->oldest && (journal->n_queued >= QUEUE_ENTRIES_MAX ||
-				   journal->bytes_queued + length > QUEUE_BYTES_MAX)) {
-		struct entry **victim = least_important(journal);
+	struct queue *queue = journal->queues + SEVERITIES - 1;
 
-		if ((*victim)->severity < severity)
+	while (journal->n_queued > 0 && (journal->n_queued >= QUEUE_ENTRIES_MAX ||
+					 journal->bytes_queued + length > QUEUE_BYTES_MAX)) {
+		while (!queue->oldest)
+			queue--;
+		if (queue < journal->queues + severity)
 			return false;
-		unlink_entry(journal, victim);
+		drop_oldest(journal, queue);
 		journal->dropped++;
 	}
 	return true;
@@ -133,6 +145,7 @@ static bool make_room(struct journal *journal, enum event_severity severity, siz
 static void queue_entry(struct journal *journal, enum event_severity severity,
 			uint64_t realtime_usec, uint64_t monotonic_usec)
 {
+	struct queue *queue = &journal->queues[severity];
 	size_t length = journal->scratch.length;
 	struct entry *entry = NULL;
 
@@ -143,14 +156,14 @@ static void queue_entry(struct journal *journal, enum event_severity severity,
 		return;
 	}
 	*entry = (struct entry){
-		.severity = severity,
+		.number = journal->n_entries++,
 		.realtime_usec = realtime_usec,
 		.monotonic_usec = monotonic_usec,
 		.length = length,
 	};
 	memcpy(entry->data, journal->scratch.data, length);
-	*journal->end = entry;
-	journal->end = &entry->next;
+	*queue->end = entry;
+	queue->end = &entry->next;
 	journal->n_queued++;
 	journal->bytes_queued += length;
 }
@@ -158,15 +171,17 @@ static void queue_entry(struct journal *journal, enum event_severity severity,
 /* Sends what is queued as far as the journal takes it. */
 static void flush(struct journal *journal)
 {
-	while (journal->oldest) {
-		struct entry *entry = journal->oldest;
+	struct queue *queue;
+
+	while ((queue = next_queue(journal))) {
+		const struct entry *entry = queue->oldest;
 		int r = send_entry(journal, entry->data, entry->length, entry);
 
 		if (is_temporary(r))
 			return;
 		if (r < 0)
 			journal->dropped++;
-		unlink_entry(journal, &journal->oldest);
+		drop_oldest(journal, queue);
 		journal->retry_usec = RETRY_FIRST_USEC;
 	}
 }
@@ -177,7 +192,7 @@ static void schedule(struct journal *journal)
 {
 	int enabled = SD_EVENT_OFF;
 
-	if (!journal->oldest) {
+	if (journal->n_queued == 0) {
 		(void)sd_event_source_set_enabled(journal->retry, SD_EVENT_OFF);
 		return;
 	}
@@ -211,7 +226,8 @@ int journal_new(sd_event *event, const char *path, struct journal **ret)
 	if (!journal)
 		return -ENOMEM;
 	journal->fd = -EBADF;
-	journal->end = &journal->oldest;
+	for (struct queue *q = journal->queues; q < journal->queues + SEVERITIES; q++)
+		q->end = &q->oldest;
 	journal->scratch.limit = ENTRY_MAX;
 	journal->retry_usec = RETRY_FIRST_USEC;
 	if (strlen(path) >= sizeof(journal->address.sun_path))
@@ -242,8 +258,9 @@ struct journal *journal_free(struct journal *journal)
 	if (!journal)
 		return NULL;
 	flush(journal);
-	while (journal->oldest)
-		unlink_entry(journal, &journal->oldest);
+	for (struct queue *q = journal->queues; q < journal->queues + SEVERITIES; q++)
+		while (q->oldest)
+			drop_oldest(journal, q);
 	sd_event_source_disable_unref(journal->retry);
 	buffer_done(&journal->scratch);
 	close_fd(journal->fd);
@@ -286,7 +303,7 @@ void journal_write(struct journal *journal, const struct event *event, const cha
 	}
 	/* In order: what waits goes first. */
 	flush(journal);
-	r = journal->oldest
+	r = journal->n_queued > 0
 		    ? -EAGAIN
 		    : send_entry(journal, journal->scratch.data, journal->scratch.length, NULL);
 	if (is_temporary(r))
