@@ -84,6 +84,25 @@ static void test_sorted_and_complete(void **state)
 	assert_null(varlink_registry_find(registry, "org.ois.node.List"));
 }
 
+/* varlinkctl(1) and others find an interface by its name, whoever serves it. */
+static void test_found_by_name(void **state)
+{
+	FILE *unit = fopen(PROJECT_SOURCE "/systemd/oisd.socket", "re");
+	const struct varlink_interface *interface;
+	char text[4096] = "\n", line[256];
+
+	assert_non_null(unit);
+	text[1 + fread(text + 1, 1, sizeof(text) - 2, unit)] = '\0';
+	(void)fclose(unit);
+	for (size_t i = 0; (interface = varlink_registry_at(registry, i)); i++) {
+		bool ours = strcmp(interface->name, "org.varlink.service") != 0;
+
+		(void)snprintf(line, sizeof(line), "\nSymlinks=/run/varlink/registry/%s\n",
+			       interface->name);
+		assert_int_equal(strstr(text, line) != NULL, ours);
+	}
+}
+
 static void test_lookup(void **state)
 {
 	static const char *const none[] = {
@@ -293,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sorted_and_complete),
+		cmocka_unit_test(test_found_by_name),
 		cmocka_unit_test(test_lookup),
 		cmocka_unit_test(test_files_are_formatted),
 		cmocka_unit_test(test_conventions),
