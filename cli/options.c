@@ -401,8 +401,9 @@ static int parse_getopt(struct cli *cli, int argc, char **argv)
 			return STATUS_USAGE;
 		option = option_from_getopt(c);
 		if (apply(cli, option, optarg) < 0)
-			return usage_error("Option %s: '%s' is no %s", option_text(option, name),
-					   optarg, option_rows[option].argument);
+			return usage_error("Option %s: '%s' is no %s (%s)",
+					   option_text(option, name), optarg,
+					   option_rows[option].argument, option_rows[option].help);
 		cli->given |= BIT(option);
 	}
 	return -1;

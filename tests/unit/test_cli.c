@@ -238,16 +238,20 @@ static void test_usage(void **state)
 		"events --lines=-1",
 		"--portal='[::1' sessions",
 	};
+	struct result result;
 
 	for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
-		struct result result;
-
 		run(wrong[i], "/tmp/ois-test-nobody-listens-here", &result);
 		if (result.status != 2 || *result.output || !*result.errors ||
 		    strchr(result.errors, '\n')[1])
 			fail_msg("%s: status %d, '%s', '%s'", wrong[i], result.status,
 				 result.output, result.errors);
 	}
+	/* Where words are to choose from, the message tells them. */
+	run("discover --record=some x", "/none", &result);
+	assert_non_null(strstr(result.errors,
+			       "Option --record: 'some' is no MODE (Nodes to record: "
+			       "none, add (default), update, replace)\n"));
 }
 
 static void test_help(void **state)
