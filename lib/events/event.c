@@ -447,12 +447,43 @@ int event_message(const struct event *event, char **ret)
 	return 0;
 }
 
+/* The subject as far as it holds for every event of the type. */
+static int append_plain(struct buffer *message, const char *subject)
+{
+	int r = 0;
+
+	while (*subject && r >= 0) {
+		size_t length = strcspn(subject, "[");
+
+		r = buffer_append(message, subject, length);
+		subject += length;
+		subject += strcspn(subject, "]");
+		if (*subject == ']')
+			subject++;
+	}
+	return r;
+}
+
+/* A reason alone would not tell whose fault it was. */
+static int append_reason(struct buffer *message, const struct event *event, const char *reason)
+{
+	int r = append_plain(message, event->type->subject);
+
+	if (r >= 0)
+		r = buffer_append(message, ": ", 2);
+	return r < 0 ? r : buffer_append(message, reason, strlen(reason) + 1);
+}
+
 void event_summary(const struct event *event, char *ret, size_t size)
 {
-	_cleanup_free_ char *message = NULL;
-	const char *text = event_get(event, FIELD_REASON) ?: event_get(event, FIELD_STATUS_TEXT);
+	_cleanup_(buffer_done) struct buffer message = { 0 };
+	_cleanup_free_ char *whole = NULL;
+	const char *reason = event_get(event, FIELD_REASON);
+	const char *text = event_get(event, FIELD_STATUS_TEXT);
 
-	if (!text && event_message(event, &message) >= 0)
-		text = message;
+	if (reason)
+		text = append_reason(&message, event, reason) < 0 ? reason : (char *)message.data;
+	else if (!text && event_message(event, &whole) >= 0)
+		text = whole;
 	(void)snprintf(ret, size, "%s", text ?: "");
 }

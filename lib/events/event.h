@@ -116,5 +116,8 @@ void event_set_pdu(struct event *event, const uint8_t header[48], const void *da
  * caller frees *@ret. Errors: -ENOMEM.
  */
 int event_message(const struct event *event, char **ret);
-/* For somebody who knows what it is about: the reason alone, else the status, else MESSAGE. */
+/*
+ * For somebody who knows target and portal: what happened and the reason, else the status, else
+ * MESSAGE.
+ */
 void event_summary(const struct event *event, char *ret, size_t size);

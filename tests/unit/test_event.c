@@ -333,6 +333,29 @@ static void test_message(void **state)
 		       "Configuration is invalid: /etc/ois/ois.conf:12: unknown setting");
 }
 
+/* What a client is told tells whose fault it was. */
+static void test_summary(void **state)
+{
+	_cleanup_(event_freep) struct event *connect = make(EVENT_CONNECT_FAILED);
+	_cleanup_(event_freep) struct event *response = make(EVENT_LOGIN_RESPONSE_INVALID);
+	char text[80];
+
+	event_set_string(connect, FIELD_TARGET, "iqn.2003-01.org.example:a");
+	event_summary(connect, text, sizeof(text));
+	assert_string_equal(text, "Cannot connect to portal of target iqn.2003-01.org.example:a");
+	event_set_errno(connect, -ECONNREFUSED);
+	event_summary(connect, text, sizeof(text));
+	assert_string_equal(text, "Connection refused");
+
+	event_set_string(response, FIELD_TARGET, "iqn.2003-01.org.example:a");
+	event_set_string(response, FIELD_REASON, "the opcode is unknown");
+	event_summary(response, text, sizeof(text));
+	assert_string_equal(text,
+			    "Login Response of target breaks the protocol: the opcode is unknown");
+	event_summary(response, text, 6);
+	assert_string_equal(text, "Login");
+}
+
 /* MESSAGE of every row is one clean line below the border of 4096 bytes, whatever its fields hold.
  */
 static void test_message_bounds(void **state)
@@ -393,8 +416,8 @@ int main(void)
 		cmocka_unit_test(test_long_values),    cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_size),           cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_login_response), cmocka_unit_test(test_other_pdu),
-		cmocka_unit_test(test_message),        cmocka_unit_test(test_message_bounds),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_message),        cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_message_bounds), cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
