@@ -136,6 +136,12 @@ session_disks()
 	done
 }
 
+# All are read: who writes into a pipe that nobody reads any more dies of it.
+first_disk()
+{
+	session_disks | sed -n 1p
+}
+
 # Writes random data to a disk, past the cache, and reads it back.
 write_and_compare()
 {

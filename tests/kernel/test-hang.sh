@@ -17,7 +17,7 @@ kill -STOP "${services[tgtd]}"
 check_event 20 OIS_TARGET="$target" OIS_STATUS=1022
 kill -CONT "${services[tgtd]}"
 check_event 34 OIS_TARGET="$target"
-check "data" write_and_compare "$(session_disks | head -n 1)" 64
+check "data" write_and_compare "$(first_disk)" 64
 kill -STOP "${services[tgtd]}"
 check_events 2 20 OIS_TARGET="$target"
 check "logout in the middle of a login" ois-ctl logout --force --all

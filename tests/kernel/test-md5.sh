@@ -26,7 +26,7 @@ check_event 1026 OIS_TARGET="$target"
 check_equal "by MD5" md5 "$(ois-ctl sessions --json=short | jq -r '.[].chapAlgorithm')"
 check_equal "which is known now" true "$(known)"
 check "and shown" grep -q '^ *MD5 only: ' <(ois-ctl node show "$target")
-check "data" write_and_compare "$(session_disks | head -n 1)" 64
+check "data" write_and_compare "$(first_disk)" 64
 
 kill -STOP "${services[tgtd]}"
 check_event 20 OIS_TARGET="$target"

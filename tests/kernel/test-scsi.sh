@@ -19,7 +19,7 @@ start_system
 lio setup --luns 3 --pages 256
 ois-ctl discover 127.0.0.1 >/dev/null
 check "login" ois-ctl login "$target"
-disk=$(session_disks | head -n 1)
+disk=$(first_disk)
 
 check_equal "inquiry" "0 disk LIO-ORG" "$(ask inquiry '.standard | "\(.deviceType) \(.deviceTypeName) \(.vendor)"')"
 check_equal "the same product as the kernel's" "$(sed 's/ *$//' "/sys/block/${disk#/dev/}/device/model")" \

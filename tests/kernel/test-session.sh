@@ -16,7 +16,7 @@ check_equal "sessions" 20 "$(ois-ctl sessions --json=short | jq length)"
 check_equal "sessions in the kernel" 20 "$(find /sys/class/iscsi_session/ -name 'session*' | wc -l)"
 check_equal "disks" 20 "$(session_disks | wc -l)"
 check_events 20 1000
-check "a disk can be used" write_and_compare "$(session_disks | head -n 1)" 64
+check "a disk can be used" write_and_compare "$(first_disk)" 64
 check "login again changes nothing" ois-ctl login --all
 check_equal "sessions after the second login" 20 "$(ois-ctl sessions --json=short | jq length)"
 check_equal "the list agrees with the kernel" \
