@@ -9,6 +9,9 @@
 #include "table.h"
 #include "trace.h"
 
+/* sd-event lets timers that have more go off together, which is what jitter is there against. */
+#define TIMER_ACCURACY_USEC 1000
+
 static const char *const session_phase_names[] = {
 	[SESSION_QUEUED] = "queued",
 	[SESSION_RESOLVING] = "resolving",
@@ -315,7 +318,7 @@ int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_hand
 	if (!handler)
 		return 0;
 	return sd_event_add_time_relative(session->manager->event, &p->timer, CLOCK_MONOTONIC, usec,
-					  0, handler, session);
+					  TIMER_ACCURACY_USEC, handler, session);
 }
 
 void session_disconnect(struct session *session)

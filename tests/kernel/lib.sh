@@ -102,6 +102,9 @@ start_system()
 	start_oisd
 }
 
+# How long an event may take, in seconds of the guest.
+event_limit=10
+
 # await_events COUNT NUMBER [FIELD=VALUE]...: prints the first COUNT events of a number with these fields, one a line,
 # as soon as they are in the journal. The daemon never waits for the journal, so a command may be done before them.
 await_events()
@@ -109,7 +112,7 @@ await_events()
 	local count=$1 id reader
 	printf -v id '08d9494dbfb34ec49b18eadcb275%04d' "$2"
 	shift 2
-	exec 7< <(exec timeout 10 journalctl --quiet --output=cat --follow --lines=all MESSAGE_ID="$id" "$@")
+	exec 7< <(exec timeout "$event_limit" journalctl --quiet --output=cat --follow --lines=all MESSAGE_ID="$id" "$@")
 	reader=$!
 	head -n "$count" <&7
 	exec 7<&-

@@ -25,8 +25,7 @@ draw()
 	drawn=$(((state >> 33) % $1))
 }
 
-# since_start: in milliseconds.
-epoch=${EPOCHREALTIME/[.,]/}
+# In milliseconds, since all was set up.
 since_start()
 {
 	echo "$(((${EPOCHREALTIME/[.,]/} - epoch) / 1000))"
@@ -132,6 +131,7 @@ find_targets >/dev/null
 check "login" ois-ctl login --all
 check_equal "sessions" 7 "$(logged_in)"
 start_checkers
+epoch=${EPOCHREALTIME/[.,]/}
 tell "seed $seed, $seconds s"
 while (($(since_start) < seconds * 1000)); do
 	strike
