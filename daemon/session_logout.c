@@ -334,23 +334,24 @@ void session_leave(struct session *session)
 							 : CONNECTION_EVENT_SESSION_CLOSED);
 }
 
-/* "in use: sda sdb" */
-static void name_used(const struct devices_result *result, char *ret, size_t size)
+/* "sda is mounted on /data; sdb is swap"; false: none is in use. */
+static bool name_uses(const struct devices_result *result, char *ret, size_t size)
 {
-	size_t length = (size_t)snprintf(ret, size, "in use:");
+	size_t length = 0;
 
-	for (size_t i = 0; i < result->n_luns && length < size; i++)
-		if (result->luns[i].in_use)
-			length += (size_t)snprintf(ret + length, size - length, " %s",
-						   result->luns[i].block);
-}
+	for (size_t i = 0; i < result->n_luns; i++) {
+		const char *use = result->luns[i].use;
+		const char *between = length > 0 ? "; " : "";
 
-static bool any_used(const struct devices_result *result)
-{
-	for (size_t i = 0; i < result->n_luns; i++)
-		if (result->luns[i].in_use)
-			return true;
-	return false;
+		if (!*use)
+			continue;
+		if (length + strlen(between) + strlen(use) + sizeof("; ...") > size) {
+			(void)snprintf(ret + length, size - length, "; ...");
+			break;
+		}
+		length += (size_t)snprintf(ret + length, size - length, "%s%s", between, use);
+	}
+	return length > 0;
 }
 
 static void use_checked(void *userdata, const struct devices_result *result)
@@ -360,9 +361,8 @@ static void use_checked(void *userdata, const struct devices_result *result)
 	struct session_failure failure = { .status_class = -1, .status_detail = -1 };
 
 	p->check = NULL;
-	if (any_used(result)) {
+	if (name_uses(result, failure.message, sizeof(failure.message))) {
 		failure.error = -EBUSY;
-		name_used(result, failure.message, sizeof(failure.message));
 	} else if (result->error < 0 && result->error != -ENOENT) {
 		failure.error = result->error;
 		(void)snprintf(failure.message, sizeof(failure.message),

@@ -82,12 +82,12 @@ struct sysfs_lun {
 	char wwid[256];     /* of page 0x83, as the kernel prints it */
 	int64_t size_bytes; /* -1: unknown */
 	int64_t queue_depth;
-	bool in_use; /* only where asked for */
+	char use[128]; /* "sda1 is mounted on /data"; only where asked for, empty: not in use */
 };
 
 /*
- * Block devices that are mounted or swapped to, as they were at the time of the call. Errors:
- * -ENOMEM, those of reading. Worker threads only.
+ * Block devices that are mounted or swapped to, and where, as they were at the time of the call.
+ * Errors: -ENOMEM, those of reading. Worker threads only.
  */
 struct usage;
 int usage_new(const struct sysfs *sysfs, struct usage **ret);
@@ -96,7 +96,7 @@ DEFINE_CLEANUP(struct usage *, usage_free);
 
 /*
  * Devices of a session in the order of their LUNs; the caller frees *@ret. With @usage (may be
- * NULL) .in_use says whether it has the disk, or the disk has holders. Some forty system calls per
+ * NULL) .use names the first who uses the disk or a partition of it. Some forty system calls per
  * device: worker threads only. Errors: -ENOENT (no such session).
  */
 int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,

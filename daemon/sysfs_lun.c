@@ -218,8 +218,8 @@ static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void
 	lun->bound = sysfs_lun_is_disk(lun) ? lun->block[0] != '\0' : device_has(&device, "driver");
 	read_child(&device, "scsi_generic", lun->generic, sizeof(lun->generic));
 	if (list->usage && lun->block[0] != '\0')
-		lun->in_use = usage_has_disk(list->usage, target_fd, device_path(&device, "block"),
-					     lun->block);
+		(void)usage_describe(list->usage, target_fd, device_path(&device, "block"),
+				     lun->block, lun->use, sizeof(lun->use));
 	/* Last: a device whose state cannot be read is gone. */
 	if (lun->type < 0 ||
 	    device_read_string(&device, "state", lun->state, sizeof(lun->state)) < 0)

@@ -39,6 +39,7 @@ static inline void directory_close(struct directory *directory)
 	directory->fd = close_fd(directory->fd);
 }
 
-/* Is @block, a disk in the directory that @path leads to from @parent_fd, or a partition of it in
- * use? */
-bool usage_has_disk(const struct usage *usage, int parent_fd, const char *path, const char *block);
+/* Says who uses @block, a disk in the directory that @path leads to from @parent_fd, or a partition
+ * of it; false: nobody. */
+bool usage_describe(const struct usage *usage, int parent_fd, const char *path, const char *block,
+		    char *ret, size_t size);

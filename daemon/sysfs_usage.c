@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Is a disk in use? By what the kernel shows: mounts of our mount namespace, swap, devices that a
+ * Who uses a disk? By what the kernel shows: mounts of our mount namespace, swap, devices that a
  * btrfs spans, and holders (device mapper, MD, bcache) of the disk or a partition of it. A program
  * that merely has the disk open is not seen.
  */
@@ -12,90 +12,87 @@
 
 #include "sysfs_private.h"
 
+/* Somebody uses a block device. */
+struct use {
+	dev_t device;  /* 0: only the name is known */
+	char name[32]; /* "sda1"; empty: only the number is known */
+	char what[96]; /* "mounted on /data" */
+};
+
 struct usage {
-	dev_t *devices; /* sorted */
-	size_t n_devices, devices_allocated;
-	char (*names)[32]; /* where only the name of a block device is known */
-	size_t n_names, names_allocated;
+	struct use *uses; /* sorted by device */
+	size_t n, allocated;
 };
 
 struct usage *usage_free(struct usage *usage)
 {
 	if (!usage)
 		return NULL;
-	free(usage->devices);
-	free(usage->names);
+	free(usage->uses);
 	free(usage);
 	return NULL;
 }
 
-static int add_device(struct usage *usage, dev_t device)
+static int add_use(struct usage *usage, dev_t device, const char *name, const char *what)
 {
-	if (usage->n_devices == usage->devices_allocated) {
-		size_t n = usage->devices_allocated > 0 ? usage->devices_allocated * 2 : 64;
-		dev_t *larger = reallocarray(usage->devices, n, sizeof(*larger));
+	struct use *use;
+
+	if (usage->n == usage->allocated) {
+		size_t n = usage->allocated > 0 ? usage->allocated * 2 : 64;
+		struct use *larger = reallocarray(usage->uses, n, sizeof(*larger));
 
 		if (!larger)
 			return -ENOMEM;
-		usage->devices = larger;
-		usage->devices_allocated = n;
+		usage->uses = larger;
+		usage->allocated = n;
 	}
-	usage->devices[usage->n_devices++] = device;
-	return 0;
-}
-
-static int add_name(struct usage *usage, const char *name)
-{
-	if (strlen(name) >= sizeof(usage->names[0]))
+	if (strlen(name) >= sizeof(use->name))
 		return 0;
-	if (usage->n_names == usage->names_allocated) {
-		size_t n = usage->names_allocated > 0 ? usage->names_allocated * 2 : 16;
-		char(*larger)[32] = reallocarray(usage->names, n, sizeof(*larger));
-
-		if (!larger)
-			return -ENOMEM;
-		usage->names = larger;
-		usage->names_allocated = n;
-	}
-	strcpy(usage->names[usage->n_names++], name);
+	use = &usage->uses[usage->n++];
+	*use = (struct use){ .device = device };
+	strcpy(use->name, name);
+	(void)snprintf(use->what, sizeof(use->what), "%s", what);
 	return 0;
 }
 
 /* "/dev/sda1", or a link to it. Looks at the node only, never at the device. */
-static int add_path(struct usage *usage, const char *path)
+static int add_path(struct usage *usage, const char *path, const char *what)
 {
 	struct stat status;
 
 	if (strncmp(path, "/dev/", strlen("/dev/")) != 0)
 		return 0;
 	if (stat(path, &status) == 0 && S_ISBLK(status.st_mode))
-		return add_device(usage, status.st_rdev);
-	return add_name(usage, strrchr(path, '/') + 1);
+		return add_use(usage, status.st_rdev, "", what);
+	return add_use(usage, 0, strrchr(path, '/') + 1, what);
 }
 
 /* "36 35 8:1 / /mnt rw,noatime shared:1 - ext4 /dev/sda1 rw" */
 static int add_mount(struct usage *usage, char *line)
 {
+	char what[sizeof(((struct use *)NULL)->what)], where[80];
 	unsigned major_number, minor_number;
 	char *source;
 
-	if (sscanf(line, "%*u %*u %u:%u ", &major_number, &minor_number) != 2)
+	/* Blanks and the like in the name of a directory are octal numbers. */
+	if (sscanf(line, "%*u %*u %u:%u %*s %79s", &major_number, &minor_number, where) != 3)
 		return 0;
+	(void)snprintf(what, sizeof(what), "mounted on %s", where);
 	if (major_number != 0)
-		return add_device(usage, makedev(major_number, minor_number));
+		return add_use(usage, makedev(major_number, minor_number), "", what);
 	/* btrfs and the like invent a device number; the source is the best there is. */
 	source = strstr(line, " - ");
 	if (!source)
 		return 0;
 	source += strlen(" - ");
 	(void)strsep(&source, " ");
-	return source ? add_path(usage, strsep(&source, " ")) : 0;
+	return source ? add_path(usage, strsep(&source, " "), what) : 0;
 }
 
 /* "/dev/sda2 partition 1048572 0 -2", after a heading */
 static int add_swap(struct usage *usage, char *line)
 {
-	return add_path(usage, strsep(&line, " \t"));
+	return add_path(usage, strsep(&line, " \t"), "swap");
 }
 
 static int read_lines(const struct sysfs *sysfs, const char *name, struct usage *usage,
@@ -135,14 +132,14 @@ static int read_btrfs(const struct sysfs *sysfs, struct usage *usage)
 		if (directory_open(systems.fd, path, &devices) < 0)
 			continue;
 		while (r == 0 && (name = directory_next(&devices)))
-			r = add_name(usage, name);
+			r = add_use(usage, 0, name, "part of a mounted btrfs");
 	}
 	return r;
 }
 
-static int compare_devices(const void *a, const void *b)
+static int compare_uses(const void *a, const void *b)
 {
-	dev_t x = *(const dev_t *)a, y = *(const dev_t *)b;
+	dev_t x = ((const struct use *)a)->device, y = ((const struct use *)b)->device;
 
 	return x < y ? -1 : x > y;
 }
@@ -163,36 +160,96 @@ int usage_new(const struct sysfs *sysfs, struct usage **ret)
 	r = read_btrfs(sysfs, usage);
 	if (r < 0)
 		return r;
-	if (usage->n_devices > 0)
-		qsort(usage->devices, usage->n_devices, sizeof(dev_t), compare_devices);
+	if (usage->n > 0)
+		qsort(usage->uses, usage->n, sizeof(usage->uses[0]), compare_uses);
 	*ret = TAKE_PTR(usage);
 	return 0;
 }
 
-/* @name is a disk or a partition, a directory below @parent_fd. */
-static bool has_block(const struct usage *usage, int parent_fd, const char *name)
+/* Looks in the part of the list that has no numbers, which comes first. */
+static const struct use *find_name(const struct usage *usage, const char *name)
 {
-	_cleanup_(directory_close) struct directory holders = { .fd = -EBADF };
-	unsigned major_number, minor_number;
-	char path[NAME_MAX + sizeof("/holders")], text[32];
-
-	for (size_t i = 0; i < usage->n_names; i++)
-		if (strcmp(usage->names[i], name) == 0)
-			return true;
-	(void)snprintf(path, sizeof(path), "%s/dev", name);
-	if (sysfs_read_string(parent_fd, path, text, sizeof(text)) == 0 &&
-	    sscanf(text, "%u:%u", &major_number, &minor_number) == 2) {
-		dev_t device = makedev(major_number, minor_number);
-
-		if (usage->n_devices > 0 && bsearch(&device, usage->devices, usage->n_devices,
-						    sizeof(dev_t), compare_devices))
-			return true;
-	}
-	(void)snprintf(path, sizeof(path), "%s/holders", name);
-	return directory_open(parent_fd, path, &holders) == 0 && directory_next(&holders);
+	for (size_t i = 0; i < usage->n && usage->uses[i].device == 0; i++)
+		if (strcmp(usage->uses[i].name, name) == 0)
+			return &usage->uses[i];
+	return NULL;
 }
 
-bool usage_has_disk(const struct usage *usage, int parent_fd, const char *path, const char *block)
+/* Like all below, of a disk or partition that is a directory below @parent_fd. */
+static const struct use *find_device(const struct usage *usage, int parent_fd, const char *name)
+{
+	unsigned major_number, minor_number;
+	char path[NAME_MAX + sizeof("/dev")], text[32];
+	struct use key = { 0 };
+
+	(void)snprintf(path, sizeof(path), "%s/dev", name);
+	if (usage->n == 0 || sysfs_read_string(parent_fd, path, text, sizeof(text)) < 0 ||
+	    sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
+		return NULL;
+	key.device = makedev(major_number, minor_number);
+	return bsearch(&key, usage->uses, usage->n, sizeof(key), compare_uses);
+}
+
+/* What device mapper calls its devices begins with who made them. */
+static const char *mapper_kind(const char *uuid)
+{
+	static const struct {
+		const char *prefix, *kind;
+	} kinds[] = {
+		{ "LVM-", "LVM" },
+		{ "mpath-", "multipath" },
+		{ "CRYPT-", "encryption" },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+		if (strncmp(uuid, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+			return kinds[i].kind;
+	return "device mapper";
+}
+
+/* "dm-0 (vg-data, LVM)", "md0" */
+static void describe_holder(int parent_fd, const char *name, const char *holder, char *ret,
+			    size_t size)
+{
+	char path[2 * NAME_MAX + sizeof("/holders//dm/name")], label[64], uuid[160];
+
+	(void)snprintf(path, sizeof(path), "%s/holders/%s/dm/name", name, holder);
+	if (sysfs_read_string(parent_fd, path, label, sizeof(label)) < 0) {
+		(void)snprintf(ret, size, "%s is used by %s", name, holder);
+		return;
+	}
+	(void)snprintf(path, sizeof(path), "%s/holders/%s/dm/uuid", name, holder);
+	if (sysfs_read_string(parent_fd, path, uuid, sizeof(uuid)) < 0)
+		uuid[0] = '\0';
+	(void)snprintf(ret, size, "%s is used by %s (%s, %s)", name, holder, label,
+		       mapper_kind(uuid));
+}
+
+static bool describe_block(const struct usage *usage, int parent_fd, const char *name, char *ret,
+			   size_t size)
+{
+	_cleanup_(directory_close) struct directory holders = { .fd = -EBADF };
+	const struct use *use = find_name(usage, name);
+	char path[NAME_MAX + sizeof("/holders")];
+	const char *holder;
+
+	if (!use)
+		use = find_device(usage, parent_fd, name);
+	if (use) {
+		(void)snprintf(ret, size, "%s is %s", name, use->what);
+		return true;
+	}
+	(void)snprintf(path, sizeof(path), "%s/holders", name);
+	if (directory_open(parent_fd, path, &holders) < 0)
+		return false;
+	holder = directory_next(&holders);
+	if (holder)
+		describe_holder(parent_fd, name, holder, ret, size);
+	return holder;
+}
+
+bool usage_describe(const struct usage *usage, int parent_fd, const char *path, const char *block,
+		    char *ret, size_t size)
 {
 	_cleanup_(directory_close) struct directory disks = { .fd = -EBADF };
 	_cleanup_(directory_close) struct directory parts = { .fd = -EBADF };
@@ -200,12 +257,13 @@ bool usage_has_disk(const struct usage *usage, int parent_fd, const char *path, 
 
 	if (directory_open(parent_fd, path, &disks) < 0)
 		return false;
-	if (has_block(usage, disks.fd, block))
+	if (describe_block(usage, disks.fd, block, ret, size))
 		return true;
 	if (directory_open(disks.fd, block, &parts) < 0)
 		return false;
 	while ((name = directory_next(&parts)))
-		if (strncmp(name, block, strlen(block)) == 0 && has_block(usage, parts.fd, name))
+		if (strncmp(name, block, strlen(block)) == 0 &&
+		    describe_block(usage, parts.fd, name, ret, size))
 			return true;
 	return false;
 }

@@ -529,19 +529,19 @@ static void disk_in_use(void **state)
 	run_until(&s.n_done, 1);
 	assert_int_equal(devices_list(devices, s.sid, s.host, true, on_scanned, &s, &list), 0);
 	run_until(&s.n_done, 2);
-	assert_false(s.lun.in_use);
+	assert_string_equal(s.lun.use, "");
 
 	(void)snprintf(command, sizeof(command), "mkswap /dev/%s >/dev/null && swapon /dev/%s",
 		       s.lun.block, s.lun.block);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(devices_list(devices, s.sid, s.host, true, on_scanned, &s, &list), 0);
 	run_until(&s.n_done, 3);
-	assert_true(s.lun.in_use);
+	assert_non_null(strstr(s.lun.use, " is swap"));
 	(void)snprintf(command, sizeof(command), "swapoff /dev/%s", s.lun.block);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(devices_list(devices, s.sid, s.host, true, on_scanned, &s, &list), 0);
 	run_until(&s.n_done, 4);
-	assert_false(s.lun.in_use);
+	assert_string_equal(s.lun.use, "");
 	log_out(&s);
 }
 

@@ -858,7 +858,7 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 	static const struct sysfs_lun disk = { .lun = 1, .bound = true, .block = "sda" };
 	static const struct sysfs_lun missing = { .host = 9, .lun = 1 };
 	static const struct sysfs_lun used = {
-		.lun = 1, .bound = true, .block = "sda", .in_use = true
+		.lun = 1, .bound = true, .block = "sda", .use = "sda is swap"
 	};
 
 	for (struct devices_scan **p = &devices->scans; *p; p = &(*p)->next) {

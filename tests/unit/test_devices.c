@@ -251,12 +251,12 @@ static void lists(void **state)
 	run_until(&told, 2);
 	assert_int_equal(told.error, 0);
 	assert_int_equal(told.n_luns, 2);
-	assert_false(told.luns[0].in_use);
+	assert_string_equal(told.luns[0].use, "");
 	assert_int_equal(devices_list(devices, 1, 3, true, on_done, &told, &s), 0);
 	run_until(&told, 3);
 	assert_int_equal(told.n_luns, 2);
-	assert_true(told.luns[0].in_use);
-	assert_false(told.luns[1].in_use);
+	assert_string_equal(told.luns[0].use, "sda is used by dm-0");
+	assert_string_equal(told.luns[1].use, "");
 }
 
 static void many_at_once(void **state)

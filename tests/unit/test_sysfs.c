@@ -405,7 +405,7 @@ static void luns(void **state)
 	assert_int_equal(list[2].channel, 0);
 	assert_int_equal(list[2].target, 0);
 	assert_true(list[2].bound);
-	assert_false(list[2].in_use);
+	assert_string_equal(list[2].use, "");
 	assert_string_equal(list[2].state, "running");
 	assert_string_equal(list[2].block, "sdb");
 	assert_string_equal(list[2].generic, "sg1");
@@ -484,27 +484,30 @@ static void usage(void **state)
 {
 	static const struct {
 		const char *path, *content; /* a path that ends in "/": a directory */
-		bool in_use;
+		const char *use;            /* what is said; "": not in use */
 	} rows[] = {
-		{ "proc/self/mountinfo", "22 1 8:99 / / rw - ext4 /dev/root rw", false },
+		{ "proc/self/mountinfo", "22 1 8:99 / / rw - ext4 /dev/root rw", "" },
 		{ "proc/self/mountinfo", "22 1 8:16 / /mnt rw,noatime shared:1 - ext4 /dev/sdq rw",
-		  true },
-		{ "proc/self/mountinfo", "22 1 8:17 / /mnt rw - ext4 /dev/nosuch1 rw", true },
-		{ "proc/self/mountinfo", "22 1 0:33 / /mnt rw - btrfs /dev/sdq1 rw", true },
-		{ "proc/self/mountinfo", "22 1 0:33 / /mnt rw - btrfs /dev/sdqq rw", false },
-		{ "proc/self/mountinfo", "22 1 0:33 / /mnt rw - nfs4 server:/dev/sdq rw", false },
-		{ "proc/self/mountinfo", "22 1 8", false },
-		{ "proc/self/mountinfo", "", false },
-		{ "proc/self/mountinfo", "nonsense - - - /dev/sdq", false },
+		  "sdq is mounted on /mnt" },
+		{ "proc/self/mountinfo", "22 1 8:17 / /a\\040b rw - ext4 /dev/nosuch1 rw",
+		  "sdq1 is mounted on /a\\040b" },
+		{ "proc/self/mountinfo", "22 1 0:33 / /mnt rw - btrfs /dev/sdq1 rw",
+		  "sdq1 is mounted on /mnt" },
+		{ "proc/self/mountinfo", "22 1 0:33 / /mnt rw - btrfs /dev/sdqq rw", "" },
+		{ "proc/self/mountinfo", "22 1 0:33 / /mnt rw - nfs4 server:/dev/sdq rw", "" },
+		{ "proc/self/mountinfo", "22 1 8", "" },
+		{ "proc/self/mountinfo", "", "" },
+		{ "proc/self/mountinfo", "nonsense - - - /dev/sdq", "" },
 		{ "proc/swaps", "Filename Type Size Used Priority\n/dev/sdq1  partition\t1\t0\t-2",
-		  true },
-		{ "proc/swaps", "Filename Type Size Used Priority\n/swapfile file\t1\t0\t-2",
-		  false },
-		{ "fs/btrfs/0011-22/devices/sdq1/", NULL, true },
-		{ "fs/btrfs/0011-22/devices/sdr1/", NULL, false },
-		{ "fs/btrfs/features/", NULL, false },
-		{ "HOLDERS/dm-0/", NULL, true },
-		{ "PARTITION_HOLDERS/md0/", NULL, true },
+		  "sdq1 is swap" },
+		{ "proc/swaps", "Filename Type Size Used Priority\n/swapfile file\t1\t0\t-2", "" },
+		{ "fs/btrfs/0011-22/devices/sdq1/", NULL, "sdq1 is part of a mounted btrfs" },
+		{ "fs/btrfs/0011-22/devices/sdr1/", NULL, "" },
+		{ "fs/btrfs/features/", NULL, "" },
+		{ "HOLDERS/dm-0/", NULL, "sdq is used by dm-0" },
+		{ "HOLDERS/dm-0/dm/name", "vg-data",
+		  "sdq is used by dm-0 (vg-data, device mapper)" },
+		{ "PARTITION_HOLDERS/md0/", NULL, "sdq1 is used by md0" },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -540,8 +543,46 @@ static void usage(void **state)
 		assert_int_equal(usage_new(&fake, &usage), 0);
 		assert_int_equal(sysfs_lun_list(&fake, 12, 3, usage, &list, &n), 0);
 		assert_int_equal(n, 1);
-		if (list[0].in_use != rows[i].in_use)
-			fail_msg("%s: %s", rows[i].path, rows[i].content ? rows[i].content : "");
+		if (strcmp(list[0].use, rows[i].use) != 0)
+			fail_msg("%s: %s: %s", rows[i].path, rows[i].content ? rows[i].content : "",
+				 list[0].use);
+	}
+}
+
+/* Who made a device of device mapper stands in its UUID. */
+static void usage_by_mapper(void **state)
+{
+	static const struct {
+		const char *uuid, *use;
+	} rows[] = {
+		{ "LVM-abcdef", "sdq is used by dm-3 (a name, LVM)" },
+		{ "mpath-36001405", "sdq is used by dm-3 (a name, multipath)" },
+		{ "CRYPT-LUKS2-0011", "sdq is used by dm-3 (a name, encryption)" },
+		{ "", "sdq is used by dm-3 (a name, device mapper)" },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		_cleanup_free_ struct sysfs_lun *list = NULL;
+		_cleanup_(usage_freep) struct usage *usage = NULL;
+		const char *directory;
+		char path[512];
+		size_t n = 0;
+
+		if (i > 0) {
+			fake_end();
+			fake_begin();
+		}
+		make_session();
+		directory = fake_lun(12, 3, "3:0:0:0", "0");
+		fake_block(directory, "sdq", "8:16");
+		(void)snprintf(path, sizeof(path), "%s/block/sdq/holders/dm-3/dm/name", directory);
+		fake_put(path, "a name");
+		(void)snprintf(path, sizeof(path), "%s/block/sdq/holders/dm-3/dm/uuid", directory);
+		fake_put(path, rows[i].uuid);
+		assert_int_equal(usage_new(&fake, &usage), 0);
+		assert_int_equal(sysfs_lun_list(&fake, 12, 3, usage, &list, &n), 0);
+		assert_int_equal(n, 1);
+		assert_string_equal(list[0].use, rows[i].use);
 	}
 }
 
@@ -605,6 +646,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_luns, set_up, tear_down),
 		cmocka_unit_test(disks),
 		cmocka_unit_test_setup_teardown(usage, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(usage_by_mapper, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scans, set_up, tear_down),
 	};
 
