@@ -77,6 +77,25 @@ static void tell_failure(struct part *part, const char *name, const struct ois_f
 	report_event(part->batch->cli, event);
 }
 
+/* What there is to say of a logout that did not go as usual. */
+static const char *ending_text(const struct ois_progress *progress)
+{
+	static const struct {
+		const char *ending, *text;
+	} texts[] = {
+		{ "refused", "; the target refused it" },
+		{ "unanswered", "; the target did not answer" },
+		{ "unconnected", "; the target could not be told" },
+		{ "forced", "; by force, since commands did not end" },
+	};
+	const char *ending = ois_progress_get_text(progress, "ending") ?: "";
+
+	for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+		if (strcmp(texts[i].ending, ending) == 0)
+			return texts[i].text;
+	return "";
+}
+
 static void tell_done(struct batch *batch, const char *name, const struct ois_progress *progress)
 {
 	_cleanup_free_ char *devices = progress_devices(progress);
@@ -90,11 +109,11 @@ static void tell_done(struct batch *batch, const char *name, const struct ois_pr
 		batch->present++;
 	else
 		batch->done++;
-	result_line(&batch->cli->output, STYLE_PLAIN, "%s: %s%s%s", name,
+	result_line(&batch->cli->output, STYLE_PLAIN, "%s: %s%s%s%s", name,
 		    !batch->login ? "logged out"
 		    : present     ? "was logged in already"
 				  : "logged in",
-		    session, devices ?: "");
+		    session, devices ?: "", ending_text(progress));
 }
 
 static void tell_step(struct part *part, const char *name, const struct ois_progress *progress)

@@ -58,6 +58,18 @@ static char *node_sessions(const struct ois_node *node)
 static const char *const nodes_headers[] = { "TARGET",  "PORTAL", "STARTUP",
 					     "SESSION", "ORIGIN", NULL };
 
+/* "automatic", or that a person's logout is in the way of it. */
+static void add_startup(struct table *table, const struct ois_node *node, const char *startup)
+{
+	int64_t usec;
+
+	if (startup && strcmp(startup, "automatic") == 0 &&
+	    ois_node_get_number(node, "loggedOutTimestampUSec", &usec) >= 0)
+		(void)table_add_style(table, STYLE_WARNING, "automatic, logged out");
+	else
+		(void)table_add(table, startup);
+}
+
 static void print_nodes(const struct output *output, struct ois_node **nodes)
 {
 	_cleanup_(table_freep) struct table *table = table_new(nodes_headers);
@@ -70,7 +82,7 @@ static void print_nodes(const struct output *output, struct ois_node **nodes)
 		(void)ois_node_get_setting(*n, "startup", OIS_LIST_EFFECTIVE, &startup);
 		(void)table_add(table, ois_node_get_target_name(*n));
 		(void)table_add(table, portal);
-		(void)table_add(table, startup);
+		add_startup(table, *n, startup);
 		(void)table_add_style(table, sessions ? STYLE_GOOD : STYLE_GREY, sessions);
 		(void)table_add_style(table, STYLE_GREY, ois_node_get_origin(*n));
 	}
@@ -166,6 +178,7 @@ static void show_node(const struct output *output, const struct ois_node *node)
 	show_time(output, "Created", node, "createdTimestampUSec");
 	show_time(output, "Changed", node, "changedTimestampUSec");
 	show_time(output, "Last seen", node, "lastSeenTimestampUSec");
+	show_time(output, "Logged out", node, "loggedOutTimestampUSec");
 	show_time(output, "MD5 only", node, "md5OnlyTimestampUSec");
 	detail_style(output, STYLE_GOOD, "Sessions", sessions);
 	show_settings(output, &settings);

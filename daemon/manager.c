@@ -197,7 +197,7 @@ static int tend(sd_event_source *source, void *userdata)
 		if (session->phase == SESSION_RETRYING && session->private->persistent)
 			(void)network_listen(manager->network, true);
 		if (session->phase == SESSION_CLOSED && session->private->pending == 0 &&
-		    !session->tended)
+		    !session->private->storing && !session->tended)
 			drop_session(manager, session);
 	}
 	if (manager->tended || may_admit(manager))
@@ -259,7 +259,7 @@ int manager_login(struct manager *manager, const struct node *node, int retry_ma
 	if (manager->state == MANAGER_STOPPING)
 		return -ESHUTDOWN;
 	session = manager_find_session_of(manager, &node->key);
-	if (session && (session->private->leaving || session->private->check))
+	if (session && (session->private->leaving || session_to_leave(session)))
 		return -EBUSY;
 	/* Another program's: it will tell nobody when it is back. */
 	if (session && !session->managed && session->phase != SESSION_LOGGED_IN)
@@ -285,6 +285,19 @@ int manager_login(struct manager *manager, const struct node *node, int retry_ma
 	return 0;
 }
 
+static void stored(void *userdata, int error)
+{
+	/* The records have reported it. */
+}
+
+void manager_take_login(struct manager *manager, struct node *node)
+{
+	if (!node || node->logged_out_usec == 0)
+		return;
+	records_set_logged_out(manager->records, node, false);
+	(void)records_commit(manager->records, stored, NULL);
+}
+
 /* Nodes that log in by themselves keep trying: the network or the target may come later. */
 static void login_automatic(struct manager *manager)
 {
@@ -297,7 +310,8 @@ static void login_automatic(struct manager *manager)
 		_cleanup_(settings_freep) struct settings *effective = NULL;
 		struct session *session;
 
-		if (settings_effective(manager->config->node_defaults, node->settings, &effective) <
+		if (node->logged_out_usec > 0 ||
+		    settings_effective(manager->config->node_defaults, node->settings, &effective) <
 			    0 ||
 		    settings_number(effective, SETTING_STARTUP) != STARTUP_AUTOMATIC)
 			continue;
@@ -455,6 +469,7 @@ static void take_over(struct manager *manager, uint32_t sid)
 	manager_index_session(session);
 	report_found(session);
 	session_adopt(session);
+	session_word_resume(session);
 }
 
 static int take_over_sessions(struct manager *manager)

@@ -108,6 +108,9 @@ int manager_reload(struct manager *manager, manager_reload_t done, void *userdat
 int manager_login(struct manager *manager, const struct node *node, int retry_max,
 		  const struct session_watch *watch, struct session **ret);
 
+/* A person wants the node (may be NULL) logged in: it no longer counts as logged out. */
+void manager_take_login(struct manager *manager, struct node *node);
+
 struct session *manager_find_session(struct manager *manager, uint32_t sid);
 /* The session made from a node, or NULL. */
 struct session *manager_find_session_of(struct manager *manager, const struct node_key *key);

@@ -27,6 +27,7 @@ struct item {
 
 	enum session_phase phase, failed_phase;
 	unsigned attempt;
+	enum session_ending ending;
 	bool present; /* logged in before the call */
 	bool untold;  /* the client does not know the phase */
 	bool failed;
@@ -167,6 +168,8 @@ static json_object *logout_progress_to_json(const struct item *item)
 	if (item->sid >= 0)
 		r |= json_set_int(object, "session", item->sid);
 	r |= json_set_string(object, "phase", session_phase_to_string(item->phase));
+	if (item->phase == SESSION_CLOSED)
+		r |= json_set_string(object, "ending", session_ending_to_string(item->ending));
 	if (has_failure(item))
 		r |= json_set(object, "failure", failure_to_json(&item->failure));
 	return r < 0 ? NULL : json_wrap("progress", TAKE_PTR(object));
@@ -313,6 +316,7 @@ static void item_take_phase(struct item *item, const struct session *session,
 	if (phase != SESSION_CLOSED && phase != SESSION_RETRYING)
 		item->failed_phase = phase;
 	item->phase = phase;
+	item->ending = session->ending;
 	if (session->attempt > 0)
 		item->attempt = session->attempt;
 	if (session->in_kernel)
@@ -363,21 +367,25 @@ static void login_item(struct item *item)
 	const struct session_watch watch = { .changed = login_changed, .userdata = item };
 	struct batch *batch = item->batch;
 	struct session *session = manager_find_session_of(batch->manager, &key);
-	const struct node *node = records_find(batch->manager->records, &key);
+	struct node *node = records_find(batch->manager->records, &key);
 	bool wait = batch->call && !batch->no_wait;
 	int r = -ENOENT;
 
 	batch->pending++;
-	if (session && session->phase == SESSION_LOGGED_IN) {
+	if (session && session->phase == SESSION_LOGGED_IN && !session_to_leave(session)) {
+		manager_take_login(batch->manager, node);
 		login_present(item, session);
 		return;
 	}
 	if (node)
 		r = manager_login(batch->manager, node, batch->retry_max, wait ? &watch : NULL,
 				  &session);
-	if (r < 0)
+	if (r < 0) {
 		item_refuse(item, r, refusal_text(r));
-	else if (wait)
+		return;
+	}
+	manager_take_login(batch->manager, node);
+	if (wait)
 		item->session = session;
 	else
 		batch->pending--;

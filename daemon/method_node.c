@@ -70,6 +70,8 @@ json_object *record_to_json(struct manager *manager, const struct node *node, bo
 	r |= json_set_int(record, "changedTimestampUSec", (int64_t)node->changed_usec);
 	if (node->last_seen_usec > 0)
 		r |= json_set_int(record, "lastSeenTimestampUSec", (int64_t)node->last_seen_usec);
+	if (node->logged_out_usec > 0)
+		r |= json_set_int(record, "loggedOutTimestampUSec", (int64_t)node->logged_out_usec);
 	if (node->md5_only_usec > 0)
 		r |= json_set_int(record, "md5OnlyTimestampUSec", (int64_t)node->md5_only_usec);
 	if (node->redirect_address)

@@ -109,17 +109,30 @@ int method_node_create(struct call *call)
 
 /* Update */
 
+/* Who says when a node is to be logged in says that it may be. */
+static bool sets_startup(json_object *parameters)
+{
+	json_object *settings = NULL;
+	const char *startup;
+
+	return json_get_object(parameters, "settings", &settings) > 0 &&
+	       json_get_string(settings, "startup", &startup) > 0;
+}
+
 /* Takes the new settings over; nodes that stay as they were are left alone. */
 static void apply_settings(struct call *call, struct node **nodes, struct settings **settings,
 			   size_t n)
 {
 	struct manager *manager = call_manager(call);
+	bool startup = sets_startup(call_parameters(call));
 	char names[512];
 
 	changed_names(call_parameters(call), names, sizeof(names));
 	for (size_t i = 0; i < n; i++) {
 		struct event *event;
 
+		if (startup)
+			manager_take_login(manager, nodes[i]);
 		if (settings_equal(nodes[i]->settings, settings[i]))
 			continue;
 		(void)settings_free(nodes[i]->settings);

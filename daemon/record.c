@@ -273,6 +273,14 @@ void records_set_md5_only(struct records *records, struct node *node, bool md5_o
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 }
 
+void records_set_logged_out(struct records *records, struct node *node, bool logged_out)
+{
+	if (logged_out == (node->logged_out_usec > 0))
+		return;
+	node->logged_out_usec = logged_out ? record_now() : 0;
+	records->files[RECORD_FILE_NODES].dirty = true;
+}
+
 int records_set_redirect(struct records *records, struct node *node, const char *address,
 			 uint16_t port)
 {

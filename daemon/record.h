@@ -46,6 +46,9 @@ struct node {
 	uint16_t redirect_port;
 	uint64_t redirect_usec;
 
+	/* When a person logged out, and has not logged in since; 0: has */
+	uint64_t logged_out_usec;
+
 	struct settings *settings; /* what a person configured; never NULL */
 	struct secret *secret, *target_secret;
 };
@@ -92,6 +95,10 @@ void records_changed(struct records *records, struct node *node, bool facts);
 /* A login has shown that the target copes with CHAP by MD5 alone only, or that this is no longer
  * so. */
 void records_set_md5_only(struct records *records, struct node *node, bool md5_only);
+
+/* What a person wants of the node, apart from its settings: to be logged out until the next login.
+ */
+void records_set_logged_out(struct records *records, struct node *node, bool logged_out);
 
 /* A login was redirected for good, or (@address NULL) is not any more. Errors: -ENOMEM. */
 int records_set_redirect(struct records *records, struct node *node, const char *address,

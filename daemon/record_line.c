@@ -23,6 +23,7 @@ static int take_configuration(struct record *record, json_object *line, struct r
 	node->origin = NODE_ORIGIN_STATIC;
 	if (origin && strcmp(origin, origins[NODE_ORIGIN_SEND_TARGETS]) == 0)
 		node->origin = NODE_ORIGIN_SEND_TARGETS;
+	node->logged_out_usec = record_line_time(line, "loggedOutTimestampUSec", fault);
 	r = record_line_secret(line, "secretBase64", &node->secret, fault);
 	if (r >= 0)
 		r = record_line_secret(line, "targetSecretBase64", &node->target_secret, fault);
@@ -125,6 +126,7 @@ int record_line_read(enum record_file file, json_object *line, struct record **r
 		"createdTimestampUSec",
 		"changedTimestampUSec",
 		"lastSeenTimestampUSec",
+		"loggedOutTimestampUSec",
 		"md5OnlyTimestampUSec",
 		"redirectAddress",
 		"redirectPort",
@@ -151,8 +153,8 @@ bool record_has_line(const struct record *record, enum record_file file)
 	if (file == RECORD_FILE_DISCOVERED)
 		return has_facts(node);
 	return node->origin == NODE_ORIGIN_STATIC || !settings_is_empty(node->settings) ||
-	       node->secret || node->target_secret || record->unknown_settings ||
-	       record->unknown[file];
+	       node->secret || node->target_secret || node->logged_out_usec > 0 ||
+	       record->unknown_settings || record->unknown[file];
 }
 
 static int append_redirect(struct buffer *content, const struct node *node)
@@ -203,6 +205,9 @@ int record_line_write(const struct record *record, enum record_file file, struct
 		r = record_append_number(content, ",\"discoveryPort\":", node->origin_port);
 	if (r >= 0 && !facts)
 		r = record_append_text(content, ",\"origin\":", origins[node->origin]);
+	if (r >= 0 && !facts && node->logged_out_usec > 0)
+		r = record_append_number(
+			content, ",\"loggedOutTimestampUSec\":", (int64_t)node->logged_out_usec);
 	if (r >= 0 && !facts)
 		r = record_append_settings(content, node->settings, record->unknown_settings);
 	if (r >= 0 && !facts)

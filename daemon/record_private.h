@@ -6,7 +6,8 @@
  *
  * Each file is JSON Lines. The first line tells format and version, each other line is an object
  * about one node or one portal:
- * - nodes.jsonl: what a person set: settings, secrets, and that a node is static; and settings and
+ * - nodes.jsonl: what a person set: settings, secrets, that a node is static, and when it was
+ *   logged out; and settings and
  *   secrets for discoveries at a portal, in lines with the member "discovery"
  * - discovered.jsonl: facts: what a discovery found, when, and through which portal
  * A node stands in one of them or in both.

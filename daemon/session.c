@@ -31,6 +31,17 @@ const char *session_phase_to_string(enum session_phase phase)
 	return table_name(session_phase_names, ELEMENTSOF(session_phase_names), phase);
 }
 
+static const char *const session_ending_names[] = {
+	[SESSION_ENDING_CLEAN] = "clean",           [SESSION_ENDING_REFUSED] = "refused",
+	[SESSION_ENDING_UNANSWERED] = "unanswered", [SESSION_ENDING_UNCONNECTED] = "unconnected",
+	[SESSION_ENDING_FORCED] = "forced",
+};
+
+const char *session_ending_to_string(enum session_ending ending)
+{
+	return table_name(session_ending_names, ELEMENTSOF(session_ending_names), ending);
+}
+
 /* The machine */
 
 static void action_none(struct session *session)
@@ -379,6 +390,7 @@ void session_close(struct session *session, const struct session_failure *failur
 {
 	session_cancel(session);
 	session->private->check = devices_scan_cancel(session->private->check);
+	session_word_end(session);
 	session_set_phase(session, SESSION_CLOSED, failure);
 	manager_tend(session);
 }
@@ -546,6 +558,7 @@ struct session *session_free(struct session *session)
 		p->channel = channel_free(p->channel);
 		p->scan = devices_scan_cancel(p->scan);
 		p->check = devices_scan_cancel(p->check);
+		session_word_end(session);
 		p->fd = close_fd(p->fd);
 		while (p->watchers) {
 			struct session_watcher *next = p->watchers->next;

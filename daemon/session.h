@@ -41,6 +41,20 @@ enum session_phase {
 /* As in org.ois.session Phase. */
 const char *session_phase_to_string(enum session_phase phase);
 
+/* How a logout went; it ends in any case. */
+enum session_ending {
+	SESSION_ENDING_NONE,        /* it has not, or was never logged in */
+	SESSION_ENDING_CLEAN,       /* the target agreed */
+	SESSION_ENDING_REFUSED,     /* the target did not agree */
+	SESSION_ENDING_UNANSWERED,  /* the target did not answer in time */
+	SESSION_ENDING_UNCONNECTED, /* there was no connection to tell the target over */
+	SESSION_ENDING_FORCED,      /* commands were stuck, and were failed */
+	_SESSION_ENDING_MAX,
+};
+
+/* As in org.ois.session Ending; NULL: none. */
+const char *session_ending_to_string(enum session_ending ending);
+
 /* Why a login or logout failed. */
 struct session_failure {
 	int error;                       /* negative errno */
@@ -105,6 +119,7 @@ struct session {
 	uint64_t next_attempt_usec; /* CLOCK_REALTIME, in SESSION_RETRYING */
 	bool recovering;            /* was logged in and lost its connection */
 	uint64_t lost_usec;
+	enum session_ending ending;
 	struct session_failure failure; /* of the last attempt; event 0 and error 0: none */
 
 	struct session_private *private;
@@ -122,6 +137,9 @@ uint16_t session_port(const struct session *session);
  * devices_list(): the watch was added then, too.
  */
 int session_logout(struct session *session, bool force, const struct session_watch *watch);
+
+/* A logout is wished, and has not begun: whether it may is being looked at. */
+bool session_to_leave(const struct session *session);
 
 typedef void (*session_scan_t)(void *userdata, struct session *session, int error,
 			       const struct sysfs_lun *added, size_t n_added,

@@ -24,13 +24,37 @@ static uint64_t logout_timeout(const struct session *session)
 
 /* Removal */
 
+/* What came first counts, but for commands that are stuck. */
+static void note_ending(struct session *session, enum session_ending ending)
+{
+	if (session->ending == SESSION_ENDING_NONE || ending == SESSION_ENDING_FORCED)
+		session->ending = ending;
+}
+
+static void report_closed(struct session *session)
+{
+	static const char *const reasons[_SESSION_ENDING_MAX] = {
+		[SESSION_ENDING_REFUSED] = "the target refused the logout",
+		[SESSION_ENDING_UNANSWERED] = "the target did not answer the logout",
+		[SESSION_ENDING_UNCONNECTED] =
+			"the target could not be told, there was no connection",
+		[SESSION_ENDING_FORCED] = "by force, since commands did not end",
+	};
+	struct event *event = event_new(EVENT_SESSION_CLOSED);
+
+	if (session->private->leaving)
+		note_ending(session, SESSION_ENDING_UNCONNECTED);
+	event_set_string(event, FIELD_REASON, reasons[session->ending]);
+	session_raise(session, event);
+}
+
 static void removed(struct session *session)
 {
 	struct session_private *p = session->private;
 
 	session_arm_timer(session, 0, NULL);
 	if (p->created_event) {
-		session_raise(session, event_new(EVENT_SESSION_CLOSED));
+		report_closed(session);
 		p->created_event = false;
 	}
 	manager_unindex_session(session);
@@ -94,8 +118,9 @@ void session_remove(struct session *session)
 	session_cancel(session);
 	/* With the session the devices go whose use is being looked at; what is left of the wish is
 	 * to leave. */
-	p->leaving |= p->check != NULL;
+	p->leaving |= session_to_leave(session);
 	p->check = devices_scan_cancel(p->check);
+	session_word_end(session);
 	p->removing = true;
 	if (!session->in_kernel) {
 		removed(session);
@@ -146,6 +171,7 @@ static int logout_timed_out(sd_event_source *source, uint64_t usec, void *userda
 			   EVENT_OUTCOME_CONTINUED);
 	session_fail(session, -ETIMEDOUT, EVENT_LOGOUT_TIMEOUT,
 		     "the target did not answer the logout");
+	note_ending(session, SESSION_ENDING_UNANSWERED);
 	session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
 	return 0;
 }
@@ -229,23 +255,29 @@ void session_action_announce(struct session *session)
 
 void session_logout_pdu(struct session *session, const struct pdu *pdu)
 {
+	bool agreed;
+
 	if (session->connection == CONNECTION_STATE_LOGOUT_REQUESTED)
 		end_connection(session);
 	if (session->connection != CONNECTION_STATE_IN_LOGOUT ||
 	    session->phase != SESSION_LOGGING_OUT)
 		return;
 	session_arm_timer(session, 0, NULL);
-	session_post(session, pdu->logout_response.response == PDU_LOGOUT_SUCCESS
-				      ? CONNECTION_EVENT_LOGOUT_SUCCEEDED
-				      : CONNECTION_EVENT_LOGOUT_FAILED);
+	agreed = pdu->logout_response.response == PDU_LOGOUT_SUCCESS;
+	note_ending(session, agreed ? SESSION_ENDING_CLEAN : SESSION_ENDING_REFUSED);
+	session_post(session,
+		     agreed ? CONNECTION_EVENT_LOGOUT_SUCCEEDED : CONNECTION_EVENT_LOGOUT_FAILED);
 }
 
 /* A command is stuck in the target: the removal of the connection will fail it and free the
  * devices. */
 static int unbind_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	trace("%s: devices are not removed in time", ((struct session *)userdata)->target_name);
-	send_logout(userdata);
+	struct session *session = userdata;
+
+	trace("%s: devices are not removed in time", session->target_name);
+	note_ending(session, SESSION_ENDING_FORCED);
+	send_logout(session);
 	return 0;
 }
 
@@ -320,6 +352,11 @@ void session_action_stop(struct session *session)
 		session_post(session, CONNECTION_EVENT_CLEANED_UP);
 }
 
+bool session_to_leave(const struct session *session)
+{
+	return session->private->check || session->private->word;
+}
+
 void session_leave(struct session *session)
 {
 	struct session_private *p = session->private;
@@ -373,8 +410,7 @@ static void use_checked(void *userdata, const struct devices_result *result)
 		session_refuse_logout(session, &failure);
 		return;
 	}
-	p->leaving = true;
-	session_leave(session);
+	session_word_leave(session);
 }
 
 int session_logout(struct session *session, bool force, const struct session_watch *watch)
@@ -387,13 +423,12 @@ int session_logout(struct session *session, bool force, const struct session_wat
 	r = session_watch(session, watch, true);
 	if (r < 0)
 		return r;
-	if (p->leaving || (p->check && !force))
+	if (p->leaving || p->word || (p->check && !force))
 		return -EALREADY;
 	if (session->in_kernel && !force)
 		return devices_list(session->manager->devices, session->sid, session->host, true,
 				    use_checked, session, &p->check);
 	p->check = devices_scan_cancel(p->check);
-	p->leaving = true;
-	session_leave(session);
+	session_word_leave(session);
 	return 0;
 }

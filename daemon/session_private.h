@@ -3,7 +3,7 @@
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
  * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof,
  * scan), session_kernel.c (what the kernel says), session_recovery.c (attempts), session_logout.c
- * (logout, removal).
+ * (logout, removal), session_word.c (what a person wants, and is kept).
  *
  * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an
  * event, the table gives the new state and an action, and actions are the functions below. An
@@ -52,6 +52,9 @@ struct session_private {
 	/* For devices in use, after which the session is to be left; what else goes on does not end
 	 * it. */
 	struct devices_scan *check;
+	/* Running while the logout waits for the records to hold that it is wanted. */
+	sd_event_source *word;
+	bool storing; /* they will call back, and the session is not freed before */
 	/* Pieces of work that cannot be called back: batches and module loads; the session waits
 	 * for them. */
 	unsigned pending;
@@ -186,6 +189,13 @@ void session_recover(struct session *session);
 void session_hurry(struct session *session);
 /* A session found at the start: goes on with whatever state it is in. */
 void session_adopt(struct session *session);
+
+/* session_word.c */
+/* Keeps the wish with the node, then begins to leave. */
+void session_word_leave(struct session *session);
+void session_word_end(struct session *session);
+/* Of a session found at the start: a logout begun before is finished. */
+void session_word_resume(struct session *session);
 
 /* session_logout.c */
 void session_action_logout(struct session *session);

@@ -600,6 +600,15 @@ static void test_nodes(void **state)
 		{ .method = "org.ois.node.List", .replies = { OK("{}") } },
 		{},
 	};
+	static const struct scene logged_out[] = {
+		{ .method = "org.ois.node.List",
+		  .replies = { OK("{\"record\":{\"key\":{\"targetName\":\"iqn.x\",\"address\":"
+				  "\"fd00::1\",\"port\":1},\"settings\":{},\"effective\":{"
+				  "\"startup\":\"automatic\"},\"origin\":{\"kind\":\"static\"},"
+				  "\"createdTimestampUSec\":0,\"changedTimestampUSec\":0,"
+				  "\"loggedOutTimestampUSec\":3000000,\"sessions\":[]}}") } },
+		{},
+	};
 	static const struct scene none[] = {
 		{ .method = "org.ois.node.List", .replies = { OK("{}") } },
 		{},
@@ -639,6 +648,22 @@ static void test_nodes(void **state)
 	      "keys.headerDigest crc32c,none node\n",
 	      "Failed to show y: no such node; 'ois-ctl nodes' lists the nodes\n");
 	write_secret("ten bytes!!\n");
+	check(logged_out, "nodes", 0,
+	      "TARGET PORTAL      STARTUP               SESSION ORIGIN\n"
+	      "iqn.x  [fd00::1]:1 automatic, logged out -       static\n"
+	      "\n1 node listed.\n",
+	      "");
+	check(logged_out, "node show iqn.x", 0,
+	      "        Target: iqn.x\n"
+	      "        Portal: [fd00::1]:1\n"
+	      "        Origin: static\n"
+	      "       Created: Thu 1970-01-01 00:00:00 UTC\n"
+	      "       Changed: Thu 1970-01-01 00:00:00 UTC\n"
+	      "    Logged out: Thu 1970-01-01 00:00:03 UTC\n"
+	      "\n"
+	      "SETTING VALUE     FROM\n"
+	      "startup automatic default\n",
+	      "");
 	check(none, "nodes", 0, "", "No nodes. 'ois-ctl discover ADDRESS' finds targets.\n");
 	check(add, "node add iqn.x fd00::1 --target-secret-file=- <$OIS_TEST_SECRET", 0,
 	      "iqn.x at [fd00::1]:3260: added\nCHAP secret of the target for iqn.x stored\n", "");

@@ -445,6 +445,30 @@ static void test_redirect_invalid(void **state)
 	}
 }
 
+/* What a person said last of a node found by a discovery survives both. */
+static void test_logged_out(void **state)
+{
+	struct fixture *fixture = *state;
+	struct node *node;
+
+	load(fixture);
+	(void)discover(fixture, TARGET, "192.0.2.1", 1, NULL);
+	node = find(fixture, TARGET, "192.0.2.1");
+	records_set_logged_out(fixture->records, node, true);
+	assert_true(node->logged_out_usec > 0);
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	node = find(fixture, TARGET, "192.0.2.1");
+	assert_true(node->logged_out_usec > 0);
+	assert_int_equal(node->origin, NODE_ORIGIN_SEND_TARGETS);
+	(void)discover(fixture, TARGET, "192.0.2.1", 1, NULL);
+	assert_true(find(fixture, TARGET, "192.0.2.1")->logged_out_usec > 0);
+	records_set_logged_out(fixture->records, find(fixture, TARGET, "192.0.2.1"), false);
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	assert_int_equal(find(fixture, TARGET, "192.0.2.1")->logged_out_usec, 0);
+}
+
 /* A line with nothing but that makes no node. */
 static void test_md5_only_of_nobody(void **state)
 {
@@ -1170,6 +1194,7 @@ int main(void)
 		TEST(test_redirect),
 		TEST(test_redirect_invalid),
 		TEST(test_md5_only),
+		TEST(test_logged_out),
 		TEST(test_md5_only_of_nobody),
 		TEST(test_permissions),
 		TEST(test_order),

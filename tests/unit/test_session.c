@@ -254,7 +254,7 @@ static bool at_rest(const struct session *session)
 	return !session ||
 	       (session->phase == SESSION_LOGGED_IN && session->state == SESSION_STATE_LOGGED_IN &&
 		session->connection == CONNECTION_STATE_LOGGED_IN &&
-		session->private->pending == 0 && !session->private->check);
+		session->private->pending == 0 && !session_to_leave(session));
 }
 
 /* Turns the loop until it is so. What waits for a timer is not waited for if @hasty. */
@@ -1678,6 +1678,73 @@ static void refuses_a_logout(void **state)
 	end();
 }
 
+/* Whether the file tells that a person logged out of the node. */
+static bool is_told_logged_out(void)
+{
+	char path[128], text[1024];
+	FILE *file;
+	size_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/nodes.jsonl", t.directory);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	assert_int_equal(fclose(file), 0);
+	return strstr(text, "loggedOutTimestampUSec");
+}
+
+static bool is_kept(const struct session *session)
+{
+	return !session->private->word && !session->private->storing;
+}
+
+/* It is in the file before the logout begins, and the session is not freed before it is. */
+static void keeps_a_persons_word(void **state)
+{
+	struct session *session;
+	struct node *node;
+
+	begin("word", "kept");
+	node = node_with_redirect(0);
+	log_in();
+	check(run(at_rest, true));
+	log_out(true);
+	check(session_now()->private->word && !session_now()->private->leaving);
+	check(manager_login(t.manager, node, 0, NULL, &session) == -EBUSY);
+	check(session_logout(session_now(), true, NULL) == -EALREADY);
+	check(run(is_kept, false));
+	check(session_now()->private->leaving && is_told_logged_out());
+	check(node->logged_out_usec > 0);
+	finish();
+	end();
+
+	begin("word", "connection lost before it is");
+	node = node_with_redirect(0);
+	log_in();
+	check(run(at_rest, true));
+	log_out(true);
+	lose(KERNEL_ERROR_CLOSED);
+	finish();
+	check(t.events[EVENT_STORE_FAILED] == 0 && is_told_logged_out());
+	check(node->logged_out_usec > 0);
+	manager_take_login(t.manager, node);
+	check(node->logged_out_usec == 0);
+	end();
+
+	begin("word", "never stored");
+	(void)node_with_redirect(0);
+	log_in();
+	check(run(at_rest, true));
+	log_out(true);
+	/* The clock is faster than the disk. */
+	check(sd_event_source_set_time_relative(session_now()->private->word, 0) >= 0);
+	check(sd_event_source_set_priority(session_now()->private->word, -100) >= 0);
+	finish();
+	end();
+}
+
 /* Many at once */
 
 #define MANY 60
@@ -1805,6 +1872,7 @@ int main(void)
 		TEST(tells_what_the_kernel_refuses_again),
 		TEST(tells_what_is_not_found),
 		TEST(refuses_a_logout),
+		TEST(keeps_a_persons_word),
 		TEST(admits_so_many),
 		TEST(rescans),
 	};
