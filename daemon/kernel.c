@@ -239,6 +239,11 @@ struct work *kernel_get_work(struct kernel *kernel)
 	return kernel->work;
 }
 
+uint32_t kernel_port(const struct kernel *kernel)
+{
+	return nl_socket_get_local_port(kernel->request_socket);
+}
+
 uint64_t kernel_n_ignored(const struct kernel *kernel)
 {
 	return kernel->n_ignored;

@@ -44,6 +44,9 @@ DEFINE_CLEANUP(struct kernel *, kernel_free);
 /* Messages on the event socket that made no sense and were dropped. */
 uint64_t kernel_n_ignored(const struct kernel *kernel);
 
+/* What the kernel calls the creator of the sessions that we make. */
+uint32_t kernel_port(const struct kernel *kernel);
+
 /* Operations of a batch, for error texts. */
 enum kernel_operation {
 	KERNEL_CREATE_SESSION,

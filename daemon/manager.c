@@ -6,10 +6,12 @@
 
 #include "crypto.h"
 #include "discovery.h"
+#include "leftover.h"
 #include "manager.h"
 #include "manager_private.h"
 #include "network.h"
 #include "passthrough.h"
+#include "resync.h"
 #include "service.h"
 #include "session_private.h"
 #include "trace.h"
@@ -383,31 +385,13 @@ static void session_destroyed(void *userdata, uint32_t sid)
 
 	if (session)
 		session_kernel_destroyed(session);
+	else
+		(void)leftover_gone(userdata, sid);
 }
 
-/* Events were lost: sysfs says what became of our sessions. */
 static void overrun(void *userdata)
 {
-	struct manager *manager = userdata;
-	struct session *next;
-
-	eventlog_raise(manager->log, event_new(EVENT_KERNEL_OVERRUN));
-	for (struct session *session = manager->sessions; session; session = next) {
-		enum sysfs_connection_state connection;
-		enum sysfs_session_state state;
-		int r;
-
-		next = session->next;
-		if (!session->in_kernel)
-			continue;
-		r = sysfs_session_read_state(&manager->sysfs, session->sid, &state, &connection);
-		if (r == -ENOENT)
-			session_kernel_destroyed(session);
-		else if (r >= 0 && connection == SYSFS_CONNECTION_FAILED &&
-			 session->connection &
-				 (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED))
-			session_kernel_failed(session, KERNEL_ERROR_CONNECTION);
-	}
+	resync(userdata);
 }
 
 static const struct kernel_callbacks kernel_callbacks = {
@@ -458,12 +442,20 @@ static void report_found(struct session *session)
 
 static void take_over(struct manager *manager, uint32_t sid)
 {
+	const struct node *node;
 	struct sysfs_session found;
 	struct session *session;
 
 	if (sysfs_session_read(&manager->sysfs, sid, &found) < 0)
 		return;
-	if (session_new_found(manager, &found, node_of(manager, &found), &session) < 0)
+	/* One that a worker has just made: its session is about to be told. */
+	if (manager->state != MANAGER_STARTING && manager->kernel &&
+	    (uint32_t)found.creator == kernel_port(manager->kernel))
+		return;
+	node = node_of(manager, &found);
+	/* Without a name another program is making it. */
+	if (leftover_take(manager, &found, node) || !found.target_name[0] ||
+	    session_new_found(manager, &found, node, &session) < 0)
 		return;
 	add_session(manager, session);
 	manager_index_session(session);
@@ -472,7 +464,7 @@ static void take_over(struct manager *manager, uint32_t sid)
 	session_word_resume(session);
 }
 
-static int take_over_sessions(struct manager *manager)
+int manager_find_in_kernel(struct manager *manager)
 {
 	_cleanup_free_ uint32_t *sids = NULL;
 	size_t n = 0;
@@ -484,7 +476,8 @@ static int take_over_sessions(struct manager *manager)
 	for (struct transport *t = manager->transports; t->name; t++)
 		transport_refresh(manager, t);
 	for (size_t i = 0; i < n; i++)
-		take_over(manager, sids[i]);
+		if (!manager_find_session(manager, sids[i]))
+			take_over(manager, sids[i]);
 	return 0;
 }
 
@@ -688,7 +681,7 @@ int manager_start(struct manager *manager)
 
 	/* First the events, then what is there: nothing falls between. */
 	(void)manager_open_kernel(manager);
-	r = take_over_sessions(manager);
+	r = manager_find_in_kernel(manager);
 	if (r < 0)
 		return r;
 	r = service_new(manager, &manager->service);
@@ -713,6 +706,8 @@ struct manager *manager_free(struct manager *manager)
 	manager->kernel = kernel_free(manager->kernel);
 	while (manager->sessions)
 		drop_session(manager, manager->sessions);
+	leftover_free_all(manager);
+	manager->resync = sd_event_source_disable_unref(manager->resync);
 	manager->devices = devices_free(manager->devices);
 	manager->passthrough = passthrough_free(manager->passthrough);
 	manager->resolver = work_free(manager->resolver);

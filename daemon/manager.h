@@ -80,6 +80,8 @@ struct manager {
 	struct session *login_queue, **login_queue_end; /* through session->queue_next */
 	struct session *tended;                         /* through session->tend_next */
 	sd_event_source *tend;                          /* tells watchers, frees what has ended */
+	struct leftover *leftovers;                     /* of sessions, being removed */
+	sd_event_source *resync;                        /* after events of the kernel were lost */
 	struct discovery *discoveries;
 	struct config *retired; /* before the last reload; logins under way still use its strings */
 };

@@ -16,6 +16,8 @@ uint64_t manager_monotonic(void);
 
 /* Opens the kernel's control interface if it is not open. Errors: those of kernel_new(). */
 int manager_open_kernel(struct manager *manager);
+/* Takes over sessions of the kernel that are not known yet, and removes what is left of others. */
+int manager_find_in_kernel(struct manager *manager);
 /* Queues a login or re-login; session_begin() follows when there is room. */
 void manager_admit(struct session *session);
 /* It is no longer in flight, or not even queued any more. */

@@ -66,15 +66,20 @@ static const char *error_text(unsigned error)
 
 static void report_lost(struct session *session, unsigned error)
 {
+	static const char unheard[] = "nobody heard why";
 	bool worked = session->state == SESSION_STATE_LOGGED_IN;
 	enum event_number number =
 		worked ? EVENT_CONNECTION_LOST : EVENT_DROPPED_BEFORE_FULL_FEATURE;
 	struct event *event = event_new(number);
 
-	event_set_status(event, error, error_text(error));
+	if (error == KERNEL_ERROR_NONE)
+		event_set_string(event, FIELD_REASON, unheard);
+	else
+		event_set_status(event, error, error_text(error));
 	event_set_outcome(event, worked ? EVENT_OUTCOME_RETRYING : EVENT_OUTCOME_FAILED);
 	session_raise(session, event);
-	session_fail(session, -ECONNRESET, number, error_text(error));
+	session_fail(session, -ECONNRESET, number,
+		     error == KERNEL_ERROR_NONE ? unheard : error_text(error));
 	if (worked)
 		session->lost_usec = manager_now();
 }

@@ -292,9 +292,15 @@ static void unbind_returned(void *userdata, const struct kernel_result *result)
 {
 	struct session *session = userdata;
 
-	if (session_returned(session) && result->error < 0 &&
-	    session->phase == SESSION_REMOVING_DEVICES)
+	if (!session_returned(session) || session->phase != SESSION_REMOVING_DEVICES)
+		return;
+	if (result->error < 0)
 		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
+	/* Of a session found it may have been done before. The kernel says it once. */
+	else if (session->found &&
+		 sysfs_session_read_target_state(&session->manager->sysfs, session->sid) ==
+			 SYSFS_TARGET_UNBOUND)
+		session_kernel_unbound(session);
 }
 
 /* T9, T10: devices first, so that their caches are written on a connection that still works. */

@@ -165,12 +165,15 @@ void session_refused(struct session *session, const struct kernel_result *result
 /* A batch came back; false: the session is to go on with something else, a logout for one. */
 bool session_batch_returned(struct session *session);
 void session_take_luns(struct session *session, const struct devices_result *result);
+/* A session found whose first login went as far as the start of its connection goes on there. */
+void session_finish_start(struct session *session);
 /* The ping came back: the session works. */
 void session_proven(struct session *session);
 
 /* session_kernel.c */
 void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
 			size_t length);
+/* KERNEL_ERROR_NONE: it was not heard, but seen in sysfs. */
 void session_kernel_failed(struct session *session, unsigned error);
 
 /* session_recovery.c */

@@ -211,34 +211,65 @@ static void found_devices(void *userdata, const struct devices_result *result)
 	session_take_luns(session, result);
 }
 
+static void adopt_running(struct session *session)
+{
+	session->state = SESSION_STATE_LOGGED_IN;
+	session->phase = SESSION_LOGGED_IN;
+	(void)devices_list(session->manager->devices, session->sid, session->host, false,
+			   found_devices, session, &session->private->scan);
+}
+
+/* Devices that are on their way out do not come back: what is left of the logout is done. */
+static void finish_logout(struct session *session)
+{
+	session->state = SESSION_STATE_LOGGED_IN;
+	session->phase = SESSION_LOGGED_IN;
+	session->private->leaving = true;
+	session_leave(session);
+}
+
+/* A login that was about to scan. */
+static void finish_login(struct session *session)
+{
+	struct session_private *p = session->private;
+
+	p->created_event = false;
+	p->retry_max = (int)session_setting(session, SETTING_LOGIN_RETRY_MAX);
+	session->attempt = 1;
+	session->phase = SESSION_OPERATIONAL_NEGOTIATION;
+	session->state = SESSION_STATE_FREE;
+	session_finish_start(session);
+}
+
 /*
- * A session that runs is left alone. One of ours that lost its connection, or whose re-login was
- * interrupted, is repaired; one that was only half made leaves the kernel.
+ * A session that runs is left alone; a login or logout that was interrupted goes on. One of ours
+ * that lost its connection, or whose re-login was interrupted, is repaired. The state of a session
+ * follows that of its connection a moment later, which is why only the connection is asked.
  */
 void session_adopt(struct session *session)
 {
 	const struct sysfs_session *found = session->found;
+	bool ours = session->managed && session->manager->kernel;
 
 	session->private->created_event = true;
-	if (found->state == SYSFS_SESSION_LOGGED_IN &&
-	    found->connection_state == SYSFS_CONNECTION_UP) {
-		session->connection = CONNECTION_STATE_LOGGED_IN;
-		session->state = SESSION_STATE_LOGGED_IN;
-		session->phase = SESSION_LOGGED_IN;
-		(void)devices_list(session->manager->devices, session->sid, session->host, false,
-				   found_devices, session, &session->private->scan);
+	session->connection = CONNECTION_STATE_LOGGED_IN;
+	if (found->connection_state == SYSFS_CONNECTION_UP) {
+		if (ours && (found->target_state == SYSFS_TARGET_UNBOUND ||
+			     found->target_state == SYSFS_TARGET_UNBINDING))
+			finish_logout(session);
+		else if (ours && found->target_state == SYSFS_TARGET_ALLOCATED &&
+			 session_setting(session, SETTING_SCAN))
+			finish_login(session);
+		else
+			adopt_running(session);
 		return;
 	}
 	session->phase = SESSION_RETRYING;
-	session->state = SESSION_STATE_FAILED;
-	session->connection = CONNECTION_STATE_FREE;
-	if (!session->managed || !session->manager->kernel)
-		return;
-	if (found->connection_state == SYSFS_CONNECTION_DOWN || !found->has_connection) {
-		session_remove(session);
+	if (!ours) {
+		session->state = SESSION_STATE_FAILED;
+		session->connection = CONNECTION_STATE_FREE;
 		return;
 	}
-	session->connection = CONNECTION_STATE_LOGGED_IN;
 	session->state = SESSION_STATE_LOGGED_IN;
-	session_kernel_failed(session, KERNEL_ERROR_CONNECTION);
+	session_kernel_failed(session, KERNEL_ERROR_NONE);
 }

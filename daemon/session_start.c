@@ -212,6 +212,21 @@ static void handed_over(void *userdata, const struct kernel_result *result)
 	await_answer(session);
 }
 
+void session_finish_start(struct session *session)
+{
+	struct kernel_batch *batch = session_batch(session);
+	int r;
+
+	if (batch)
+		add_ping(batch);
+	session->private->started = true;
+	r = session_submit(session, batch, handed_over);
+	if (r < 0) {
+		session_lack(session, r, EVENT_CONNECTION_RESOURCES);
+		start_failed(session);
+	}
+}
+
 /* A FIN that came before BIND would never be noticed by the kernel. */
 static bool peer_closed(int fd)
 {

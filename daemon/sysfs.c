@@ -243,6 +243,31 @@ static const char *const connection_states[] = {
 	[SYSFS_CONNECTION_BOUND] = "bound",
 };
 
+static const char *const target_states[] = {
+	[SYSFS_TARGET_UNBOUND] = "UNBOUND",
+	[SYSFS_TARGET_ALLOCATED] = "ALLOCATED",
+	[SYSFS_TARGET_SCANNED] = "SCANNED",
+	[SYSFS_TARGET_UNBINDING] = "UNBINDING",
+};
+
+static enum sysfs_target_state read_target_state(int session_fd)
+{
+	char text[32];
+	int value = -1;
+
+	if (sysfs_read_string(session_fd, "target_state", text, sizeof(text)) >= 0)
+		value = table_value(target_states, ELEMENTSOF(target_states), text);
+	return value < 0 ? SYSFS_TARGET_UNKNOWN : (enum sysfs_target_state)value;
+}
+
+enum sysfs_target_state sysfs_session_read_target_state(const struct sysfs *sysfs, uint32_t sid)
+{
+	_cleanup_close_ int fd =
+		sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_session/session%" PRIu32, sid);
+
+	return fd < 0 ? SYSFS_TARGET_UNKNOWN : read_target_state(fd);
+}
+
 /* Fails if there is no session any more. */
 static int read_session_state(const struct sysfs *sysfs, uint32_t sid,
 			      enum sysfs_session_state *ret)
@@ -402,6 +427,7 @@ int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_ses
 
 	session.has_connection = connection_fd >= 0;
 	session.connection_state = read_connection_state(sysfs, sid);
+	session.target_state = read_target_state(session_fd);
 	read_attributes(session_fd, session_attributes, ELEMENTSOF(session_attributes), &session);
 	read_attributes(connection_fd, connection_attributes, ELEMENTSOF(connection_attributes),
 			&session);

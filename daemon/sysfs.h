@@ -35,12 +35,22 @@ enum sysfs_session_state {
 	SYSFS_SESSION_UNKNOWN,
 };
 
+/* How far the kernel is with a session's devices; kernels before 6.0 do not tell. */
+enum sysfs_target_state {
+	SYSFS_TARGET_UNBOUND,   /* they are removed, for good */
+	SYSFS_TARGET_ALLOCATED, /* never scanned */
+	SYSFS_TARGET_SCANNED,
+	SYSFS_TARGET_UNBINDING, /* being removed */
+	SYSFS_TARGET_UNKNOWN,
+};
+
 /* Strings are empty where the kernel shows none, numbers -1 (also a recovery timeout of "off"). */
 struct sysfs_session {
 	uint32_t sid, host;
 	bool has_connection;
 	enum sysfs_session_state state;
 	enum sysfs_connection_state connection_state;
+	enum sysfs_target_state target_state;
 	char transport[32];
 	char target_name[224];
 	char initiator_name[224];
@@ -69,6 +79,7 @@ int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_ses
 /* Only the two states; cheap. */
 int sysfs_session_read_state(const struct sysfs *sysfs, uint32_t sid, enum sysfs_session_state *ret,
 			     enum sysfs_connection_state *ret_connection);
+enum sysfs_target_state sysfs_session_read_target_state(const struct sysfs *sysfs, uint32_t sid);
 
 struct sysfs_lun {
 	uint32_t host, channel, target;

@@ -35,7 +35,10 @@ struct message {
 static const char usage[] =
 	"Usage: rival connection COMMAND [ARGUMENT]...   be the first to make a connection\n"
 	"       rival remove SESSION                     remove a session\n"
-	"       rival count SESSION TIMES                ask for its counters, which all hear\n";
+	"       rival count SESSION TIMES                ask for its counters, which all hear\n"
+	"       rival half HOW-FAR                       make a session: 1 no connection, 2 not "
+	"bound\n"
+	"       rival await-removal SESSION              until the kernel has removed it\n";
 
 /* Requests */
 
@@ -118,6 +121,57 @@ static void count(uint32_t sid, unsigned long times)
 	event.request.object.sid = sid;
 	while (times-- > 0)
 		request(fd, KERNEL_REQUEST_GET_STATISTICS, event);
+	(void)close(fd);
+}
+
+/* What a program leaves that is killed while it makes a session. */
+static void leave_half(unsigned how_far, bool stay)
+{
+	struct iscsi_kernel_event event = { .transport_handle = read_handle() };
+	static uint8_t data[4096];
+	const struct message *message = (const void *)data;
+	int fd = open_socket(0);
+
+	event.request.create_session.initial_cmdsn = 1;
+	event.request.create_session.commands_max = 32;
+	event.request.create_session.queue_depth = 32;
+	send_request(fd, KERNEL_REQUEST_CREATE_SESSION, &event);
+	if (recv(fd, data, sizeof(data), 0) < (ssize_t)sizeof(*message) ||
+	    message->event.type != KERNEL_REQUEST_CREATE_SESSION)
+		errx(1, "no session");
+	memset(&event.request, 0, sizeof(event.request));
+	event.request.object.sid = message->event.result.session.sid;
+	if (how_far > 1)
+		request(fd, KERNEL_REQUEST_CREATE_CONNECTION, event);
+	printf("%u\n", event.request.object.sid);
+	(void)fflush(stdout);
+	if (stay)
+		(void)pause();
+	(void)close(fd);
+}
+
+static bool session_exists(uint32_t sid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/sys/class/iscsi_session/session%u", sid);
+	return access(path, F_OK) == 0;
+}
+
+static void await_removal(uint32_t sid)
+{
+	static uint8_t data[64 * 1024];
+	const struct message *message = (const void *)data;
+	int fd = open_socket(KERNEL_NETLINK_GROUP);
+
+	while (session_exists(sid)) {
+		if (recv(fd, data, sizeof(data), 0) < 0)
+			err(1, "no events");
+		if (message->header.nlmsg_type == 0 &&
+		    message->event.type == KERNEL_EVENT_DESTROYED_SESSION &&
+		    message->event.result.destroyed.sid == sid)
+			break;
+	}
 	(void)close(fd);
 }
 
@@ -229,6 +283,10 @@ int main(int argc, char **argv)
 		remove_session((uint32_t)strtoul(argv[2], NULL, 10));
 	else if (argc == 4 && strcmp(argv[1], "count") == 0)
 		count((uint32_t)strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+	else if (argc >= 3 && strcmp(argv[1], "half") == 0)
+		leave_half((unsigned)strtoul(argv[2], NULL, 10), argc > 3);
+	else if (argc == 3 && strcmp(argv[1], "await-removal") == 0)
+		await_removal((uint32_t)strtoul(argv[2], NULL, 10));
 	else {
 		fputs(usage, stderr);
 		return 2;

@@ -27,6 +27,7 @@
 #define FAKE_OPERATIONS  48
 #define FAKE_CONNECTIONS 64
 #define FAKE_PORTALS     4
+#define FAKE_PORT        4242 /* of our socket */
 
 struct fake_operation {
 	enum kernel_operation operation;
@@ -680,6 +681,11 @@ const char *iscsi_kernel_error_to_string(unsigned error)
 const char *kernel_operation_to_string(enum kernel_operation operation)
 {
 	return "do something";
+}
+
+uint32_t kernel_port(const struct kernel *kernel)
+{
+	return FAKE_PORT;
 }
 
 uint64_t kernel_n_ignored(const struct kernel *kernel)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The kernel told something that we did not hear, because we did not listen for too long. sysfs
+ * knows no events, but what they would have led to.
+ */
+#pragma once
+
+struct manager;
+
+/* Events were lost: looks what became of every session, and once more a moment later. */
+void resync(struct manager *manager);
