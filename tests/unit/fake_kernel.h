@@ -210,6 +210,16 @@ static _unused_ void fake_connection_error(uint32_t sid, unsigned error)
 	fake_tell(KERNEL_EVENT_CONNECTION_ERROR, sid)->error = error;
 }
 
+/* In sysfs. */
+static void fake_forget_connection(uint32_t sid)
+{
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "class/iscsi_connection/connection%u:0", sid);
+	if (access(fake_path(path), F_OK) == 0)
+		fake_delete(path);
+}
+
 static void fake_destroy(uint32_t sid, bool tell)
 {
 	char path[64];
@@ -217,6 +227,7 @@ static void fake_destroy(uint32_t sid, bool tell)
 	if (world.sessions[sid].bound)
 		(void)close(world.sessions[sid].fd);
 	memset(&world.sessions[sid], 0, sizeof(world.sessions[sid]));
+	fake_forget_connection(sid);
 	(void)snprintf(path, sizeof(path), "class/iscsi_session/session%u", sid);
 	fake_delete(path);
 	if (tell)
@@ -432,7 +443,7 @@ static int fake_accept(sd_event_source *source, int fd, uint32_t events, void *u
 			       fake_readable, connection);
 }
 
-static size_t fake_n_connections(void)
+static _unused_ size_t fake_n_connections(void)
 {
 	size_t n = 0;
 
@@ -495,6 +506,15 @@ static int fake_send(uint32_t sid, const struct fake_operation *operation)
 	return 0;
 }
 
+/* In sysfs. */
+static void fake_connection_state(uint32_t sid, const char *state)
+{
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "class/iscsi_connection/connection%u:0/state", sid);
+	fake_put(path, state);
+}
+
 static int fake_create(struct kernel_batch *batch)
 {
 	char path[80];
@@ -515,6 +535,7 @@ static void fake_stop(uint32_t sid)
 	if (world.sessions[sid].bound)
 		(void)close(world.sessions[sid].fd);
 	world.sessions[sid].bound = world.sessions[sid].started = false;
+	fake_connection_state(sid, "failed");
 }
 
 static int fake_bind(uint32_t sid, int fd)
@@ -527,11 +548,14 @@ static int fake_bind(uint32_t sid, int fd)
 	if (world.sessions[sid].fd < 0)
 		return -errno;
 	world.sessions[sid].bound = true;
+	fake_connection_state(sid, "bound");
 	return 0;
 }
 
 static int fake_execute(struct kernel_batch *batch, const struct fake_operation *operation)
 {
+	char path[80];
+
 	if (operation->operation == KERNEL_CREATE_SESSION)
 		return fake_create(batch);
 	if (!world.sessions[batch->sid].exists)
@@ -548,6 +572,7 @@ static int fake_execute(struct kernel_batch *batch, const struct fake_operation 
 		/* The kernel would log in a session without a connection. */
 		assert_true(world.sessions[batch->sid].bound);
 		world.sessions[batch->sid].started = true;
+		fake_connection_state(batch->sid, "up");
 		return 0;
 	case KERNEL_STOP_CONNECTION:
 		fake_stop(batch->sid);
@@ -555,11 +580,15 @@ static int fake_execute(struct kernel_batch *batch, const struct fake_operation 
 	case KERNEL_SEND_PDU:
 		return fake_send(batch->sid, operation);
 	case KERNEL_UNBIND_SESSION:
+		(void)snprintf(path, sizeof(path), "class/iscsi_session/session%u/target_state",
+			       batch->sid);
+		fake_put(path, "UNBOUND");
 		if (!world.lost_unbound)
 			(void)fake_tell(KERNEL_EVENT_UNBOUND_SESSION, batch->sid);
 		return 0;
 	case KERNEL_DESTROY_CONNECTION:
 		world.sessions[batch->sid].connection = false;
+		fake_forget_connection(batch->sid);
 		return 0;
 	case KERNEL_DESTROY_SESSION:
 		if (world.sessions[batch->sid].connection)

@@ -668,6 +668,16 @@ static void deed_overrun(void)
 	world.kernel->callbacks->overrun(world.kernel->userdata);
 }
 
+/* The kernel gave the connection up, and nobody heard it. */
+static void deed_lose_unheard(void)
+{
+	struct session *session = session_now();
+
+	if (session && session->in_kernel && world.sessions[session->sid].bound)
+		fake_connection_state(session->sid, "failed");
+	world.kernel->callbacks->overrun(world.kernel->userdata);
+}
+
 static void deed_hang_up(void)
 {
 	for (size_t i = 0; i < FAKE_CONNECTIONS; i++)
@@ -740,6 +750,7 @@ static const struct deed {
 	{ "session removed by others", deed_destroy },
 	{ "session removed unheard", deed_destroy_unheard },
 	{ "overrun", deed_overrun },
+	{ "connection lost unheard", deed_lose_unheard },
 	{ "target hangs up", deed_hang_up },
 	{ "target asks for a logout", deed_ask },
 	{ "timer", deed_time_out },
@@ -844,6 +855,51 @@ static void hears_only_of_the_present_connection(void **state)
 	check(run(at_rest, false));
 	check(session_now()->reconnects == 1 && world.logins == 2);
 	check(t.events[EVENT_CONNECTION_LOST] == 1 && t.events[EVENT_RECOVERY_FAILED] == 0);
+	finish();
+	end();
+}
+
+/* What it would have been told leads on at once, not when a timer has run out. */
+static void hears_what_was_lost(void **state)
+{
+	struct session *session;
+
+	begin("logged in", "connection lost unheard");
+	log_in();
+	check(run(at_rest, true));
+	deed_lose_unheard();
+	check(t.events[EVENT_KERNEL_OVERRUN] == 1 && t.events[EVENT_CONNECTION_LOST] == 1);
+	check(run(at_rest, true));
+	check(session_now()->reconnects == 1);
+
+	t.deed = "seen a moment later";
+	deed_overrun();
+	check(t.events[EVENT_CONNECTION_LOST] == 1);
+	fake_connection_state(session_now()->sid, "failed");
+	check(run(is_RETRYING, false));
+	check(t.events[EVENT_CONNECTION_LOST] == 2 && t.events[EVENT_NOP_TIMEOUT] == 0);
+	check(run(at_rest, true));
+
+	t.deed = "login through the kernel lost unheard";
+	world.silent_stage = 1;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_OPERATIONAL_NEGOTIATION, true));
+	deed_lose_unheard();
+	check(run(is_RETRYING, false));
+	check(t.events[EVENT_REQUEST_TIMEOUT] == 0 && t.events[EVENT_RECOVERY_FAILED] == 1);
+	world.silent_stage = -1;
+	check(run(at_rest, true));
+
+	t.deed = "devices removed unheard";
+	world.lost_unbound = world.lost_logout = true;
+	log_out(true);
+	check(run(is_REMOVING_DEVICES, false));
+	session = session_now();
+	while (session->private->pending > 0)
+		assert_true(sd_event_run(t.event, 1000000) >= 0);
+	check(session->phase == SESSION_REMOVING_DEVICES);
+	deed_overrun();
+	check(session->phase == SESSION_LOGGING_OUT);
 	finish();
 	end();
 }
@@ -1849,6 +1905,7 @@ int main(void)
 		TEST(end_everywhere),
 		TEST(tells_of_a_session),
 		TEST(hears_only_of_the_present_connection),
+		TEST(hears_what_was_lost),
 		TEST(honours_a_request),
 		TEST(retries_what_may_work_later),
 		TEST(never_gives_up_a_session),
