@@ -41,40 +41,6 @@ struct kernel {
 	uint8_t events[EVENTS_AT_ONCE][NLMSG_ALIGN(KERNEL_EVENT_MAX)];
 };
 
-static const char *const error_names[] = {
-	[KERNEL_ERROR_DATASN - KERNEL_ERROR_DATASN] = "DataSN out of sequence",
-	[KERNEL_ERROR_DATA_OFFSET - KERNEL_ERROR_DATASN] = "data beyond the command's buffer",
-	[KERNEL_ERROR_MAX_CMDSN - KERNEL_ERROR_DATASN] = "MaxCmdSN error",
-	[KERNEL_ERROR_EXP_CMDSN - KERNEL_ERROR_DATASN] = "ExpCmdSN error",
-	[KERNEL_ERROR_BAD_OPCODE - KERNEL_ERROR_DATASN] = "bad opcode",
-	[KERNEL_ERROR_DATA_LENGTH - KERNEL_ERROR_DATASN] = "bad data length",
-	[KERNEL_ERROR_AHS_LENGTH - KERNEL_ERROR_DATASN] = "bad additional header segment",
-	[KERNEL_ERROR_PROTOCOL - KERNEL_ERROR_DATASN] = "protocol error",
-	[KERNEL_ERROR_LUN - KERNEL_ERROR_DATASN] = "LUN error",
-	[KERNEL_ERROR_BAD_ITT - KERNEL_ERROR_DATASN] = "bad initiator task tag",
-	[KERNEL_ERROR_CONNECTION - KERNEL_ERROR_DATASN] = "connection failure",
-	[KERNEL_ERROR_R2TSN - KERNEL_ERROR_DATASN] = "R2TSN out of sequence",
-	[KERNEL_ERROR_SESSION - KERNEL_ERROR_DATASN] = "session failure",
-	[KERNEL_ERROR_HEADER_DIGEST - KERNEL_ERROR_DATASN] = "header digest error",
-	[KERNEL_ERROR_DATA_DIGEST - KERNEL_ERROR_DATASN] = "data digest error",
-	[KERNEL_ERROR_PARAM_NOT_FOUND - KERNEL_ERROR_DATASN] = "parameter not found",
-	[KERNEL_ERROR_NO_SCSI_COMMAND - KERNEL_ERROR_DATASN] = "no SCSI command",
-	[KERNEL_ERROR_INVALID_HOST - KERNEL_ERROR_DATASN] = "host is being removed",
-	[KERNEL_ERROR_TRANSMIT - KERNEL_ERROR_DATASN] = "transmission failure",
-	[KERNEL_ERROR_CLOSED - KERNEL_ERROR_DATASN] = "connection closed by the target",
-	[KERNEL_ERROR_SCSI_RESET - KERNEL_ERROR_DATASN] = "session reset by SCSI error handling",
-	[KERNEL_ERROR_NOOP_TIMEOUT - KERNEL_ERROR_DATASN] = "NOP-Out timeout",
-};
-
-const char *iscsi_kernel_error_to_string(unsigned error)
-{
-	if (error == KERNEL_ERROR_NONE)
-		return "no error";
-	if (error < KERNEL_ERROR_DATASN)
-		return NULL;
-	return table_name(error_names, ELEMENTSOF(error_names), error - KERNEL_ERROR_DATASN);
-}
-
 /* Events */
 
 static bool dispatch_pdu(const struct kernel_callbacks *callbacks, void *userdata,

@@ -98,7 +98,8 @@ enum iscsi_kernel_stop {
 	KERNEL_STOP_RECOVER = 3,
 };
 
-/* Why the kernel gave a connection up. Numbers not listed may come and are passed on. */
+/* Why the kernel gave a connection up; connection_error.c says what follows. Numbers not listed may
+ * come. */
 enum iscsi_kernel_error {
 	KERNEL_ERROR_NONE = 0,
 	KERNEL_ERROR_DATASN = 1001,      /* Data-In out of sequence */
@@ -127,9 +128,6 @@ enum iscsi_kernel_error {
 		1021, /* task management timed out: SCSI error handling wants a new session */
 	KERNEL_ERROR_NOOP_TIMEOUT = 1022, /* NOP-Out not answered in time */
 };
-
-/* "header digest error"; NULL for an unknown number. */
-const char *iscsi_kernel_error_to_string(unsigned error);
 
 /* Follows the 16 bytes of struct nlmsghdr in every message; a payload follows it. */
 struct iscsi_kernel_event {

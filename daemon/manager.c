@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "crypto.h"
+#include "datapath.h"
 #include "discovery.h"
 #include "leftover.h"
 #include "manager.h"
@@ -365,8 +366,11 @@ bool manager_take_answer(struct session *session)
 
 static void connection_failed(void *userdata, uint32_t sid, uint32_t cid, unsigned error)
 {
-	struct session *session = manager_find_session(userdata, sid);
+	struct manager *manager = userdata;
+	struct session *session;
 
+	datapath_look(manager->datapath, error);
+	session = manager_find_session(manager, sid);
 	if (session)
 		session_kernel_failed(session, error);
 }
@@ -411,6 +415,8 @@ int manager_open_kernel(struct manager *manager)
 	r = kernel_new(manager->event, &kernel_callbacks, manager, &manager->kernel);
 	if (r < 0)
 		trace("the kernel's iSCSI interface is not available: %s", strerror(-r));
+	else
+		(void)datapath_new(manager, &manager->datapath);
 	return r;
 }
 
@@ -704,6 +710,7 @@ struct manager *manager_free(struct manager *manager)
 	 * interface. */
 	manager->loader = work_free(manager->loader);
 	manager->kernel = kernel_free(manager->kernel);
+	manager->datapath = datapath_free(manager->datapath);
 	while (manager->sessions)
 		drop_session(manager, manager->sessions);
 	leftover_free_all(manager);

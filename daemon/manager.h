@@ -23,6 +23,7 @@
 #include "work.h"
 
 struct crypto;
+struct datapath;
 struct service;
 struct network;
 struct passthrough;
@@ -62,6 +63,7 @@ struct manager {
 	struct sysfs sysfs;
 	struct kernel
 		*kernel; /* NULL: this kernel has no iSCSI transport class, or we may not use it */
+	struct datapath *datapath; /* NULL: nothing is to be seen of it */
 	struct devices *devices;
 	struct passthrough *passthrough;
 	struct work *resolver;        /* names; several threads */

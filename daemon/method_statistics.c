@@ -204,10 +204,11 @@ static void ask_chunk(struct statistics *statistics)
 static bool tell_next(struct call *call, struct statistics *statistics)
 {
 	struct kernel_statistics *item = &statistics->items[statistics->item++];
-	const struct session *session = manager_find_session(call_manager(call), item->sid);
+	struct session *session = manager_find_session(call_manager(call), item->sid);
 
 	if (!session)
 		return true;
+	session_count_timeouts(session);
 	return call_list(call, json_wrap("statistics", statistics_to_json(session, item)));
 }
 

@@ -566,6 +566,7 @@ struct session *session_free(struct session *session)
 			free(p->watchers);
 			p->watchers = next;
 		}
+		p->datapath = session_datapath_free(p->datapath);
 		p->secret = secret_free(p->secret);
 		p->target_secret = secret_free(p->target_secret);
 		free(p);

@@ -149,5 +149,11 @@ typedef void (*session_scan_t)(void *userdata, struct session *session, int erro
 int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done,
 		   void *userdata);
 
+/*
+ * Where no trace events tell of commands that time out: reports those that did since the last time.
+ * Some system calls for each disk, none of which waits.
+ */
+void session_count_timeouts(struct session *session);
+
 /* Forgets all watches (and scans asked for) with this userdata; their client is gone. */
 void session_unwatch(struct session *session, const void *userdata);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "connection_error.h"
 #include "session_private.h"
 #include "trace.h"
 
@@ -59,9 +60,16 @@ void session_kernel_pdu(struct session *session, const uint8_t header[48], const
 
 static const char *error_text(unsigned error)
 {
-	const char *text = iscsi_kernel_error_to_string(error);
+	const struct connection_error *row = connection_error_get(error);
 
-	return text ? text : "connection error";
+	return row ? row->text : "connection error";
+}
+
+static enum event_outcome outcome_of_error(const struct session *session)
+{
+	return session->state == SESSION_STATE_LOGGED_IN && !session->private->leaving
+		       ? EVENT_OUTCOME_RETRYING
+		       : EVENT_OUTCOME_FAILED;
 }
 
 static void report_lost(struct session *session, unsigned error)
@@ -70,13 +78,15 @@ static void report_lost(struct session *session, unsigned error)
 	bool worked = session->state == SESSION_STATE_LOGGED_IN;
 	enum event_number number =
 		worked ? EVENT_CONNECTION_LOST : EVENT_DROPPED_BEFORE_FULL_FEATURE;
-	struct event *event = event_new(number);
+	struct event *event;
 
+	session_explain_error(session, error, outcome_of_error(session));
+	event = event_new(number);
 	if (error == KERNEL_ERROR_NONE)
 		event_set_string(event, FIELD_REASON, unheard);
 	else
 		event_set_status(event, error, error_text(error));
-	event_set_outcome(event, worked ? EVENT_OUTCOME_RETRYING : EVENT_OUTCOME_FAILED);
+	event_set_outcome(event, outcome_of_error(session));
 	session_raise(session, event);
 	session_fail(session, -ECONNRESET, number,
 		     error == KERNEL_ERROR_NONE ? unheard : error_text(error));
@@ -86,19 +96,24 @@ static void report_lost(struct session *session, unsigned error)
 
 void session_kernel_failed(struct session *session, unsigned error)
 {
+	const struct connection_error *row = connection_error_get(error);
 	struct session_private *p = session->private;
+	bool unwanted = p->leaving;
 
 	if (!session->managed && !p->leaving)
 		return;
 	trace("%s: kernel reports %u (%s)", session->target_name, error, error_text(error));
+	p->leaving |= row && row->action == CONNECTION_ERROR_REMOVE;
 	if (p->channel) {
 		/* A re-login: the target closed, or the kernel gave the connection up. */
+		if (!unwanted)
+			session_explain_error(session, error, outcome_of_error(session));
 		login_driver_channel_failed(p->driver, -ECONNRESET, false);
 		return;
 	}
 	if (!kernel_connected(session))
 		return;
-	if (!p->leaving)
+	if (!unwanted)
 		report_lost(session, error);
 	session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
 }

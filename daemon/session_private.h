@@ -2,8 +2,9 @@
 /*
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
  * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof,
- * scan), session_kernel.c (what the kernel says), session_recovery.c (attempts), session_logout.c
- * (logout, removal), session_word.c (what a person wants, and is kept).
+ * scan), session_kernel.c (what the kernel says), session_datapath.c (and of commands),
+ * session_recovery.c (attempts), session_logout.c (logout, removal), session_word.c (what a person
+ * wants, and is kept).
  *
  * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an
  * event, the table gives the new state and an action, and actions are the functions below. An
@@ -15,12 +16,14 @@
 
 #include "channel.h"
 #include "kernel.h"
+#include "kernel_log.h"
 #include "login_driver.h"
 #include "manager.h"
 #include "portal.h"
 #include "secret.h"
 #include "session.h"
 #include "manager_private.h"
+#include "tracepoint.h"
 
 #define SECOND_USEC        UINT64_C(1000000)
 #define SESSION_POSTED_MAX 8
@@ -89,6 +92,8 @@ struct session_private {
 
 	/* For the login machine, which borrows them. */
 	struct secret *secret, *target_secret;
+
+	struct session_datapath *datapath; /* what of its commands is remembered */
 
 	struct session_watcher *watchers;
 	session_scan_t scan_done;
@@ -175,6 +180,15 @@ void session_kernel_pdu(struct session *session, const uint8_t header[48], const
 			size_t length);
 /* KERNEL_ERROR_NONE: it was not heard, but seen in sysfs. */
 void session_kernel_failed(struct session *session, unsigned error);
+
+/* session_datapath.c */
+struct session_datapath *session_datapath_free(struct session_datapath *datapath);
+void session_command_timed_out(struct session *session, const struct tracepoint_timeout *timeout);
+/* A step of SCSI error handling, in the kernel's words. */
+void session_error_handling(struct session *session, const char *text);
+void session_log_line(struct session *session, const struct kernel_log_line *line);
+/* Reports why the kernel gave the connection up, as far as it tells. */
+void session_explain_error(struct session *session, unsigned error, enum event_outcome outcome);
 
 /* session_recovery.c */
 void session_action_fail(struct session *session);

@@ -14,28 +14,38 @@
 /* How long the kernel may take to make disks of what the scan found. */
 #define DEVICES_TIMEOUT_USEC (30 * SECOND_USEC)
 
-/* The kernel refuses something; which event that is depends on what was asked. */
+/* The kernel refuses something. Which event that is depends on why, else on what was asked. */
+
+#define ANY_OPERATION _KERNEL_OPERATION_MAX
+
+static const struct {
+	int error; /* 0: whatever */
+	enum kernel_operation operation;
+	enum event_number event;
+} refusals[] = {
+	{ -EFAULT, ANY_OPERATION, EVENT_ADDRESS_MAPPING },
+	{ -ENOMEM, KERNEL_SET_PARAMETER, EVENT_IO_RESOURCES },
+	{ -ENOMEM, KERNEL_START_CONNECTION, EVENT_IO_RESOURCES },
+	{ -ENOBUFS, KERNEL_START_CONNECTION, EVENT_IO_RESOURCES },
+	{ -EAGAIN, KERNEL_SEND_PDU, EVENT_TAG_RESOURCES },
+	{ -EBUSY, KERNEL_SEND_PDU, EVENT_TAG_RESOURCES },
+	{ -ENOMEM, KERNEL_SEND_PDU, EVENT_SEND_RESOURCES },
+	{ -ENOBUFS, KERNEL_SEND_PDU, EVENT_SEND_RESOURCES },
+	{ 0, KERNEL_CREATE_SESSION, EVENT_SESSION_RESOURCES },
+	{ 0, KERNEL_SEND_PDU, EVENT_SEND_FAILED },
+	{ 0, ANY_OPERATION, EVENT_CONNECTION_RESOURCES },
+};
+
 static enum event_number refusal_event(const struct kernel_result *result)
 {
-	if (result->error == -EFAULT)
-		return EVENT_ADDRESS_MAPPING;
-	switch (result->operation) {
-	case KERNEL_CREATE_SESSION:
-		return EVENT_SESSION_RESOURCES;
-	case KERNEL_SEND_PDU:
-		return EVENT_SEND_FAILED;
-	case KERNEL_CREATE_CONNECTION:
-	case KERNEL_BIND_CONNECTION:
-	case KERNEL_DESTROY_SESSION:
-	case KERNEL_DESTROY_CONNECTION:
-	case KERNEL_SET_PARAMETER:
-	case KERNEL_START_CONNECTION:
-	case KERNEL_STOP_CONNECTION:
-	case KERNEL_UNBIND_SESSION:
-	case _KERNEL_OPERATION_MAX:
-		break;
-	}
-	return EVENT_CONNECTION_RESOURCES;
+	size_t i = 0;
+
+	/* The last row fits everything. */
+	while ((refusals[i].error != 0 && refusals[i].error != result->error) ||
+	       (refusals[i].operation != ANY_OPERATION &&
+		refusals[i].operation != result->operation))
+		i++;
+	return refusals[i].event;
 }
 
 void session_refused(struct session *session, const struct kernel_result *result)

@@ -19,9 +19,11 @@
 #include "devices.h"
 #include "fake_sysfs.h"
 #include "kernel.h"
+#include "kernel_log.h"
 #include "module.h"
 #include "pdu.h"
 #include "text.h"
+#include "tracepoint.h"
 
 #define FAKE_SESSIONS    64
 #define FAKE_OPERATIONS  48
@@ -66,6 +68,16 @@ struct kernel {
 	struct fake_event *events;
 };
 
+struct kernel_log {
+	kernel_log_said_t said;
+	void *userdata;
+};
+
+struct tracepoints {
+	const struct tracepoint_callbacks *callbacks;
+	void *userdata;
+};
+
 struct devices_scan {
 	struct devices_scan *next;
 	struct devices *devices;
@@ -90,6 +102,9 @@ static struct world {
 	sd_event *event;
 	struct kernel *kernel;
 	struct devices *devices;
+	struct kernel_log *log;
+	struct tracepoints *tracepoints;
+	bool traces; /* there are trace events */
 	struct {
 		bool exists, connection, bound, started;
 		int fd;
@@ -702,11 +717,6 @@ static int fake_kernel_turn(sd_event_source *source, void *userdata)
 
 /* kernel.h */
 
-const char *iscsi_kernel_error_to_string(unsigned error)
-{
-	return "an error";
-}
-
 const char *kernel_operation_to_string(enum kernel_operation operation)
 {
 	return "do something";
@@ -979,6 +989,58 @@ struct devices_scan *devices_scan_cancel(struct devices_scan *scan)
 	return NULL;
 }
 
+/* kernel_log.h and tracepoint.h; the test says what they tell */
+
+int kernel_log_new(sd_event *event, const char *path, kernel_log_said_t said, void *userdata,
+		   struct kernel_log **ret)
+{
+	struct kernel_log *log = calloc(1, sizeof(*log));
+
+	assert_non_null(log);
+	*log = (struct kernel_log){ said, userdata };
+	*ret = world.log = log;
+	return 0;
+}
+
+struct kernel_log *kernel_log_free(struct kernel_log *log)
+{
+	world.log = NULL;
+	free(log);
+	return NULL;
+}
+
+void kernel_log_look(struct kernel_log *log)
+{
+}
+
+int tracepoints_new(sd_event *event, const char *sysfs, struct work *work,
+		    const struct tracepoint_callbacks *callbacks, void *userdata,
+		    struct tracepoints **ret)
+{
+	struct tracepoints *tracepoints = calloc(1, sizeof(*tracepoints));
+
+	assert_non_null(tracepoints);
+	*tracepoints = (struct tracepoints){ callbacks, userdata };
+	*ret = world.tracepoints = tracepoints;
+	return 0;
+}
+
+struct tracepoints *tracepoints_free(struct tracepoints *tracepoints)
+{
+	world.tracepoints = NULL;
+	free(tracepoints);
+	return NULL;
+}
+
+bool tracepoints_active(const struct tracepoints *tracepoints)
+{
+	return tracepoints && world.traces;
+}
+
+void tracepoints_look(struct tracepoints *tracepoints)
+{
+}
+
 /* module.h; in a worker thread */
 
 int module_load(const char *name)
@@ -1058,7 +1120,7 @@ static _unused_ void fake_world_end(void)
 	world.listener = close_fd(world.listener);
 	memset(world.logouts, 0, sizeof(world.logouts));
 	world.logins = 0;
-	world.in_use = world.redirects = world.closes = false;
+	world.in_use = world.redirects = world.closes = world.traces = false;
 	world.with_list = world.with_md5 = FAKE_TAKES;
 	world.lists = world.md5s = 0;
 	free(TAKE_PTR(world.unanswered));

@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "connection_error.h"
+#include "event.h"
 #include "kernel_private.h"
 
 #define BHS 48
@@ -372,15 +374,22 @@ static void random_datagrams(void **state)
 
 static void names(void **state)
 {
-	for (unsigned error = 1001; error <= 1022; error++)
-		assert_non_null(iscsi_kernel_error_to_string(error));
-	assert_string_equal(iscsi_kernel_error_to_string(KERNEL_ERROR_HEADER_DIGEST),
+	for (unsigned code = 1001; code <= 1022; code++) {
+		const struct connection_error *row = connection_error_get(code);
+
+		assert_non_null(row);
+		assert_int_equal(row->code, code);
+		assert_non_null(row->text);
+		assert_true(row->event == 0 || event_type_get(row->event));
+		assert_int_equal(row->action == CONNECTION_ERROR_REMOVE,
+				 code == KERNEL_ERROR_INVALID_HOST);
+	}
+	assert_string_equal(connection_error_get(KERNEL_ERROR_HEADER_DIGEST)->text,
 			    "header digest error");
-	assert_string_equal(iscsi_kernel_error_to_string(0), "no error");
-	assert_null(iscsi_kernel_error_to_string(1));
-	assert_null(iscsi_kernel_error_to_string(1000));
-	assert_null(iscsi_kernel_error_to_string(1023));
-	assert_null(iscsi_kernel_error_to_string(UINT32_MAX));
+	assert_null(connection_error_get(0));
+	assert_null(connection_error_get(1000));
+	assert_null(connection_error_get(1023));
+	assert_null(connection_error_get(UINT32_MAX));
 	for (unsigned i = 0; i < _KERNEL_OPERATION_MAX; i++)
 		assert_non_null(kernel_operation_to_string(i));
 	assert_null(kernel_operation_to_string(_KERNEL_OPERATION_MAX));
