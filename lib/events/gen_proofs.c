@@ -32,14 +32,20 @@ static unsigned proofs[NUMBER_MAX + 1];
 /* Dump data of an event that is asserted; a bit for each field of its row. */
 static unsigned dumps[NUMBER_MAX + 1];
 
-/* "NAME=VALUE" among the words of a line, and not "NAME=*" if it is to be @exact. */
+/* "NAME=VALUE" among the words of a line, and not "NAME=*" if it is to be @exact; or "!NAME", which
+ * asserts that the kernel does not tell it. */
 static bool asserts(const char *line, const char *name, bool exact)
 {
 	size_t length = strlen(name);
 
-	for (const char *at = line; (at = strstr(at, name)); at += length)
-		if (at[-1] == ' ' && at[length] == '=' && !(exact && at[length + 1] == '*'))
+	for (const char *at = line; (at = strstr(at, name)); at += length) {
+		char after = at[length];
+
+		if (at[-1] == ' ' && after == '=' && !(exact && at[length + 1] == '*'))
 			return true;
+		if (at[-1] == '!' && (after == ' ' || after == '\n' || after == '\0'))
+			return true;
+	}
 	return false;
 }
 

@@ -139,6 +139,8 @@ static int append_variable(const struct play *play, const char *name, struct buf
 		return buffer_append_string(out, play->directory);
 	if (strcmp(name, "version") == 0)
 		return buffer_append_string(out, OIS_VERSION);
+	if (strcmp(name, "session") == 0)
+		return append_session(play, out);
 	if (strcmp(name, "uid") == 0)
 		return buffer_printf(out, "%u", (unsigned)getuid());
 	return target_variable(play->target, name, out);

@@ -95,6 +95,8 @@ void play_progress(struct play *play, const struct line *line);
 void play_reply(struct play *play, const struct line *line);
 
 /* play_event.c */
+/* The kernel's number of the session that the last event told of. */
+int append_session(const struct play *play, struct buffer *out);
 void play_event(struct play *play, const struct line *line);
 void play_absent(struct play *play, const struct line *line);
 /* Of all that came, no error is left that the script did not expect. */

@@ -170,6 +170,17 @@ void play_event(struct play *play, const struct line *line)
 		expect_word(play, event->entry, line->words[i]);
 }
 
+int append_session(const struct play *play, struct buffer *out)
+{
+	for (size_t i = play->n_events; i-- > 0;) {
+		const char *value = find_field(play->events[i].entry, "OIS_SESSION", 11);
+
+		if (value)
+			return buffer_append(out, value, strcspn(value, "\n"));
+	}
+	return -ENOENT;
+}
+
 void play_absent(struct play *play, const struct line *line)
 {
 	const struct journal_entry *event;

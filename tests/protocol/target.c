@@ -165,6 +165,10 @@ static const struct opcode_word opcode_words[] = {
 	{ "nop", PDU_OPCODE_NOP_OUT, PDU_OPCODE_NOP_IN },
 	{ "reject", PDU_OPCODE_REJECT, PDU_OPCODE_REJECT },
 	{ "async", PDU_OPCODE_ASYNC_MESSAGE, PDU_OPCODE_ASYNC_MESSAGE },
+	{ "scsi", PDU_OPCODE_SCSI_COMMAND, PDU_OPCODE_SCSI_RESPONSE },
+	{ "data", PDU_OPCODE_DATA_OUT, PDU_OPCODE_DATA_IN },
+	{ "task", PDU_OPCODE_TASK_MANAGEMENT_REQUEST, PDU_OPCODE_TASK_MANAGEMENT_RESPONSE },
+	{ "r2t", PDU_OPCODE_R2T, PDU_OPCODE_R2T },
 };
 
 const struct opcode_word *opcode_word(const char *word)
@@ -269,6 +273,14 @@ static int receive_all(struct connection *connection, void *data, size_t length,
 	return 0;
 }
 
+/* The initiator's digests are its own business: the tests are about what it makes of ours. */
+static int skip_digest(struct connection *connection, bool digest, int timeout_ms)
+{
+	uint8_t ignored[4];
+
+	return digest ? receive_all(connection, ignored, sizeof(ignored), timeout_ms) : 0;
+}
+
 static int receive_pdu(struct connection *connection, int timeout_ms)
 {
 	uint8_t padding[4], *data;
@@ -276,6 +288,8 @@ static int receive_pdu(struct connection *connection, int timeout_ms)
 	int r;
 
 	r = receive_all(connection, connection->received, sizeof(connection->received), timeout_ms);
+	if (r >= 0)
+		r = skip_digest(connection, connection->header_digest, timeout_ms);
 	if (r < 0)
 		return r;
 	r = pdu_decode(connection->received, &connection->request);
@@ -288,6 +302,8 @@ static int receive_pdu(struct connection *connection, int timeout_ms)
 		r = receive_all(connection, data, length, timeout_ms);
 	if (r >= 0 && pdu_padding(length) > 0)
 		r = receive_all(connection, padding, pdu_padding(length), timeout_ms);
+	if (r >= 0 && length > 0)
+		r = skip_digest(connection, connection->data_digest, timeout_ms);
 	buffer_commit(&connection->request_data, r < 0 ? 0 : length);
 	return r;
 }
@@ -334,6 +350,9 @@ static int check_field(const struct pdu *pdu, const char *name, uint64_t value)
 		{ "ttt", PDU_OPCODE_TEXT_REQUEST, pdu->text_request.ttt },
 		{ "expstatsn", PDU_OPCODE_TEXT_REQUEST, pdu->text_request.exp_stat_sn },
 		{ "reason", PDU_OPCODE_LOGOUT_REQUEST, pdu->logout_request.reason },
+		{ "command", PDU_OPCODE_SCSI_COMMAND, pdu->scsi_command.cdb[0] },
+		{ "function", PDU_OPCODE_TASK_MANAGEMENT_REQUEST,
+		  pdu->task_management_request.function },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(fields); i++)
@@ -352,6 +371,8 @@ static int check_flag(const struct pdu *pdu, char flag)
 		is = flag == 'T' ? pdu->login_request.transit : pdu->login_request.more;
 	else if (pdu->opcode == PDU_OPCODE_TEXT_REQUEST)
 		is = flag == 'F' ? pdu->text_request.final : pdu->text_request.more;
+	else if (pdu->opcode == PDU_OPCODE_SCSI_COMMAND)
+		is = flag == 'R' ? pdu->scsi_command.read : pdu->scsi_command.write;
 	return is ? 0 : complain(-EPROTO, "a flag is not set", NULL);
 }
 

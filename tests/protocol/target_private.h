@@ -2,6 +2,8 @@
 /* What the two directions of the scripted target share. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "pdu.h"
 #include "target.h"
 
@@ -12,6 +14,8 @@ struct connection {
 	struct pdu request;
 	struct buffer request_data, sent_data;
 	uint64_t chap_algorithm; /* of the last CHAP_A sent */
+	/* Agreed on in the login that is under way, and in force since its end. */
+	bool header_digest_agreed, data_digest_agreed, header_digest, data_digest;
 };
 
 struct target {
@@ -34,6 +38,9 @@ const struct opcode_word *opcode_word(const char *word);
 
 /* Names of header fields are small letters, with which no key is written throughout. */
 bool is_field(const char *word);
+
+/* CRC32C as it is sent, RFC 7143 13.1. */
+void digest_put(const void *data, size_t length, uint32_t add, uint8_t ret[4]);
 
 /* Writes a line on standard error and returns @error. */
 int complain(int error, const char *what, const char *detail);

@@ -12,9 +12,11 @@
 struct answer {
 	uint32_t csg, nsg, status, tsih, itt, statsn, expcmdsn, maxcmdsn, version, ttt, reason,
 		opcode, event;
-	uint32_t isid;        /* added to the last byte */
-	uint32_t length;      /* of the data segment, as the header says */
-	uint32_t pieces, cut; /* bytes sent at once, bytes sent at all; 0: all */
+	uint32_t sn, offset, wanted;       /* of data: DataSN or R2TSN, and which */
+	uint32_t headerdigest, datadigest; /* added to the right one */
+	uint32_t isid;                     /* added to the last byte */
+	uint32_t length;                   /* of the data segment, as the header says */
+	uint32_t pieces, cut;              /* bytes sent at once, bytes sent at all; 0: all */
 	bool transit, more, final, agree;
 	struct buffer data;
 	struct {
@@ -37,15 +39,28 @@ static int set_field(struct answer *answer, const char *name, const char *value)
 		const char *name;
 		uint32_t *value;
 	} fields[] = {
-		{ "csg", &answer->csg },           { "nsg", &answer->nsg },
-		{ "status", &answer->status },     { "tsih", &answer->tsih },
-		{ "itt", &answer->itt },           { "statsn", &answer->statsn },
-		{ "expcmdsn", &answer->expcmdsn }, { "maxcmdsn", &answer->maxcmdsn },
-		{ "version", &answer->version },   { "ttt", &answer->ttt },
-		{ "reason", &answer->reason },     { "opcode", &answer->opcode },
-		{ "event", &answer->event },       { "isid", &answer->isid },
-		{ "length", &answer->length },     { "pieces", &answer->pieces },
+		{ "csg", &answer->csg },
+		{ "nsg", &answer->nsg },
+		{ "status", &answer->status },
+		{ "tsih", &answer->tsih },
+		{ "itt", &answer->itt },
+		{ "statsn", &answer->statsn },
+		{ "expcmdsn", &answer->expcmdsn },
+		{ "maxcmdsn", &answer->maxcmdsn },
+		{ "version", &answer->version },
+		{ "ttt", &answer->ttt },
+		{ "reason", &answer->reason },
+		{ "opcode", &answer->opcode },
+		{ "event", &answer->event },
+		{ "isid", &answer->isid },
+		{ "length", &answer->length },
+		{ "pieces", &answer->pieces },
 		{ "cut", &answer->cut },
+		{ "sn", &answer->sn },
+		{ "offset", &answer->offset },
+		{ "wanted", &answer->wanted },
+		{ "headerdigest", &answer->headerdigest },
+		{ "datadigest", &answer->datadigest },
 	};
 	unsigned at;
 
@@ -157,7 +172,39 @@ static void fill_other(const struct answer *answer, struct pdu *pdu)
 		pdu->itt = PDU_TAG_RESERVED;
 		pdu->async.event = (uint8_t)answer->event;
 		pdu->async.numbers = numbers;
+	} else if (pdu->opcode == PDU_OPCODE_TASK_MANAGEMENT_RESPONSE) {
+		pdu->task_management_response.response = (uint8_t)answer->status;
+		pdu->task_management_response.numbers = numbers;
 	}
+}
+
+/* Answers to a SCSI command. */
+static void fill_scsi(const struct answer *answer, struct pdu *pdu)
+{
+	struct pdu_numbers numbers = { answer->statsn, answer->expcmdsn, answer->maxcmdsn };
+
+	if (pdu->opcode == PDU_OPCODE_SCSI_RESPONSE) {
+		pdu->scsi_response.status = (uint8_t)answer->status;
+		pdu->scsi_response.numbers = numbers;
+	} else if (pdu->opcode == PDU_OPCODE_DATA_IN) {
+		pdu->data_in.final = answer->final;
+		pdu->data_in.ttt = PDU_TAG_RESERVED;
+		pdu->data_in.numbers = numbers;
+		pdu->data_in.data_sn = answer->sn;
+		pdu->data_in.buffer_offset = answer->offset;
+	} else if (pdu->opcode == PDU_OPCODE_R2T) {
+		pdu->r2t.ttt = 1;
+		pdu->r2t.numbers = numbers;
+		pdu->r2t.r2t_sn = answer->sn;
+		pdu->r2t.buffer_offset = answer->offset;
+		pdu->r2t.desired_length = answer->wanted;
+	}
+}
+
+/* R2Ts and data without status have the number that is next, and use up none. */
+static bool has_status(enum pdu_opcode opcode)
+{
+	return opcode != PDU_OPCODE_DATA_IN && opcode != PDU_OPCODE_R2T;
 }
 
 /* The CmdSN that is next after a request; none is used up by an immediate one. */
@@ -173,6 +220,10 @@ static uint32_t next_cmd_sn(const struct pdu *request)
 		cmd_sn = request->logout_request.cmd_sn;
 	else if (request->opcode == PDU_OPCODE_NOP_OUT)
 		cmd_sn = request->nop_out.cmd_sn;
+	else if (request->opcode == PDU_OPCODE_SCSI_COMMAND)
+		cmd_sn = request->scsi_command.cmd_sn;
+	else if (request->opcode == PDU_OPCODE_TASK_MANAGEMENT_REQUEST)
+		cmd_sn = request->task_management_request.cmd_sn;
 	return cmd_sn + !request->immediate;
 }
 
@@ -208,6 +259,46 @@ static int agree(struct answer *answer, const struct connection *connection)
 	return r;
 }
 
+void digest_put(const void *data, size_t length, uint32_t add, uint8_t ret[4])
+{
+	const uint8_t *bytes = data;
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < length; i++) {
+		crc ^= bytes[i];
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0x82f63b78) : 0);
+	}
+	crc = ~crc + add;
+	for (unsigned i = 0; i < 4; i++)
+		ret[i] = (uint8_t)(crc >> 8 * i);
+}
+
+/* Appends the digest of what is behind @start. */
+static int append_digest(struct buffer *whole, size_t start, bool digest, uint32_t add)
+{
+	uint8_t bytes[4];
+
+	if (!digest)
+		return 0;
+	digest_put(whole->data + start, whole->length - start, add, bytes);
+	return buffer_append(whole, bytes, sizeof(bytes));
+}
+
+static int append_data(struct buffer *whole, const struct connection *connection,
+		       const struct answer *answer)
+{
+	size_t start = whole->length;
+	int r;
+
+	if (answer->data.length == 0)
+		return 0;
+	r = buffer_append(whole, answer->data.data, answer->data.length);
+	if (r >= 0)
+		r = buffer_append(whole, "\0\0\0", pdu_padding(answer->data.length));
+	return r < 0 ? r : append_digest(whole, start, connection->data_digest, answer->datadigest);
+}
+
 static int send_all(const struct connection *connection, const struct answer *answer)
 {
 	_cleanup_(buffer_done) struct buffer whole = { 0 };
@@ -216,9 +307,9 @@ static int send_all(const struct connection *connection, const struct answer *an
 
 	r = buffer_append(&whole, connection->sent, PDU_HEADER_LENGTH);
 	if (r >= 0)
-		r = buffer_append(&whole, answer->data.data, answer->data.length);
+		r = append_digest(&whole, 0, connection->header_digest, answer->headerdigest);
 	if (r >= 0)
-		r = buffer_append(&whole, "\0\0\0", pdu_padding(answer->data.length));
+		r = append_data(&whole, connection, answer);
 	if (r < 0)
 		return r;
 	length = answer->cut ? answer->cut : whole.length;
@@ -232,6 +323,23 @@ static int send_all(const struct connection *connection, const struct answer *an
 	return 0;
 }
 
+/* Digests begin behind the last Login Response. */
+static void agree_to_digests(struct connection *connection, const struct answer *answer)
+{
+	const struct text_pair *pair;
+
+	pair = find_key(&answer->data, "HeaderDigest", 12);
+	if (pair)
+		connection->header_digest_agreed = text_value_is(pair, "CRC32C");
+	pair = find_key(&answer->data, "DataDigest", 10);
+	if (pair)
+		connection->data_digest_agreed = text_value_is(pair, "CRC32C");
+	if (!answer->transit || answer->nsg != PDU_STAGE_FULL_FEATURE)
+		return;
+	connection->header_digest = connection->header_digest_agreed;
+	connection->data_digest = connection->data_digest_agreed;
+}
+
 static int send_answer(struct connection *connection, struct answer *answer, enum pdu_opcode opcode)
 {
 	struct pdu pdu = {
@@ -239,15 +347,20 @@ static int send_answer(struct connection *connection, struct answer *answer, enu
 		.itt = answer->itt,
 		.data_length = (uint32_t)answer->data.length + answer->length,
 	};
+	int r;
 
 	if (pdu.opcode == PDU_OPCODE_LOGIN_RESPONSE)
 		fill_login(answer, &connection->request, &pdu);
 	else
 		fill_other(answer, &pdu);
+	fill_scsi(answer, &pdu);
 	pdu_encode(&pdu, connection->sent);
 	for (size_t i = 0; i < answer->n_bytes; i++)
 		connection->sent[answer->bytes[i].at] = answer->bytes[i].value;
-	return send_all(connection, answer);
+	r = send_all(connection, answer);
+	if (r >= 0 && pdu.opcode == PDU_OPCODE_LOGIN_RESPONSE)
+		agree_to_digests(connection, answer);
+	return r;
 }
 
 int target_send(struct target *target, char **words, size_t n)
@@ -263,7 +376,8 @@ int target_send(struct target *target, char **words, size_t n)
 		return no_connection();
 	answer.csg = connection->request.login_request.csg;
 	answer.itt = connection->request.itt;
-	answer.statsn = connection->stat_sn++;
+	answer.statsn = connection->stat_sn;
+	connection->stat_sn += has_status(opcode->response);
 	answer.expcmdsn = next_cmd_sn(&connection->request);
 	answer.maxcmdsn = answer.expcmdsn + 16;
 	answer.ttt = PDU_TAG_RESERVED;
