@@ -313,8 +313,11 @@ static int read_handling(const struct tracepoints *t, const struct tracepoint_re
 		return r;
 	if (sscanf(object, "session%9" SCNu32 "%n", &ret->handling.sid, &n) != 1 || object[n])
 		return -EBADMSG;
-	return tracepoint_text(record, &t->fields[TEXT], ret->handling.text,
-			       sizeof(ret->handling.text));
+	r = tracepoint_text(record, &t->fields[TEXT], ret->handling.text,
+			    sizeof(ret->handling.text));
+	if (r >= 0)
+		ret->handling.text[strcspn(ret->handling.text, "\n")] = '\0';
+	return r;
 }
 
 /* False: it is none of ours. */

@@ -116,6 +116,7 @@ static const struct {
 } kinds[] = {
 	{ "protocol/scripts/*.script", read_script, PROOF_SOCKET },
 	{ "kernel/scripts/*.script", read_script, PROOF_KERNEL },
+	{ "kernel/scripts/traced/*.script", read_script, PROOF_KERNEL },
 	{ "kernel/test-*.sh", read_shell, PROOF_KERNEL },
 	{ "unit/test_*.c", read_unit, PROOF_BOUNDARY },
 };

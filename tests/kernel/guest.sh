@@ -83,6 +83,12 @@ load_modules()
 	[[ ! -e /lib/modules/$(uname -r)/modules.dep ]] || modprobe -a "$@"
 }
 
+# Debian's kernel for user mode has no trace events, its others have.
+have_tracing()
+{
+	[[ -d /sys/kernel/tracing/instances ]]
+}
+
 # What most tests need.
 load_iscsi()
 {

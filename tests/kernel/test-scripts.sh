@@ -20,3 +20,12 @@ for script in "$SOURCE"/tests/kernel/scripts/*.script; do
 	name=${script##*/}
 	check "script ${name%.script}" play_script "$script"
 done
+# What only trace events tell.
+for script in "$SOURCE"/tests/kernel/scripts/traced/*.script; do
+	name=traced/${script##*/}
+	if have_tracing; then
+		check "script ${name%.script}" play_script "$script"
+	else
+		skip "script ${name%.script}" "this kernel has no trace events"
+	fi
+done

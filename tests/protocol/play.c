@@ -118,6 +118,7 @@ static const struct verb {
 	{ "call", 1, play_call },
 	{ "progress", 1, play_progress },
 	{ "reply", 1, play_reply },
+	{ "write", 1, play_write },
 
 	{ "no-target", 0, play_no_target },
 	{ "block", 0, play_block },
@@ -140,7 +141,7 @@ static int append_variable(const struct play *play, const char *name, struct buf
 	if (strcmp(name, "version") == 0)
 		return buffer_append_string(out, OIS_VERSION);
 	if (strcmp(name, "session") == 0)
-		return append_session(play, out);
+		return append_last(play, "OIS_SESSION", out);
 	if (strcmp(name, "uid") == 0)
 		return buffer_printf(out, "%u", (unsigned)getuid());
 	return target_variable(play->target, name, out);

@@ -94,9 +94,12 @@ void play_call(struct play *play, const struct line *line);
 void play_progress(struct play *play, const struct line *line);
 void play_reply(struct play *play, const struct line *line);
 
+/* play_command.c */
+void play_write(struct play *play, const struct line *line);
+
 /* play_event.c */
-/* The kernel's number of the session that the last event told of. */
-int append_session(const struct play *play, struct buffer *out);
+/* Appends the value of a field in the last event that has it. Errors: -ENOENT. */
+int append_last(const struct play *play, const char *field, struct buffer *out);
 void play_event(struct play *play, const struct line *line);
 void play_absent(struct play *play, const struct line *line);
 /* Of all that came, no error is left that the script did not expect. */

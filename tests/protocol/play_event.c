@@ -170,10 +170,10 @@ void play_event(struct play *play, const struct line *line)
 		expect_word(play, event->entry, line->words[i]);
 }
 
-int append_session(const struct play *play, struct buffer *out)
+int append_last(const struct play *play, const char *field, struct buffer *out)
 {
 	for (size_t i = play->n_events; i-- > 0;) {
-		const char *value = find_field(play->events[i].entry, "OIS_SESSION", 11);
+		const char *value = find_field(play->events[i].entry, field, strlen(field));
 
 		if (value)
 			return buffer_append(out, value, strcspn(value, "\n"));
