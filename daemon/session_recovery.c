@@ -209,6 +209,8 @@ static void found_devices(void *userdata, const struct devices_result *result)
 
 	session->private->scan = NULL;
 	session_take_luns(session, result);
+	/* From here on. */
+	session_count_timeouts(session);
 }
 
 static void adopt_running(struct session *session)
