@@ -2,7 +2,12 @@
 #
 # Figures (contestant, figure, n, value; one a line, separated by tabs) to the benchmark's table. Of several rounds the
 # best time counts (the others were disturbed), and the most memory. Times are in microseconds there, in seconds here.
-BEGIN { FS = "\t" }
+BEGIN {
+	FS = "\t"
+	n = split("memory growth calls idle leak", list, " ")
+	while (n > 0)
+		counted[list[n--]] = 1
+}
 
 {
 	key = $1 SUBSEP $2 SUBSEP $3
@@ -39,7 +44,7 @@ function add_growth(    size, n, j, i, who, whos, first)
 
 function is_time(figure)
 {
-	return figure != "memory" && figure != "growth" && figure != "calls"
+	return !(figure in counted)
 }
 
 function show(who, figure, n,    key)
@@ -62,6 +67,11 @@ END {
 	names["memory"] = "resident memory, KiB"
 	names["growth"] = "memory per session, bytes"
 	names["calls"] = "system calls of one login"
+	names["idle"] = "idle: wake-ups in 10 s"
+	names["leak"] = "memory more, KiB"
+	names["restart"] = "restart, list of all"
+	names["cut"] = "cut, all disks"
+	names["turn"] = "longest turn of the loop"
 	format = "%-28s %5s %10s %10s %11s %10s %17s\n"
 	printf format, "figure (s)", "N", "floor", "OIS", "open-iscsi", "OIS:floor", "open-iscsi:OIS"
 	for (i = 1; i <= n_figures; i++) {

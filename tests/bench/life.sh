@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Runs in a guest: what the bad days of many sessions cost, for OIS and open-iscsi side by side. Idle: how often the
+# daemon wakes up. Restart: the daemon is killed, and starts again. Cut: targets close all connections, and refuse new
+# ones until the last is closed. Cycles: sessions come and go until some 10000 logins are done, and memory is looked at.
+#
+# Usage: life.sh [N]   (500 sessions; open-iscsi gets 20, of which each costs it seconds)
+# shellcheck source=tests/bench/contestants.sh
+source "${BASH_SOURCE[0]%/*}/contestants.sh"
+
+n=${1:-500}
+peer_max=20
+idle_seconds=10
+logins=10000
+limit=600 # seconds that anything may take
+
+fail()
+{
+	echo "bench: $*" >&2
+	exit 1
+}
+
+# Times the threads of a process have run.
+wakeups()
+{
+	local pid sum=0 label value
+	for pid; do
+		while read -r label value _; do
+			[[ $label != *ctxt_switches: ]] || sum=$((sum + value))
+		done < <(cat "/proc/$pid"/task/*/status)
+	done
+	echo "$sum"
+}
+
+# All sessions are logged in, and each disk can be read.
+all_back()
+{
+	local state disk end=$((SECONDS + limit))
+	for state in /sys/class/iscsi_session/*/state; do
+		until [[ $(<"$state") == LOGGED_IN ]]; do
+			((SECONDS < end)) || fail "a session does not come back"
+			read -r -t 0.01 <>"$work/never" || true
+		done
+	done
+	for disk in /dev/sd*; do
+		dd if="$disk" of=/dev/null bs=4K count=1 iflag=direct status=none || fail "$disk cannot be read"
+	done
+}
+
+measure_idle()
+{
+	local who=$1 count=$2 pids before
+	mapfile -t pids < <("${who}_pids")
+	before=$(wakeups "${pids[@]}")
+	read -r -t "$idle_seconds" <>"$work/never" || true
+	record "$who" idle "$count" "$(($(wakeups "${pids[@]}") - before))"
+}
+
+# The longest that a reading program waited goes by the checker's own clock.
+measure_restart()
+{
+	local who=$1 count=$2 checker begin now
+	checker --blocks 64 --pause 2 --ready "$work/reading" /dev/sda >"$work/checker" &
+	checker=$!
+	until [[ -e $work/reading ]]; do read -r -t 0.01 <>"$work/never" || true; done
+	"${who}_kill"
+	begin=$EPOCHREALTIME
+	"${who}_restart"
+	"${who}_list" >"$work/output"
+	now=$EPOCHREALTIME
+	record "$who" restart "$count" $((${now/./} - ${begin/./}))
+	all_back
+	now=$EPOCHREALTIME
+	record "$who" "restart, all disks" "$count" $((${now/./} - ${begin/./}))
+	kill "$checker"
+	wait "$checker" || fail "the disk was disturbed: $(<"$work/checker")"
+	record "$who" "restart, stall" "$count" "$(sed -n 's/.*longest \([0-9]*\) us.*/\1/p' "$work/checker")"
+}
+
+measure_cut()
+{
+	local who=$1 count=$2 begin now
+	portal_groups 0
+	portal_groups 1
+	begin=$EPOCHREALTIME
+	all_back
+	now=$EPOCHREALTIME
+	record "$who" cut "$count" $((${now/./} - ${begin/./}))
+}
+
+ois_kill() { stop_service oisd KILL || true; }
+ois_restart() { start_oisd; }
+peer_kill()
+{
+	pkill -KILL -x iscsid
+	wait "$peer" || true
+}
+peer_restart()
+{
+	setsid iscsid -f >>"$work/iscsid.log" 2>&1 &
+	peer=$!
+	until iscsiadm -m session >/dev/null 2>&1; do :; done
+}
+
+measure_life()
+{
+	local who=$1 count=$2
+	"${who}_start"
+	"${who}_discover" >/dev/null
+	"${who}_login" >/dev/null
+	disks_are_there "$count"
+	measure_idle "$@"
+	measure_restart "$@"
+	measure_cut "$@"
+}
+
+# Everything anew again and again, with a cut in each tenth round.
+measure_cycles()
+{
+	local count=$1 rounds=$((logins / $1)) round pids first last
+	mapfile -t pids < <(ois_pids)
+	for ((round = 0; round < rounds; round++)); do
+		((round != rounds / 10)) || first=$(resident "${pids[@]}")
+		ois_login >/dev/null
+		if ((round % 10 == 0)); then
+			portal_groups 0
+			portal_groups 1
+			all_back
+		fi
+		ois_logout >/dev/null
+	done
+	last=$(resident "${pids[@]}")
+	record ois "leak" "$logins" $((last - first))
+}
+
+install_ois
+load_iscsi
+small=$((n < peer_max ? n : peer_max))
+lio setup --targets "$small" --pages 16
+measure_life peer "$small"
+peer_logout >/dev/null
+peer_stop
+measure_life ois "$small"
+ois_logout >/dev/null
+ois_stop
+
+((n == small)) || lio setup --first $((small + 1)) --targets $((n - small)) --pages 16
+floor login "$portal" >/dev/null
+floor logout >/dev/null
+measure_floor login "$n" login "$portal"
+floor logout >/dev/null
+measure_life ois "$n"
+record ois turn "$n" "$(ois-ctl status --json=short | jq .longestTurnUSec)"
+((n == small)) || ois_logout >/dev/null
+measure_cycles "$n"
+report life
