@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Where a code stands for several faults, the event is the widest of them, and the kernel's log may
- * name a narrower one (kernel_log.c).
+ * name a narrower one (kernel_log_line.c).
  */
 #include "cleanup.h"
 #include "connection_error.h"

@@ -16,7 +16,7 @@
 
 #include "channel.h"
 #include "kernel.h"
-#include "kernel_log.h"
+#include "kernel_log_line.h"
 #include "login_driver.h"
 #include "manager.h"
 #include "portal.h"

@@ -8,7 +8,7 @@
 
 #include "event.h"
 #include "fuzz.h"
-#include "kernel_log.h"
+#include "kernel_log_line.h"
 #include "parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -11,7 +11,7 @@
 
 #include "event.h"
 #include "kernel_abi.h"
-#include "kernel_log.h"
+#include "kernel_log_line.h"
 
 static void takes_what_is_told(void **state)
 {
