@@ -58,19 +58,20 @@ static struct {
 	atomic_bool stop;
 } checker = { .lock = PTHREAD_MUTEX_INITIALIZER, .requests = 4 };
 
-static const char usage[] = "Usage: checker [OPTION]... DISK\n"
-			    "\n"
-			    "Overwrites DISK, and checks what it reads, until SIGTERM; then says "
-			    "what it has seen. Exit "
-			    "status\n"
-			    "1: wrong data, or a request failed.\n"
-			    "\n"
-			    "  --blocks N       use the first N blocks of 4 KiB only\n"
-			    "  --requests N     that many at a time (4)\n"
-			    "  --pause MSEC     between two requests, up to twice of this (0)\n"
-			    "  --seed N         what is done where (1)\n"
-			    "  --errors         failed requests are counted, but no failure\n"
-			    "  --ready FILE     made when the whole disk has been written once\n";
+static const char usage[] =
+	"Usage: checker [OPTION]... DISK\n"
+	"\n"
+	"Overwrites DISK, and checks what it reads, until SIGTERM; then says "
+	"what it has seen. Exit "
+	"status\n"
+	"1: wrong data, or a request failed.\n"
+	"\n"
+	"  --blocks N       use the first N blocks of 4 KiB only\n"
+	"  --requests N     that many at a time (4)\n"
+	"  --pause MSEC     between two requests, up to twice of this (0)\n"
+	"  --seed N         what is done where (1)\n"
+	"  --errors         failed requests are counted, but no failure\n"
+	"  --ready FILE     gets a line \"ready\" when the whole disk has been written once\n";
 
 static uint64_t now_usec(void)
 {
@@ -313,8 +314,10 @@ static void run(uint64_t seed, const char *ready)
 		if (r > 0)
 			errx(2, "thread: %s", strerror(r));
 	}
-	if (fd >= 0)
+	if (fd >= 0) {
+		dprintf(fd, "ready\n");
 		close(fd);
+	}
 	(void)sigwait(&signals, &signal);
 	checker.stop = true;
 	for (unsigned i = 0; i < checker.requests; i++)

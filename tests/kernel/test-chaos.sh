@@ -8,22 +8,16 @@
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 # shellcheck source=tests/kernel/faults.sh
 source "${BASH_SOURCE[0]%/*}/faults.sh"
+# shellcheck source=tests/kernel/load.sh
+source "${BASH_SOURCE[0]%/*}/load.sh"
 
-seed=${CHAOS_SEED:-1} seconds=${CHAOS_SECONDS:-15}
+seconds=${CHAOS_SECONDS:-15}
+begin_with "${CHAOS_SEED:-1}"
 faults=(group group freeze crash link drop bad flap reset reset kill kill stop sleep logout rescan discovery)
 # At one time there are two, of different kinds.
 declare -A kind=([freeze]=tgtd [crash]=tgtd [link]=path [drop]=path [bad]=path [flap]=path [kill]=daemon [stop]=daemon
 	[sleep]=daemon)
-declare -A checkers=()
 n_faults=0
-
-# draw N: a number below N, in $drawn. Not $RANDOM, which is another bash's own.
-state=$seed
-draw()
-{
-	state=$(((state * 6364136223846793005 + 1442695040888963407) & 0x7fffffffffffffff))
-	drawn=$(((state >> 33) % $1))
-}
 
 # In milliseconds, since all was set up.
 since_start()
@@ -36,16 +30,6 @@ tell()
 	local msec
 	msec=$(since_start)
 	printf '# %4d.%03d s: %s\n' $((msec / 1000)) $((msec % 1000)) "$*"
-}
-
-# pause MSEC
-mkfifo "$work/never"
-exec 9<>"$work/never"
-pause()
-{
-	local seconds
-	printf -v seconds '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
-	read -r -t "$seconds" <&9 || true
 }
 
 # One or two faults that last a while together.
@@ -68,47 +52,6 @@ strike()
 	daemon_is_running
 	draw 1500
 	pause "$drawn"
-}
-
-logged_in()
-{
-	ois-ctl sessions --json=short | jq '[.[] | select(.phase == "logged_in" and .managed and (.recovering | not))] | length'
-}
-
-# Each login and each recovery is a reason to count again.
-await_sessions()
-{
-	local n='' reader
-	exec 7< <(exec timeout "$2" journalctl --quiet --output=cat --follow --lines=1 _COMM=oisd)
-	reader=$!
-	while n=$(logged_in) && ((n < $1)); do
-		read -r <&7 || break
-	done
-	kill "$reader" 2>/dev/null || true
-	exec 7<&-
-	echo "$n"
-}
-
-start_checkers()
-{
-	local session disk name
-	for session in /sys/class/iscsi_session/session*; do
-		name=$(<"$session/targetname")
-		[[ $name != *:spare* ]] || continue
-		disk=/dev/$(basename "$session"/device/target*/*/block/*)
-		checker --requests 3 --pause 60 --seed "$seed" --ready "$work/$name.ready" "$disk" >"$work/$name.checker" 2>&1 &
-		checkers[$name]=$!
-	done
-}
-
-stop_checkers()
-{
-	local name
-	kill "${checkers[@]}" || true
-	for name in "${!checkers[@]}"; do
-		check "data of $name" wait "${checkers[$name]}"
-		sed 's/^/# /' "$work/$name.checker"
-	done
 }
 
 descriptors()

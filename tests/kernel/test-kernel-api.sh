@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The daemon's kernel side without the daemon: netlink batches, events, scans. See kernel_api.c.
+# kernels: 6.1 6.12
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 

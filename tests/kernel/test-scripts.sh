@@ -3,6 +3,7 @@
 #
 # Scripts as those of tests/protocol, for what needs a kernel that takes over the connection: its end, and what comes
 # after. CONTRIBUTING.md describes the language. Each starts a daemon of its own.
+# kernels: 6.1 6.12
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
