@@ -40,27 +40,16 @@ check "login" ois-ctl login --all
 digests=$(cat /sys/class/iscsi_connection/*/{header,data}_digest | sort | uniq -c)
 start_checkers
 
-# Each session that is back is cut again, after a moment; at times another one is too, wherever it is in its login.
-for number in 1 2 3; do
-	kill -USR1 "${relays[$number]}"
-done
-exec 6< <(exec journalctl --quiet --output=cat --follow --lines=all MESSAGE_ID=08d9494dbfb34ec49b18eadcb2750034)
-follower=$!
-for ((cut = 3; cut < cuts; cut++)); do
-	read -r -t 60 back <&6
-	[[ $back =~ :lio([123])\  ]]
-	number=${BASH_REMATCH[1]}
-	draw 60
+for ((cut = 0; cut < cuts; cut++)); do
+	draw 3
+	kill -USR1 "${relays[$((drawn + 1))]}"
+	draw 300
 	pause "$drawn"
-	kill -USR1 "${relays[$number]}"
-	draw 12
-	((drawn == 0 || drawn > 3)) || kill -USR1 "${relays[$drawn]}"
 done
-kill "$follower"
 check_equal "all sessions are back" 3 "$(await_sessions 3 60)"
 stop_checkers
-losses=$(n_events 20)
-check "each cut was a loss: $losses" test "$losses" -ge "$cuts"
+check "sessions were lost by it, not logins only" test "$(n_events 20)" -gt $((cuts / 10))
+echo "# $cuts cuts, $(n_events 20) losses"
 check_equal "digests are the same" "$digests" "$(cat /sys/class/iscsi_connection/*/{header,data}_digest | sort | uniq -c)"
 check "logout" ois-ctl logout --all
 check_nothing_left
