@@ -84,22 +84,32 @@ static void test_sorted_and_complete(void **state)
 	assert_null(varlink_registry_find(registry, "org.ois.node.List"));
 }
 
-/* varlinkctl(1) and others find an interface by its name, whoever serves it. */
+static void read_text(const char *path, char *ret, size_t size)
+{
+	FILE *file = fopen(path, "re");
+
+	assert_non_null(file);
+	ret[fread(ret, 1, size - 1, file)] = '\0';
+	assert_true(feof(file));
+	(void)fclose(file);
+}
+
+/* varlinkctl(1) and others find an interface by its name, whoever serves it; people, in oisd(8). */
 static void test_found_by_name(void **state)
 {
-	FILE *unit = fopen(PROJECT_SOURCE "/systemd/oisd.socket", "re");
+	char unit[4096], manual[65536], text[256];
 	const struct varlink_interface *interface;
-	char text[4096] = "\n", line[256];
 
-	assert_non_null(unit);
-	text[1 + fread(text + 1, 1, sizeof(text) - 2, unit)] = '\0';
-	(void)fclose(unit);
+	read_text(PROJECT_SOURCE "/systemd/oisd.socket", unit, sizeof(unit));
+	read_text(PROJECT_SOURCE "/man/oisd.8.in", manual, sizeof(manual));
 	for (size_t i = 0; (interface = varlink_registry_at(registry, i)); i++) {
 		bool ours = strcmp(interface->name, "org.varlink.service") != 0;
 
-		(void)snprintf(line, sizeof(line), "\nSymlinks=/run/varlink/registry/%s\n",
+		(void)snprintf(text, sizeof(text), "\nSymlinks=/run/varlink/registry/%s\n",
 			       interface->name);
-		assert_int_equal(strstr(text, line) != NULL, ours);
+		assert_int_equal(strstr(unit, text) != NULL, ours);
+		(void)snprintf(text, sizeof(text), "\n.TP\n.B %s\n", interface->name);
+		assert_non_null(strstr(manual, text));
 	}
 }
 
