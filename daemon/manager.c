@@ -435,24 +435,15 @@ static const struct node *node_of(struct manager *manager, const struct sysfs_se
 	return records_find(manager->records, &key);
 }
 
-static void report_found(struct session *session)
-{
-	struct event *event = event_new(EVENT_SESSION_FOUND);
-
-	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
-	if (!session->managed)
-		event_set_string(event, FIELD_REASON,
-				 "it is not managed: no node of this daemon made it");
-	session_raise(session, event);
-}
-
+/* What runs is left alone: little is read of it now, and the rest when there is time. */
 static void take_over(struct manager *manager, uint32_t sid)
 {
 	const struct node *node;
 	struct sysfs_session found;
 	struct session *session;
+	bool runs;
 
-	if (sysfs_session_read(&manager->sysfs, sid, &found) < 0)
+	if (sysfs_session_identify(&manager->sysfs, sid, &found) < 0)
 		return;
 	/* One that a worker has just made: its session is about to be told. */
 	if (manager->state != MANAGER_STARTING && manager->kernel &&
@@ -460,12 +451,17 @@ static void take_over(struct manager *manager, uint32_t sid)
 		return;
 	node = node_of(manager, &found);
 	/* Without a name another program is making it. */
-	if (leftover_take(manager, &found, node) || !found.target_name[0] ||
-	    session_new_found(manager, &found, node, &session) < 0)
+	if (leftover_take(manager, &found, node) || !found.target_name[0])
+		return;
+	runs = node && found.connection_state == SYSFS_CONNECTION_UP;
+	if (!runs)
+		sysfs_session_complete(&manager->sysfs, &found);
+	if (session_new_found(manager, &found, node, &session) < 0)
 		return;
 	add_session(manager, session);
 	manager_index_session(session);
-	report_found(session);
+	if (found.connection_state != SYSFS_CONNECTION_UP)
+		session_report_found(session);
 	session_adopt(session);
 	session_word_resume(session);
 }

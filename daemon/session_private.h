@@ -3,8 +3,8 @@
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
  * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof,
  * scan), session_kernel.c (what the kernel says), session_datapath.c (and of commands),
- * session_recovery.c (attempts), session_logout.c (logout, removal), session_word.c (what a person
- * wants, and is kept).
+ * session_recovery.c (attempts), session_details.c (of sessions found), session_logout.c (logout,
+ * removal), session_word.c (what a person wants, and is kept).
  *
  * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an
  * event, the table gives the new state and an action, and actions are the functions below. An
@@ -67,6 +67,7 @@ struct session_private {
 
 	int fd;               /* handed to the kernel, open until it has it */
 	bool answered;        /* the ping of the hand-over came back */
+	bool unread;          /* was found running, and more is to be read of it */
 	bool started;         /* the kernel was told to start the connection */
 	bool leaving;         /* somebody wants it logged out */
 	bool persistent;      /* an automatic node: retried until it works */
@@ -213,6 +214,11 @@ void session_word_leave(struct session *session);
 void session_word_end(struct session *session);
 /* Of a session found at the start: a logout begun before is finished. */
 void session_word_resume(struct session *session);
+
+/* session_details.c */
+/* Reads the rest of what sysfs says of a session found, tells of it and lists its devices. */
+void session_read_details(struct session *session);
+void session_report_found(struct session *session);
 
 /* session_logout.c */
 void session_action_logout(struct session *session);

@@ -85,6 +85,10 @@ void session_resume(struct session *session)
 {
 	struct session_private *p = session->private;
 
+	if (p->unread) {
+		p->unread = false;
+		session_read_details(session);
+	}
 	if (!p->due || p->pending > 0)
 		return;
 	p->due = false;
@@ -203,22 +207,12 @@ void session_recover(struct session *session)
 
 /* Sessions found at the start */
 
-static void found_devices(void *userdata, const struct devices_result *result)
-{
-	struct session *session = userdata;
-
-	session->private->scan = NULL;
-	session_take_luns(session, result);
-	/* From here on. */
-	session_count_timeouts(session);
-}
-
 static void adopt_running(struct session *session)
 {
 	session->state = SESSION_STATE_LOGGED_IN;
 	session->phase = SESSION_LOGGED_IN;
-	(void)devices_list(session->manager->devices, session->sid, session->host, false,
-			   found_devices, session, &session->private->scan);
+	session->private->unread = true;
+	manager_tend(session);
 }
 
 /* Devices that are on their way out do not come back: what is left of the logout is done. */

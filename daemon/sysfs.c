@@ -260,38 +260,26 @@ static enum sysfs_target_state read_target_state(int session_fd)
 	return value < 0 ? SYSFS_TARGET_UNKNOWN : (enum sysfs_target_state)value;
 }
 
-enum sysfs_target_state sysfs_session_read_target_state(const struct sysfs *sysfs, uint32_t sid)
-{
-	_cleanup_close_ int fd =
-		sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_session/session%" PRIu32, sid);
-
-	return fd < 0 ? SYSFS_TARGET_UNKNOWN : read_target_state(fd);
-}
-
 /* Fails if there is no session any more. */
-static int read_session_state(const struct sysfs *sysfs, uint32_t sid,
-			      enum sysfs_session_state *ret)
+static int read_session_state(int session_fd, enum sysfs_session_state *ret)
 {
-	_cleanup_close_ int fd =
-		sysfs_open(sysfs, O_RDONLY, "class/iscsi_session/session%" PRIu32 "/state", sid);
 	char text[32];
 	int value;
 
-	if (fd < 0 || sysfs_read_open(fd, text, sizeof(text)) < 0)
+	if (sysfs_read_string(session_fd, "state", text, sizeof(text)) < 0)
 		return -ENOENT;
 	value = table_value(session_states, ELEMENTSOF(session_states), text);
 	*ret = value < 0 ? SYSFS_SESSION_UNKNOWN : (enum sysfs_session_state)value;
 	return 0;
 }
 
-static enum sysfs_connection_state read_connection_state(const struct sysfs *sysfs, uint32_t sid)
+static enum sysfs_connection_state read_connection_state(int connection_fd)
 {
-	_cleanup_close_ int fd = sysfs_open(
-		sysfs, O_RDONLY, "class/iscsi_connection/connection%" PRIu32 ":0/state", sid);
 	char text[32];
 	int value = -1;
 
-	if (fd >= 0 && sysfs_read_open(fd, text, sizeof(text)) == 0)
+	if (connection_fd >= 0 &&
+	    sysfs_read_string(connection_fd, "state", text, sizeof(text)) >= 0)
 		value = table_value(connection_states, ELEMENTSOF(connection_states), text);
 	return value < 0 ? SYSFS_CONNECTION_UNKNOWN : (enum sysfs_connection_state)value;
 }
@@ -312,62 +300,70 @@ struct attribute {
 			sizeof(((struct sysfs_session *)0)->field)                                 \
 	}
 
-static const struct attribute session_attributes[] = {
-	STRING("targetname", target_name),
-	STRING("initiatorname", initiator_name),
-	STRING("ifacename", interface),
-	NUMBER("tpgt", portal_group_tag),
-	NUMBER("creator", creator),
-	NUMBER("initial_r2t", initial_r2t),
-	NUMBER("immediate_data", immediate_data),
-	NUMBER("max_burst_len", max_burst_length),
-	NUMBER("first_burst_len", first_burst_length),
-	NUMBER("max_outstanding_r2t", max_outstanding_r2t),
-	NUMBER("data_pdu_in_order", data_pdu_in_order),
-	NUMBER("data_seq_in_order", data_sequence_in_order),
-	NUMBER("erl", error_recovery_level),
-	NUMBER("recovery_tmo", recovery_timeout),
-	NUMBER("abort_tmo", abort_timeout),
-	NUMBER("lu_reset_tmo", lu_reset_timeout),
-	NUMBER("tgt_reset_tmo", target_reset_timeout),
+/* In two parts: what a session is, and what else can be said of it. */
+enum part { IDENTITY, DETAILS, _PART_MAX };
+
+struct attributes {
+	const struct attribute *rows;
+	size_t n;
 };
 
-static const struct attribute connection_attributes[] = {
-	STRING("address", address),
-	NUMBER("port", port),
-	STRING("persistent_address", persistent_address),
-	NUMBER("persistent_port", persistent_port),
-	NUMBER("local_port", local_port),
-	NUMBER("header_digest", header_digest),
-	NUMBER("data_digest", data_digest),
-	NUMBER("max_recv_dlength", max_recv_data_segment_length),
-	NUMBER("max_xmit_dlength", max_xmit_data_segment_length),
-	NUMBER("recv_tmo", noop_interval),
-	NUMBER("ping_tmo", noop_timeout),
+#define ATTRIBUTES(...)                                                                            \
+	{                                                                                          \
+		(const struct attribute[]){ __VA_ARGS__ },                                         \
+			ELEMENTSOF(((const struct attribute[]){ __VA_ARGS__ }))                    \
+	}
+
+static const struct attributes session_attributes[_PART_MAX] = {
+	[IDENTITY] = ATTRIBUTES(STRING("targetname", target_name), STRING("ifacename", interface),
+				NUMBER("creator", creator)),
+	[DETAILS] = ATTRIBUTES(
+		STRING("initiatorname", initiator_name), NUMBER("tpgt", portal_group_tag),
+		NUMBER("initial_r2t", initial_r2t), NUMBER("immediate_data", immediate_data),
+		NUMBER("max_burst_len", max_burst_length),
+		NUMBER("first_burst_len", first_burst_length),
+		NUMBER("max_outstanding_r2t", max_outstanding_r2t),
+		NUMBER("data_pdu_in_order", data_pdu_in_order),
+		NUMBER("data_seq_in_order", data_sequence_in_order),
+		NUMBER("erl", error_recovery_level), NUMBER("recovery_tmo", recovery_timeout),
+		NUMBER("abort_tmo", abort_timeout), NUMBER("lu_reset_tmo", lu_reset_timeout),
+		NUMBER("tgt_reset_tmo", target_reset_timeout)),
 };
 
-static const struct attribute host_attributes[] = {
-	STRING("proc_name", transport),
-	NUMBER("can_queue", can_queue),
+static const struct attributes connection_attributes[_PART_MAX] = {
+	[IDENTITY] = ATTRIBUTES(STRING("persistent_address", persistent_address),
+				NUMBER("persistent_port", persistent_port)),
+	[DETAILS] = ATTRIBUTES(
+		STRING("address", address), NUMBER("port", port), NUMBER("local_port", local_port),
+		NUMBER("header_digest", header_digest), NUMBER("data_digest", data_digest),
+		NUMBER("max_recv_dlength", max_recv_data_segment_length),
+		NUMBER("max_xmit_dlength", max_xmit_data_segment_length),
+		NUMBER("recv_tmo", noop_interval), NUMBER("ping_tmo", noop_timeout)),
 };
 
-static const struct attribute iscsi_host_attributes[] = {
-	STRING("ipaddress", local_address),
+static const struct attributes host_attributes[_PART_MAX] = {
+	[IDENTITY] = ATTRIBUTES(STRING("proc_name", transport)),
+	[DETAILS] = ATTRIBUTES(NUMBER("can_queue", can_queue)),
+};
+
+static const struct attributes iscsi_host_attributes[_PART_MAX] = {
+	[DETAILS] = ATTRIBUTES(STRING("ipaddress", local_address)),
 };
 
 /* With @fd negative everything is unset. */
-static void read_attributes(int fd, const struct attribute *attributes, size_t n,
+static void read_attributes(int fd, const struct attributes *attributes,
 			    struct sysfs_session *session)
 {
-	for (size_t i = 0; i < n; i++) {
-		void *field = (char *)session + attributes[i].offset;
+	for (size_t i = 0; i < attributes->n; i++) {
+		const struct attribute *row = &attributes->rows[i];
+		void *field = (char *)session + row->offset;
 
-		if (attributes[i].size > 0 && fd >= 0)
-			(void)sysfs_read_string(fd, attributes[i].name, field, attributes[i].size);
-		else if (attributes[i].size > 0)
+		if (row->size > 0 && fd >= 0)
+			(void)sysfs_read_string(fd, row->name, field, row->size);
+		else if (row->size > 0)
 			*(char *)field = '\0';
 		else
-			*(int64_t *)field = fd < 0 ? -1 : sysfs_read_number(fd, attributes[i].name);
+			*(int64_t *)field = fd < 0 ? -1 : sysfs_read_number(fd, row->name);
 	}
 }
 
@@ -404,43 +400,79 @@ static int read_host(const struct sysfs *sysfs, uint32_t sid, uint32_t *ret)
 	return begin && parse_object(begin + 1, "host", ret) == 0 ? 0 : -ENOENT;
 }
 
-int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret)
+static int open_session(const struct sysfs *sysfs, uint32_t sid)
 {
-	_cleanup_close_ int session_fd = -EBADF, connection_fd = -EBADF, host_fd = -EBADF,
-			    iscsi_host_fd = -EBADF;
+	return sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_session/session%" PRIu32, sid);
+}
+
+static int open_connection(const struct sysfs *sysfs, uint32_t sid)
+{
+	return sysfs_open(sysfs, O_PATH | O_DIRECTORY,
+			  "class/iscsi_connection/connection%" PRIu32 ":0", sid);
+}
+
+static int open_host(const struct sysfs *sysfs, const char *class, uint32_t host)
+{
+	return sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/%s/host%" PRIu32, class, host);
+}
+
+int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret)
+{
+	_cleanup_close_ int session_fd = -EBADF, connection_fd = -EBADF, host_fd = -EBADF;
 	struct sysfs_session session = { .sid = sid };
 	int r;
 
 	r = read_host(sysfs, sid, &session.host);
 	if (r < 0)
 		return r;
-	session_fd =
-		sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_session/session%" PRIu32, sid);
+	session_fd = open_session(sysfs, sid);
 	if (session_fd < 0)
 		return session_fd;
-	connection_fd = sysfs_open(sysfs, O_PATH | O_DIRECTORY,
-				   "class/iscsi_connection/connection%" PRIu32 ":0", sid);
-	host_fd = sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/scsi_host/host%" PRIu32,
-			     session.host);
-	iscsi_host_fd = sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/iscsi_host/host%" PRIu32,
-				   session.host);
+	connection_fd = open_connection(sysfs, sid);
+	host_fd = open_host(sysfs, "scsi_host", session.host);
 
 	session.has_connection = connection_fd >= 0;
-	session.connection_state = read_connection_state(sysfs, sid);
+	session.connection_state = read_connection_state(connection_fd);
 	session.target_state = read_target_state(session_fd);
-	read_attributes(session_fd, session_attributes, ELEMENTSOF(session_attributes), &session);
-	read_attributes(connection_fd, connection_attributes, ELEMENTSOF(connection_attributes),
-			&session);
-	read_attributes(host_fd, host_attributes, ELEMENTSOF(host_attributes), &session);
-	read_attributes(iscsi_host_fd, iscsi_host_attributes, ELEMENTSOF(iscsi_host_attributes),
-			&session);
+	read_attributes(session_fd, &session_attributes[IDENTITY], &session);
+	read_attributes(connection_fd, &connection_attributes[IDENTITY], &session);
+	read_attributes(host_fd, &host_attributes[IDENTITY], &session);
 	proc_name_to_transport(session.transport, sizeof(session.transport));
-	canonicalize_address(session.address, sizeof(session.address));
-	canonicalize_address(session.local_address, sizeof(session.local_address));
+	read_attributes(-EBADF, &session_attributes[DETAILS], &session);
+	read_attributes(-EBADF, &connection_attributes[DETAILS], &session);
+	read_attributes(-EBADF, &host_attributes[DETAILS], &session);
 	/* Last, so that a session that went away in between is noticed. */
-	r = read_session_state(sysfs, sid, &session.state);
+	r = read_session_state(session_fd, &session.state);
 	if (r < 0)
 		return r;
+	*ret = session;
+	return 0;
+}
+
+void sysfs_session_complete(const struct sysfs *sysfs, struct sysfs_session *session)
+{
+	_cleanup_close_ int session_fd = open_session(sysfs, session->sid),
+			    connection_fd = open_connection(sysfs, session->sid),
+			    host_fd = open_host(sysfs, "scsi_host", session->host),
+			    iscsi_host_fd = open_host(sysfs, "iscsi_host", session->host);
+
+	read_attributes(session_fd, &session_attributes[DETAILS], session);
+	read_attributes(connection_fd, &connection_attributes[DETAILS], session);
+	read_attributes(host_fd, &host_attributes[DETAILS], session);
+	read_attributes(iscsi_host_fd, &iscsi_host_attributes[DETAILS], session);
+	canonicalize_address(session->address, sizeof(session->address));
+	canonicalize_address(session->local_address, sizeof(session->local_address));
+}
+
+int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret)
+{
+	struct sysfs_session session;
+	int r;
+
+	r = sysfs_session_identify(sysfs, sid, &session);
+	if (r < 0)
+		return r;
+	sysfs_session_complete(sysfs, &session);
 	*ret = session;
 	return 0;
 }
@@ -448,12 +480,21 @@ int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_ses
 int sysfs_session_read_state(const struct sysfs *sysfs, uint32_t sid, enum sysfs_session_state *ret,
 			     enum sysfs_connection_state *ret_connection)
 {
-	enum sysfs_connection_state connection_state = read_connection_state(sysfs, sid);
+	_cleanup_close_ int session_fd = open_session(sysfs, sid),
+			    connection_fd = open_connection(sysfs, sid);
+	enum sysfs_connection_state connection_state = read_connection_state(connection_fd);
 	int r;
 
-	r = read_session_state(sysfs, sid, ret);
+	r = read_session_state(session_fd, ret);
 	if (r < 0)
 		return r;
 	*ret_connection = connection_state;
 	return 0;
+}
+
+enum sysfs_target_state sysfs_session_read_target_state(const struct sysfs *sysfs, uint32_t sid)
+{
+	_cleanup_close_ int fd = open_session(sysfs, sid);
+
+	return fd < 0 ? SYSFS_TARGET_UNKNOWN : read_target_state(fd);
 }

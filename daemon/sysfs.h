@@ -76,6 +76,12 @@ struct sysfs_session {
  */
 int sysfs_session_list(const struct sysfs *sysfs, uint32_t **ret, size_t *ret_n);
 int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret);
+/*
+ * The same in two parts: who a session is and what state it is in, and, a hundred system calls, all
+ * else, which is unset after the first.
+ */
+int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret);
+void sysfs_session_complete(const struct sysfs *sysfs, struct sysfs_session *session);
 /* Only the two states; cheap. */
 int sysfs_session_read_state(const struct sysfs *sysfs, uint32_t sid, enum sysfs_session_state *ret,
 			     enum sysfs_connection_state *ret_connection);
