@@ -35,7 +35,7 @@ enum sysfs_session_state {
 	SYSFS_SESSION_UNKNOWN,
 };
 
-/* How far the kernel is with a session's devices; kernels before 6.0 do not tell. */
+/* How far the kernel is with a session's devices; older kernels do not tell. */
 enum sysfs_target_state {
 	SYSFS_TARGET_UNBOUND,   /* they are removed, for good */
 	SYSFS_TARGET_ALLOCATED, /* never scanned */

@@ -95,6 +95,34 @@ check "their disks work" sync -f /mnt
 check "start" systemctl start oisd
 check_equal "nothing failed on the way" "success 0" "$(property oisd Result) $(property oisd NRestarts)"
 
+# ask_while PID: clients come all the time while that goes on; none of them is refused.
+ask_while()
+{
+	while [[ -e /proc/$1 ]]; do
+		ois-ctl status >/dev/null || return
+	done
+	wait "$1"
+}
+
+# An upgrade, and a daemon that dies, with I/O on a disk.
+steady "$(session_disks | grep -v "$disk")" >"$work/steady" 2>&1 &
+steady=$!
+cp /usr/sbin/oisd /usr/sbin/oisd.new
+mv -f /usr/sbin/oisd.new /usr/sbin/oisd
+check_equal "the program is replaced" "/usr/sbin/oisd (deleted)" "$(readlink "/proc/$(property oisd MainPID)/exe")"
+systemctl restart oisd &
+check "no client is refused during the restart" ask_while $!
+pid=$(property oisd MainPID)
+check_equal "the new program runs" /usr/sbin/oisd "$(readlink "/proc/$pid/exe")"
+check "it is killed" systemctl kill --signal=KILL oisd
+check "a client waits for the next one" ois-ctl status
+check_equal "which is another process" 1 "$(($(property oisd MainPID) != pid))"
+check_equal "the sessions are the same" "$before" "$(identity)"
+check_equal "no connection was lost" "0 0" "$(n_events 20) $(n_events 34)"
+kill "$steady"
+check "I/O went on, with the right data" wait "$steady"
+sed 's/^/# /' "$work/steady"
+
 umount /mnt
 check "logout" ois-ctl logout --all
 check "a node is made automatic" ois-ctl node set "${target}2" startup=automatic

@@ -69,19 +69,37 @@ static const struct call *find_call(long number)
 	return NULL;
 }
 
-/* Up to its end, or that of the memory page. */
-static void print_path(pid_t pid, uint64_t address)
+static ssize_t read_memory(pid_t tid, uint64_t address, void *ret, size_t size)
 {
-	char path[4096] = "", memory[32];
+	char name[32];
+	ssize_t n;
 	int fd;
 
-	(void)snprintf(memory, sizeof(memory), "/proc/%d/mem", (int)pid);
-	fd = open(memory, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || pread(fd, path, sizeof(path) - 1, (off_t)address) <= 0)
-		(void)strcpy(path, "?");
+	(void)snprintf(name, sizeof(name), "/proc/%d/mem", (int)tid);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : pread(fd, ret, size, (off_t)address);
 	if (fd >= 0)
 		(void)close(fd);
-	printf("%s\n", path);
+	return n;
+}
+
+/* As the program gave it, with the directory that it is relative to. */
+static void print_path(pid_t tid, int directory, uint64_t address)
+{
+	char path[4096] = "", link[64], base[4096] = "";
+	ssize_t n;
+
+	if (read_memory(tid, address, path, sizeof(path) - 1) <= 0)
+		(void)strcpy(path, "?");
+	if (path[0] != '/') {
+		if (directory == AT_FDCWD)
+			(void)snprintf(link, sizeof(link), "/proc/%d/cwd", (int)tid);
+		else
+			(void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)tid, directory);
+		n = readlink(link, base, sizeof(base) - 2);
+		base[n < 0 ? 0 : n] = '/';
+	}
+	printf("%s%s\n", base, path);
 }
 
 static void on_entry(struct trace *trace, pid_t tid, const struct user_regs_struct *registers)
@@ -94,7 +112,8 @@ static void on_entry(struct trace *trace, pid_t tid, const struct user_regs_stru
 	if (!call)
 		return;
 	if (trace->opens && call->path >= 0)
-		print_path(tid, call->path ? registers->rsi : registers->rdi);
+		print_path(tid, call->path ? (int)registers->rdi : AT_FDCWD,
+			   call->path ? registers->rsi : registers->rdi);
 	if (!trace->kill_at || call->path >= 0 || ++trace->n < trace->kill_at)
 		return;
 	(void)kill(trace->pid, SIGKILL);
