@@ -193,6 +193,7 @@ enum status verb_logout(struct cli *cli, char **arguments);
 enum status verb_sessions(struct cli *cli, char **arguments);
 enum status verb_session_show(struct cli *cli, char **arguments);
 enum status verb_rescan(struct cli *cli, char **arguments);
+enum status verb_session_adopt(struct cli *cli, char **arguments);
 enum status verb_scsi_inquiry(struct cli *cli, char **arguments);
 enum status verb_scsi_report_luns(struct cli *cli, char **arguments);
 enum status verb_scsi_read_capacity(struct cli *cli, char **arguments);

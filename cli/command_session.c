@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -73,6 +74,20 @@ static enum style describe_state(const struct ois_session *session, char *ret, s
 	return strcmp(phase, "logged_in") == 0 ? STYLE_GOOD : STYLE_WARNING;
 }
 
+/* Why a session is not as it should be, and when the next attempt is: "in 12 s: reason". */
+static void describe_trouble(const struct ois_session *session, char *ret, size_t size)
+{
+	const struct ois_failure *failure = ois_session_get_failure(session);
+	const char *message = failure ? ois_failure_get_message(failure) : NULL;
+	char when[64] = "";
+	int64_t usec;
+
+	if (ois_session_get_number(session, "nextAttemptTimestampUSec", &usec) >= 0)
+		format_until(usec, when, sizeof(when));
+	(void)snprintf(ret, size, "%s%s%s%s", *when ? " " : "", when, message ? ": " : "",
+		       message ?: "");
+}
+
 /* --- sessions --- */
 
 static const char *const sessions_headers[] = { ">SESSION", "TARGET",  "PORTAL",
@@ -93,13 +108,16 @@ static void list_as_row(struct table *table, const struct ois_session *session)
 	enum style style;
 	int64_t number = 0;
 	bool known = ois_session_get_session(session, &number) >= 0;
-	char state[64];
+	char state[64], trouble[320] = "", line[400];
 
 	style = describe_state(session, state, sizeof(state));
+	if (style != STYLE_GOOD)
+		describe_trouble(session, trouble, sizeof(trouble));
+	(void)snprintf(line, sizeof(line), "%s%s", state, trouble);
 	(void)table_add_number(table, known, number);
 	(void)table_add(table, ois_session_get_target_name(session));
 	(void)table_add(table, portal);
-	(void)table_add_style(table, style, state);
+	(void)table_add_style(table, style, line);
 	(void)table_add(table, devices);
 }
 
@@ -221,7 +239,7 @@ static void show_identity(const struct output *output, const struct ois_session 
 static void show_failure(const struct output *output, const struct ois_session *session)
 {
 	const struct ois_failure *failure = ois_session_get_failure(session);
-	char text[64];
+	char text[64], until[64];
 	int64_t usec;
 
 	if (failure)
@@ -229,7 +247,8 @@ static void show_failure(const struct output *output, const struct ois_session *
 	detail(output, "Attempt", ois_session_get_text(session, "attempt"));
 	if (ois_session_get_number(session, "nextAttemptTimestampUSec", &usec) >= 0) {
 		format_time(usec, text, sizeof(text));
-		detail(output, "Next attempt", text);
+		format_until(usec, until, sizeof(until));
+		detailf(output, "Next attempt", "%s; %s", text, until);
 	}
 }
 
@@ -240,7 +259,8 @@ static void show_state(const struct output *output, const struct ois_session *se
 	int64_t usec, reconnects;
 
 	(void)snprintf(line, sizeof(line), "%s", state);
-	if (style == STYLE_GOOD && ois_session_get_logged_in_usec(session, &usec) >= 0) {
+	if (ois_session_get_number(session, "sinceTimestampUSec", &usec) >= 0 ||
+	    (style == STYLE_GOOD && ois_session_get_logged_in_usec(session, &usec) >= 0)) {
 		format_time(usec, since, sizeof(since));
 		format_age(usec, age, sizeof(age));
 		(void)snprintf(line, sizeof(line), "%s since %s; %s", state, since, age);
@@ -248,7 +268,7 @@ static void show_state(const struct output *output, const struct ois_session *se
 	detail_style(output, style, "State", line);
 	if (ois_session_is_managed(session) == 0)
 		detail_style(output, STYLE_WARNING, "Managed",
-			     "no, the daemon found this session and leaves it alone");
+			     "no, another program made it; 'ois-ctl session adopt' takes it over");
 	if (ois_session_get_number(session, "reconnects", &reconnects) >= 0 && reconnects > 0)
 		detailf(output, "Reconnects", "%" PRId64, reconnects);
 	if (style != STYLE_GOOD)
@@ -418,6 +438,41 @@ enum status verb_session_show(struct cli *cli, char **arguments)
 	}
 	if (json)
 		json_array_end(&array);
+	return status;
+}
+
+/* --- session adopt --- */
+
+static enum status adopt(struct cli *cli, int64_t session)
+{
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	_cleanup_(call_unrefp) struct ois_call *call = NULL;
+	int r;
+
+	r = ois_adopt_call(cli->client, session, &call);
+	if (r >= 0)
+		r = ois_call_run(call, NULL, NULL, &error);
+	if (r < 0)
+		return report(cli, r, error, "adopt session %" PRId64, session);
+	if (cli->output.json != JSON_OFF)
+		json_print(&cli->output, ois_reply_get_json(ois_call_get_reply(call)));
+	else
+		result_line(&cli->output, STYLE_PLAIN, "Session %" PRId64 ": managed", session);
+	return STATUS_DONE;
+}
+
+enum status verb_session_adopt(struct cli *cli, char **arguments)
+{
+	enum status status = STATUS_DONE;
+
+	for (char **which = arguments; *which; which++) {
+		enum status one;
+
+		if (strspn(*which, "0123456789") != strlen(*which) || strlen(*which) > 10)
+			return usage_error("'%s' is no number of a session", *which);
+		one = adopt(cli, strtoll(*which, NULL, 10));
+		combine_status(&status, one, which == arguments);
+	}
 	return status;
 }
 

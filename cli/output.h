@@ -74,6 +74,8 @@ void format_size(int64_t bytes, char *ret, size_t size);
 void format_time(int64_t realtime_usec, char *ret, size_t size);
 /* "3min 20s" since then. */
 void format_age(int64_t realtime_usec, char *ret, size_t size);
+/* "in 3min 20s", "now" */
+void format_until(int64_t realtime_usec, char *ret, size_t size);
 /* "10.0.0.1:3260", "[fe80::1]:3260"; "-" without @address. The caller frees; NULL: no memory. */
 char *format_portal(const char *address, int port);
 

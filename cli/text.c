@@ -155,13 +155,16 @@ void format_time(int64_t realtime_usec, char *ret, size_t size)
 		(void)snprintf(ret, size, "%" PRId64, realtime_usec);
 }
 
-void format_age(int64_t realtime_usec, char *ret, size_t size)
+static int64_t seconds_since(int64_t realtime_usec)
 {
 	struct timespec now;
-	int64_t seconds;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	seconds = (int64_t)now.tv_sec - realtime_usec / 1000000;
+	return (int64_t)now.tv_sec - realtime_usec / 1000000;
+}
+
+static void format_seconds(int64_t seconds, char *ret, size_t size)
+{
 	if (seconds < 0)
 		seconds = 0;
 	if (seconds < 60)
@@ -173,6 +176,20 @@ void format_age(int64_t realtime_usec, char *ret, size_t size)
 			       (int)(seconds % 3600 / 60));
 	else
 		(void)snprintf(ret, size, "%" PRId64 " days", seconds / 86400);
+}
+
+void format_age(int64_t realtime_usec, char *ret, size_t size)
+{
+	format_seconds(seconds_since(realtime_usec), ret, size);
+}
+
+void format_until(int64_t realtime_usec, char *ret, size_t size)
+{
+	int64_t seconds = -seconds_since(realtime_usec);
+	char text[32];
+
+	format_seconds(seconds, text, sizeof(text));
+	(void)snprintf(ret, size, "%s%s", seconds > 0 ? "in " : "", seconds > 0 ? text : "now");
 }
 
 char *format_portal(const char *address, int port)

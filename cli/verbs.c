@@ -19,6 +19,8 @@ const struct verb verbs[] = {
 	  "List sessions" },
 	{ "session show", "SESSION|TARGET...", 1, -1, BIT(OPTION_PORTAL), COMPLETE_SESSIONS,
 	  verb_session_show, "Show all about sessions" },
+	{ "session adopt", "SESSION...", 1, -1, 0, COMPLETE_SESSIONS, verb_session_adopt,
+	  "Manage sessions of other programs" },
 	{ "status", NULL, 0, 0, 0, COMPLETE_NONE, verb_status, "Show the status of the daemon" },
 	{ "discover", "ADDRESS[:PORT]", 1, 1,
 	  BIT(OPTION_RECORD) | BIT(OPTION_TARGET) | BIT(OPTION_INTERFACE) | BIT(OPTION_SOURCE),

@@ -44,7 +44,7 @@ struct devices_scan {
 	struct devices_scan *next, **previous; /* in the bucket */
 	uint32_t sid, host;
 	uint64_t lun;
-	bool list_only, all_luns, in_use, load_disk_driver;
+	bool list_only, all_luns, in_use, stable, load_disk_driver;
 	uint64_t timeout_usec;
 	uint64_t asked_usec;
 	sd_event_source *timer;
@@ -117,6 +117,16 @@ static int list_luns(struct devices_scan *scan)
 static int run_list(void *argument)
 {
 	return list_luns(argument);
+}
+
+static int run_revive(void *argument)
+{
+	struct devices_scan *scan = argument;
+
+	if (atomic_load(&scan->forgotten))
+		return -ECANCELED;
+	return sysfs_lun_revive(scan->devices->sysfs, scan->sid, scan->host, scan->stable,
+				&scan->luns, &scan->n_luns);
 }
 
 /* udev loads the driver when it sees a disk; in an initial RAM disk there may be no udev. */
@@ -499,6 +509,27 @@ int devices_list(struct devices *devices, uint32_t sid, uint32_t host, bool in_u
 	r = start_list(scan);
 	if (r < 0)
 		return r;
+	link_scan(devices, scan);
+	*ret = TAKE_PTR(scan);
+	return 0;
+}
+
+int devices_revive(struct devices *devices, uint32_t sid, uint32_t host, bool stable,
+		   devices_done_t done, void *userdata, struct devices_scan **ret)
+{
+	_cleanup_(scan_freep) struct devices_scan *scan = NULL;
+	int r;
+
+	r = scan_new(devices, sid, host, done, userdata, &scan);
+	if (r < 0)
+		return r;
+	scan->list_only = true;
+	scan->stable = stable;
+	/* The kernel looks at a disk that is set running, and waits for it. */
+	r = work_submit(devices->scan_work, run_revive, on_worker_done, scan);
+	if (r < 0)
+		return r;
+	scan->running = true;
 	link_scan(devices, scan);
 	*ret = TAKE_PTR(scan);
 	return 0;

@@ -49,6 +49,12 @@ int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uin
 		 uint64_t timeout_usec, devices_done_t done, void *userdata,
 		 struct devices_scan **ret);
 /*
+ * Sets devices running that SCSI error handling left offline, and lists those; with @stable as
+ * sysfs_lun_revive(). done() as above.
+ */
+int devices_revive(struct devices *devices, uint32_t sid, uint32_t host, bool stable,
+		   devices_done_t done, void *userdata, struct devices_scan **ret);
+/*
  * Forgets about it: done() is not called. A scan that has begun cannot be interrupted and ends by
  * itself. Not from done() of the same scan, which is gone then.
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock_watch.h"
 #include "crypto.h"
 #include "datapath.h"
 #include "discovery.h"
@@ -27,6 +28,9 @@
 #define PRIORITY_TEND (SD_EVENT_PRIORITY_NORMAL + 10)
 /* But not more, or thousands of logins at once would keep the rest of the daemon waiting. */
 #define TENDED_PER_TURN 64
+
+/* One in so many logins at once is kept for those that are no recoveries. */
+#define LOGINS_SHARE 8
 
 /* Descriptors beside those of logins: clients, the kernel's interface, and so on. */
 #define DESCRIPTORS_OTHER 256
@@ -108,7 +112,7 @@ void manager_unindex_session(struct session *session)
 		*p = session->sid_next;
 }
 
-static void add_session(struct manager *manager, struct session *session)
+void manager_add_session(struct manager *manager, struct session *session)
 {
 	struct session **bucket =
 		&manager->by_key[key_bucket(session->target_name, session->address, session->port)];
@@ -144,27 +148,60 @@ static void drop_session(struct manager *manager, struct session *session)
 
 /* Looking after sessions */
 
+/* Nobody waits for the login of a person any more when it has failed; these go on. */
+static bool awaits_network(const struct session *session)
+{
+	return session->private->persistent || session->recovering;
+}
+
 static void tend_later(struct manager *manager)
 {
 	(void)sd_event_source_set_enabled(manager->tend, SD_EVENT_ONESHOT);
 }
 
-static bool may_admit(const struct manager *manager)
+/*
+ * Who waits longest. Sessions that lost their connection go first, since somebody waits for their
+ * disks; but where they do not come back, they must not keep all others out for ever.
+ */
+static struct session *next_admitted(struct manager *manager)
 {
-	return manager->login_queue && manager->n_logins_in_flight < manager->config->logins_max;
+	unsigned most = manager->config->logins_max;
+	unsigned kept = most > 1 ? 1 + (most - 1) / LOGINS_SHARE : 0;
+
+	if (manager->n_logins_in_flight >= most)
+		return NULL;
+	if (manager->recoveries.n > 0 &&
+	    (manager->logins.n == 0 || manager->n_recoveries_in_flight < most - kept))
+		return manager->recoveries.first;
+	return manager->logins.first;
+}
+
+static void enter_queue(struct session *session)
+{
+	struct manager *manager = session->manager;
+	struct login_queue *queue = session->recovering ? &manager->recoveries : &manager->logins;
+
+	session->queue = queue;
+	session->queue_next = NULL;
+	session->queue_previous = queue->end;
+	*queue->end = session;
+	queue->end = &session->queue_next;
+	queue->n++;
+	manager->n_logins_queued++;
 }
 
 static void leave_queue(struct session *session)
 {
-	struct manager *manager = session->manager;
+	struct login_queue *queue = session->queue;
 
 	*session->queue_previous = session->queue_next;
 	if (session->queue_next)
 		session->queue_next->queue_previous = session->queue_previous;
 	else
-		manager->login_queue_end = session->queue_previous;
-	session->queued = false;
-	manager->n_logins_queued--;
+		queue->end = session->queue_previous;
+	session->queue = NULL;
+	queue->n--;
+	session->manager->n_logins_queued--;
 }
 
 /* Those that wait now; one that fails at once and is queued again has its turn when the loop comes
@@ -172,15 +209,16 @@ static void leave_queue(struct session *session)
 static void admit_logins(struct manager *manager)
 {
 	size_t n = manager->n_logins_queued;
+	struct session *session;
 
 	if (n > TENDED_PER_TURN)
 		n = TENDED_PER_TURN;
-	while (n-- > 0 && may_admit(manager)) {
-		struct session *session = manager->login_queue;
-
+	while (n-- > 0 && (session = next_admitted(manager))) {
 		leave_queue(session);
 		session->private->admitted = true;
+		session->private->admitted_recovery = session->recovering;
 		manager->n_logins_in_flight++;
+		manager->n_recoveries_in_flight += session->recovering;
 		session_begin(session);
 	}
 }
@@ -197,13 +235,13 @@ static int tend(sd_event_source *source, void *userdata)
 		session->tended = false;
 		session_resume(session);
 		session_tell(session);
-		if (session->phase == SESSION_RETRYING && session->private->persistent)
+		if (session->phase == SESSION_RETRYING && awaits_network(session))
 			(void)network_listen(manager->network, true);
 		if (session->phase == SESSION_CLOSED && session->private->pending == 0 &&
 		    !session->private->storing && !session->tended)
 			drop_session(manager, session);
 	}
-	if (manager->tended || may_admit(manager))
+	if (manager->tended || next_admitted(manager))
 		tend_later(manager);
 	return 0;
 }
@@ -227,14 +265,9 @@ void manager_admit(struct session *session)
 {
 	struct manager *manager = session->manager;
 
-	if (session->queued || session->private->admitted)
+	if (session->queue || session->private->admitted)
 		return;
-	session->queued = true;
-	session->queue_next = NULL;
-	session->queue_previous = manager->login_queue_end;
-	*manager->login_queue_end = session;
-	manager->login_queue_end = &session->queue_next;
-	manager->n_logins_queued++;
+	enter_queue(session);
 	session_set_phase(session, SESSION_QUEUED, NULL);
 	tend_later(manager);
 }
@@ -243,13 +276,14 @@ void manager_release(struct session *session)
 {
 	struct manager *manager = session->manager;
 
-	if (session->queued)
+	if (session->queue)
 		leave_queue(session);
 	if (!session->private->admitted)
 		return;
 	session->private->admitted = false;
 	manager->n_logins_in_flight--;
-	if (manager->login_queue)
+	manager->n_recoveries_in_flight -= session->private->admitted_recovery;
+	if (manager->n_logins_queued > 0)
 		tend_later(manager);
 }
 
@@ -269,6 +303,7 @@ int manager_login(struct manager *manager, const struct node *node, int retry_ma
 		return -EEXIST;
 	if (session) {
 		*ret = session;
+		session_hurry(session);
 		return session_watch(session, watch, false);
 	}
 	r = session_new(manager, node, &session);
@@ -282,7 +317,7 @@ int manager_login(struct manager *manager, const struct node *node, int retry_ma
 	session->private->retry_max =
 		retry_max >= 0 ? retry_max
 			       : (int)settings_number(session->settings, SETTING_LOGIN_RETRY_MAX);
-	add_session(manager, session);
+	manager_add_session(manager, session);
 	manager_admit(session);
 	*ret = session;
 	return 0;
@@ -331,11 +366,32 @@ static void network_changed(void *userdata)
 	bool waiting = false;
 
 	for (struct session *s = manager->sessions; s; s = s->next) {
-		waiting |= s->private->persistent && s->phase == SESSION_RETRYING;
+		if (!awaits_network(s))
+			continue;
+		waiting |= s->phase == SESSION_RETRYING;
 		session_hurry(s);
 	}
 	if (!waiting)
 		(void)network_listen(manager->network, false);
+}
+
+/* What is heard of a target may be from before the host slept. */
+static void clock_changed(void *userdata, int64_t set_usec, uint64_t slept_usec)
+{
+	struct event *event = event_new(EVENT_CLOCK_CHANGED);
+	struct manager *manager = userdata;
+	char reason[128];
+
+	(void)snprintf(reason, sizeof(reason), "set by %+.3f s, slept for %.3f s",
+		       (double)set_usec / SECOND_USEC, (double)slept_usec / SECOND_USEC);
+	event_set_string(event, FIELD_REASON, reason);
+	eventlog_raise(manager->log, event);
+	manager->started_usec += (uint64_t)set_usec;
+	for (struct session *s = manager->sessions; s; s = s->next) {
+		session_shift_clock(s, set_usec);
+		session_hurry(s);
+		session_ping(s);
+	}
 }
 
 /* The kernel */
@@ -362,6 +418,11 @@ bool manager_take_answer(struct session *session)
 			return true;
 		}
 	return false;
+}
+
+static void session_created(void *userdata, uint32_t sid, uint32_t host)
+{
+	session_look(userdata, sid);
 }
 
 static void connection_failed(void *userdata, uint32_t sid, uint32_t cid, unsigned error)
@@ -400,6 +461,7 @@ static void overrun(void *userdata)
 
 static const struct kernel_callbacks kernel_callbacks = {
 	.pdu_received = pdu_received,
+	.session_created = session_created,
 	.connection_failed = connection_failed,
 	.session_unbound = session_unbound,
 	.session_destroyed = session_destroyed,
@@ -418,69 +480,6 @@ int manager_open_kernel(struct manager *manager)
 	else
 		(void)datapath_new(manager, &manager->datapath);
 	return r;
-}
-
-/* Sessions found at the start */
-
-static const struct node *node_of(struct manager *manager, const struct sysfs_session *found)
-{
-	struct node_key key = {
-		.target_name = found->target_name,
-		.address = found->persistent_address,
-		.port = (uint16_t)found->persistent_port,
-	};
-
-	if (strcmp(found->interface, SESSION_LABEL) != 0)
-		return NULL;
-	return records_find(manager->records, &key);
-}
-
-/* What runs is left alone: little is read of it now, and the rest when there is time. */
-static void take_over(struct manager *manager, uint32_t sid)
-{
-	const struct node *node;
-	struct sysfs_session found;
-	struct session *session;
-	bool runs;
-
-	if (sysfs_session_identify(&manager->sysfs, sid, &found) < 0)
-		return;
-	/* One that a worker has just made: its session is about to be told. */
-	if (manager->state != MANAGER_STARTING && manager->kernel &&
-	    (uint32_t)found.creator == kernel_port(manager->kernel))
-		return;
-	node = node_of(manager, &found);
-	/* Without a name another program is making it. */
-	if (leftover_take(manager, &found, node) || !found.target_name[0])
-		return;
-	runs = node && found.connection_state == SYSFS_CONNECTION_UP;
-	if (!runs)
-		sysfs_session_complete(&manager->sysfs, &found);
-	if (session_new_found(manager, &found, node, &session) < 0)
-		return;
-	add_session(manager, session);
-	manager_index_session(session);
-	if (found.connection_state != SYSFS_CONNECTION_UP)
-		session_report_found(session);
-	session_adopt(session);
-	session_word_resume(session);
-}
-
-int manager_find_in_kernel(struct manager *manager)
-{
-	_cleanup_free_ uint32_t *sids = NULL;
-	size_t n = 0;
-	int r;
-
-	r = sysfs_session_list(&manager->sysfs, &sids, &n);
-	if (r < 0)
-		return r;
-	for (struct transport *t = manager->transports; t->name; t++)
-		transport_refresh(manager, t);
-	for (size_t i = 0; i < n; i++)
-		if (!manager_find_session(manager, sids[i]))
-			take_over(manager, sids[i]);
-	return 0;
 }
 
 /* Configuration */
@@ -643,7 +642,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	manager->event = sd_event_ref(event);
 	manager->paths = *paths;
 	manager->started_usec = manager_now();
-	manager->login_queue_end = &manager->login_queue;
+	manager->recoveries.end = &manager->recoveries.first;
+	manager->logins.end = &manager->logins.first;
 	manager->sysfs = (struct sysfs){ .root = paths->sysfs, .proc = "/proc" };
 	manager->transports = transport_table();
 	r = sd_event_add_defer(event, &manager->tend, tend, manager);
@@ -671,6 +671,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 		r = passthrough_new(event, &manager->sysfs, &manager->passthrough);
 	if (r >= 0)
 		r = network_new(event, network_changed, manager, &manager->network);
+	if (r >= 0)
+		r = clock_watch_new(event, clock_changed, manager, &manager->clock);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(manager);
@@ -683,7 +685,7 @@ int manager_start(struct manager *manager)
 
 	/* First the events, then what is there: nothing falls between. */
 	(void)manager_open_kernel(manager);
-	r = manager_find_in_kernel(manager);
+	r = session_find_all(manager);
 	if (r < 0)
 		return r;
 	r = service_new(manager, &manager->service);
@@ -707,6 +709,7 @@ struct manager *manager_free(struct manager *manager)
 	manager->loader = work_free(manager->loader);
 	manager->kernel = kernel_free(manager->kernel);
 	manager->datapath = datapath_free(manager->datapath);
+	session_look_end(manager);
 	while (manager->sessions)
 		drop_session(manager, manager->sessions);
 	leftover_free_all(manager);
@@ -715,6 +718,7 @@ struct manager *manager_free(struct manager *manager)
 	manager->passthrough = passthrough_free(manager->passthrough);
 	manager->resolver = work_free(manager->resolver);
 	manager->network = network_free(manager->network);
+	manager->clock = clock_watch_free(manager->clock);
 	manager->records = records_free(manager->records);
 	manager->crypto = crypto_free(manager->crypto);
 	manager->log = eventlog_free(manager->log);

@@ -26,6 +26,8 @@ struct crypto;
 struct datapath;
 struct service;
 struct network;
+struct clock_watch;
+struct stranger;
 struct passthrough;
 
 #define MANAGER_BUCKETS 1024
@@ -46,6 +48,11 @@ enum manager_state {
 	MANAGER_STARTING,
 	MANAGER_RUNNING,
 	MANAGER_STOPPING,
+};
+
+struct login_queue {
+	struct session *first, **end; /* through session->queue_next */
+	size_t n;
 };
 
 struct manager {
@@ -70,6 +77,9 @@ struct manager {
 	struct work *loader;          /* kernel modules; one thread */
 	struct transport *transports; /* the array of transport.c, ended by a NULL name */
 	struct network *network;
+	struct clock_watch *clock;
+	struct stranger *strangers; /* sessions of others that are being looked at */
+	sd_event_source *look;      /* when the next one is due */
 	struct service *service;
 
 	struct session *sessions; /* list through session->next */
@@ -78,12 +88,13 @@ struct manager {
 	size_t n_answered;
 	struct session *by_sid[MANAGER_BUCKETS], *by_key[MANAGER_BUCKETS];
 	size_t n_sessions;
-	size_t n_logins_queued, n_logins_in_flight;
-	struct session *login_queue, **login_queue_end; /* through session->queue_next */
-	struct session *tended;                         /* through session->tend_next */
-	sd_event_source *tend;                          /* tells watchers, frees what has ended */
-	struct leftover *leftovers;                     /* of sessions, being removed */
-	sd_event_source *resync;                        /* after events of the kernel were lost */
+	size_t n_logins_queued, n_logins_in_flight; /* recoveries included */
+	struct login_queue recoveries, logins;      /* the former go first */
+	size_t n_recoveries_in_flight;
+	struct session *tended;     /* through session->tend_next */
+	sd_event_source *tend;      /* tells watchers, frees what has ended */
+	struct leftover *leftovers; /* of sessions, being removed */
+	sd_event_source *resync;    /* after events of the kernel were lost */
 	struct discovery *discoveries;
 	struct config *retired; /* before the last reload; logins under way still use its strings */
 };

@@ -237,6 +237,7 @@ static int set_life(json_object *object, const struct session *session)
 
 	r = session_state_to_json(object, session);
 	r |= json_set_string(object, "phase", session_phase_to_string(session->phase));
+	r |= json_set_int(object, "sinceTimestampUSec", (int64_t)session->since_usec);
 	r |= json_set_bool(object, "managed", session->managed);
 	r |= json_set_bool(object, "recovering", session->recovering);
 	r |= json_set_int(object, "reconnects", session->reconnects);
@@ -251,7 +252,7 @@ static int set_life(json_object *object, const struct session *session)
 		r |= json_set_int(object, "attempt", session->attempt);
 	if (session->phase == SESSION_RETRYING)
 		r |= json_set_int(object, "nextAttemptTimestampUSec",
-				  (int64_t)session->next_attempt_usec);
+				  (int64_t)session_next_attempt(session));
 	if (session->failure.error || session->failure.event)
 		r |= json_set(object, "failure", failure_to_json(&session->failure));
 	if (session->redirect.address[0])
@@ -549,5 +550,87 @@ int method_session_rescan(struct call *call)
 		return 0;
 	}
 	call_keep(call, rescan, rescan_gone);
+	return 0;
+}
+
+/* Adopt */
+
+struct adoption {
+	struct call *call;
+	struct session *session;
+	uint32_t sid;
+};
+
+static void adoption_gone(void *userdata)
+{
+	struct adoption *adoption = userdata;
+
+	if (adoption->session)
+		session_take_over_forget(adoption->session, adoption);
+	free(adoption);
+}
+
+static void not_adoptable(struct call *call, uint32_t sid, const char *message)
+{
+	_cleanup_json_ json_object *object = json_wrap("session", json_object_new_int64(sid));
+
+	if (!object || json_set_string(object, "message", message) < 0)
+		call_reply(call, NULL);
+	else
+		call_error(call, ERROR_SESSION_NOT_ADOPTABLE, TAKE_PTR(object));
+}
+
+static void adoption_done(void *userdata, int error)
+{
+	struct adoption *adoption = userdata;
+
+	adoption->session = NULL;
+	if (error < 0)
+		not_adoptable(adoption->call, adoption->sid, strerror(-error));
+	else
+		call_reply(adoption->call, json_object_new_object());
+}
+
+static int adopt(struct call *call, struct session *session)
+{
+	struct adoption *adoption = calloc(1, sizeof(*adoption));
+	int r;
+
+	if (!adoption)
+		return -ENOMEM;
+	*adoption = (struct adoption){ .call = call, .session = session, .sid = session->sid };
+	r = session_take_over(session, adoption_done, adoption);
+	if (r == 0) {
+		call_keep(call, adoption, adoption_gone);
+		return 0;
+	}
+	adoption_done(adoption, r < 0 ? r : 0);
+	free(adoption);
+	return 0;
+}
+
+int method_session_adopt(struct call *call)
+{
+	struct session *session;
+	const char *fault;
+	int64_t sid = -1;
+
+	if (json_get_int(call_parameters(call), "session", 0, UINT32_MAX, &sid) < 0) {
+		call_invalid_parameter(call, "session");
+		return 0;
+	}
+	session = manager_find_session(call_manager(call), (uint32_t)sid);
+	if (!session) {
+		no_such_session(call, (uint32_t)sid);
+		return 0;
+	}
+	if (session->managed) {
+		call_reply(call, json_object_new_object());
+		return 0;
+	}
+	fault = session_take_over_fault(session);
+	if (!fault)
+		return adopt(call, session);
+	not_adoptable(call, (uint32_t)sid, fault);
 	return 0;
 }

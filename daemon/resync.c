@@ -37,7 +37,7 @@ static void look(struct manager *manager)
 		if (session->in_kernel)
 			look_at(session);
 	}
-	(void)manager_find_in_kernel(manager);
+	(void)session_find_all(manager);
 }
 
 static int look_again(sd_event_source *source, uint64_t usec, void *userdata)

@@ -157,6 +157,10 @@ void session_raise(struct session *session, struct event *event)
 	if (event_type(event)->severity == EVENT_SEVERITY_ERROR)
 		event_summary(event, session->private->last_error,
 			      sizeof(session->private->last_error));
+	if (session_outage_told(session, event)) {
+		(void)event_free(event);
+		return;
+	}
 	eventlog_raise(session->manager->log, event);
 }
 
@@ -252,6 +256,8 @@ void session_set_phase(struct session *session, enum session_phase phase,
 		return;
 	trace("%s: %s%s%s", session->target_name, session_phase_to_string(phase),
 	      failure ? ": " : "", failure ? failure->message : "");
+	if (session->phase != phase)
+		session->since_usec = manager_now();
 	session->phase = phase;
 	/* A watcher may add or drop watches in its callback; rows are freed by session_tell() only.
 	 */
@@ -321,6 +327,20 @@ int64_t session_setting(const struct session *session, enum setting which)
 	return settings_number(session->settings, which);
 }
 
+void session_shift_clock(struct session *session, int64_t usec)
+{
+	uint64_t *const times[] = {
+		&session->created_usec,
+		&session->logged_in_usec,
+		&session->lost_usec,
+		&session->since_usec,
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(times); i++)
+		if (*times[i] > 0)
+			*times[i] += (uint64_t)usec;
+}
+
 int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_handler_t handler)
 {
 	struct session_private *p = session->private;
@@ -351,6 +371,8 @@ void session_cancel(struct session *session)
 
 	session_disconnect(session);
 	p->scan = devices_scan_cancel(p->scan);
+	p->revival = devices_scan_cancel(p->revival);
+	session_ping_end(session);
 	if (p->scan_done) {
 		session_scan_t done = p->scan_done;
 
@@ -481,7 +503,7 @@ static int session_new_named(struct manager *manager, const struct node_key *key
 	r = derive_isid(manager, key, session->isid);
 	if (r < 0)
 		return r;
-	session->created_usec = manager_now();
+	session->created_usec = session->since_usec = manager_now();
 	*ret = TAKE_PTR(session);
 	return 0;
 }
@@ -531,7 +553,8 @@ int session_new_found(struct manager *manager, const struct sysfs_session *found
 		if (r < 0)
 			return r;
 		session->managed = true;
-		session->isid_known = true;
+		/* The kernel does not tell that of another program. */
+		session->isid_known = strcmp(found->interface, SESSION_LABEL) == 0;
 	}
 	session_find_portal(session);
 	session->transport = transport_find(found->transport);
@@ -557,6 +580,8 @@ struct session *session_free(struct session *session)
 		p->driver = login_driver_free(p->driver);
 		p->channel = channel_free(p->channel);
 		p->scan = devices_scan_cancel(p->scan);
+		p->revival = devices_scan_cancel(p->revival);
+		session_ping_end(session);
 		p->check = devices_scan_cancel(p->check);
 		session_word_end(session);
 		p->fd = close_fd(p->fd);

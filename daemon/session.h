@@ -18,6 +18,7 @@
 #include "state.h"
 #include "sysfs.h"
 
+struct login_queue;
 struct manager;
 struct session;
 struct transport;
@@ -77,10 +78,11 @@ struct session_watch {
 };
 
 struct session {
-	struct session *next, **previous;             /* manager->sessions */
-	struct session *queue_next, **queue_previous; /* manager->login_queue */
+	struct session *next, **previous; /* manager->sessions */
+	struct login_queue *queue;        /* waits there for its turn to log in; NULL: does not */
+	struct session *queue_next, **queue_previous;
 	struct session *tend_next, *sid_next, *key_next;
-	bool queued, tended;
+	bool tended;
 	struct manager *manager;
 	struct transport *transport;
 
@@ -116,7 +118,8 @@ struct session {
 	uint64_t created_usec, logged_in_usec; /* CLOCK_REALTIME; 0: not yet */
 	unsigned attempt;                      /* of the present login or recovery, from 1 */
 	unsigned reconnects;
-	uint64_t next_attempt_usec; /* CLOCK_REALTIME, in SESSION_RETRYING */
+	uint64_t since_usec;        /* of the phase */
+	uint64_t next_attempt_usec; /* CLOCK_MONOTONIC, in SESSION_RETRYING */
 	bool recovering;            /* was logged in and lost its connection */
 	uint64_t lost_usec;
 	enum session_ending ending;
@@ -124,6 +127,9 @@ struct session {
 
 	struct session_private *private;
 };
+
+/* In SESSION_RETRYING: when it goes on, CLOCK_REALTIME as it is now. */
+uint64_t session_next_attempt(const struct session *session);
 
 /* Where the connection is, or goes to. */
 const char *session_address(const struct session *session);
@@ -154,6 +160,18 @@ int session_rescan(struct session *session, const uint64_t *lun, session_scan_t 
  * Some system calls for each disk, none of which waits.
  */
 void session_count_timeouts(struct session *session);
+
+/* Why a session of another program cannot be taken over; NULL: it can. */
+const char *session_take_over_fault(const struct session *session);
+typedef void (*session_taken_t)(void *userdata, int error);
+/*
+ * Looks after a session of another program from now on, with its node, which is made if there is
+ * none. Returns 1 if that is done; else done() is called from the loop. Errors: -EALREADY (it is
+ * being taken over), -ENODEV, -ENOMEM.
+ */
+int session_take_over(struct session *session, session_taken_t done, void *userdata);
+/* Nobody waits for done() any more. */
+void session_take_over_forget(struct session *session, const void *userdata);
 
 /* Forgets all watches (and scans asked for) with this userdata; their client is gone. */
 void session_unwatch(struct session *session, const void *userdata);

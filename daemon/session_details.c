@@ -23,17 +23,6 @@ static void found_devices(void *userdata, const struct devices_result *result)
 	session_count_timeouts(session);
 }
 
-void session_report_found(struct session *session)
-{
-	struct event *event = event_new(EVENT_SESSION_FOUND);
-
-	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
-	if (!session->managed)
-		event_set_string(event, FIELD_REASON,
-				 "it is not managed: no node of this daemon made it");
-	session_raise(session, event);
-}
-
 static int read_details(void *argument)
 {
 	struct details *details = argument;

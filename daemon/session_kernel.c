@@ -45,6 +45,8 @@ void session_kernel_pdu(struct session *session, const uint8_t header[48], const
 	if (pdu_decode(header, &pdu) < 0)
 		return;
 	if (pdu.opcode == PDU_OPCODE_NOP_IN) {
+		if (p->pinged)
+			session_ping_end(session);
 		if (session->connection != CONNECTION_STATE_LOGGED_IN ||
 		    session->state == SESSION_STATE_LOGGED_IN)
 			return;
@@ -100,8 +102,10 @@ void session_kernel_failed(struct session *session, unsigned error)
 	struct session_private *p = session->private;
 	bool unwanted = p->leaving;
 
-	if (!session->managed && !p->leaving)
+	if (!session->managed && !p->leaving) {
+		session_look(session->manager, session->sid);
 		return;
+	}
 	trace("%s: kernel reports %u (%s)", session->target_name, error, error_text(error));
 	p->leaving |= row && row->action == CONNECTION_ERROR_REMOVE;
 	if (p->channel) {
@@ -113,7 +117,9 @@ void session_kernel_failed(struct session *session, unsigned error)
 	}
 	if (!kernel_connected(session))
 		return;
-	if (!unwanted)
+	if (unwanted)
+		session_not_recovered(session, -ECANCELED, "it is being logged out");
+	else
 		report_lost(session, error);
 	session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
 }

@@ -3,8 +3,9 @@
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
  * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof,
  * scan), session_kernel.c (what the kernel says), session_datapath.c (and of commands),
- * session_recovery.c (attempts), session_details.c (of sessions found), session_logout.c (logout,
- * removal), session_word.c (what a person wants, and is kept).
+ * session_recovery.c (attempts), session_found.c and session_details.c (sessions we did not make),
+ * session_ping.c (whether it lives), session_outage.c (what an outage needs beside them),
+ * session_logout.c (logout, removal), session_word.c (what a person wants, and is kept).
  *
  * The connection machine of RFC 7143 decides what to do next: whoever learns something posts an
  * event, the table gives the new state and an action, and actions are the functions below. An
@@ -27,10 +28,14 @@
 
 #define SECOND_USEC        UINT64_C(1000000)
 #define SESSION_POSTED_MAX 8
+/* Causes of an outage that are remembered to have been told. */
+#define SESSION_TOLD_MAX 8
 /* CmdSN and ITT of our Login Requests; any number will do. */
 #define SESSION_INITIAL_CMDSN 1
 /* Marks sessions of ours in the kernel: the interface label. */
 #define SESSION_LABEL "ois"
+/* The same of one that another program made: until the next login its ISID is not known. */
+#define SESSION_LABEL_ADOPTED "ois-adopted"
 
 struct session_watcher {
 	struct session_watcher *next;
@@ -55,6 +60,7 @@ struct session_private {
 	/* For devices in use, after which the session is to be left; what else goes on does not end
 	 * it. */
 	struct devices_scan *check;
+	struct devices_scan *revival; /* of disks, after an outage */
 	/* Running while the logout waits for the records to hold that it is wanted. */
 	sd_event_source *word;
 	bool storing; /* they will call back, and the session is not freed before */
@@ -62,26 +68,38 @@ struct session_private {
 	 * for them. */
 	unsigned pending;
 	bool admitted;          /* counts as a login in flight */
+	bool admitted_recovery; /* as a recovery, too */
 	bool due;               /* the next attempt waits for them only */
+	sd_event_source *ping;  /* until it is sent, then until it is answered */
+	bool pinged;            /* it was sent */
 	uint64_t deadline_usec; /* of the attempt under way, CLOCK_MONOTONIC */
 
-	int fd;               /* handed to the kernel, open until it has it */
-	bool answered;        /* the ping of the hand-over came back */
-	bool unread;          /* was found running, and more is to be read of it */
-	bool started;         /* the kernel was told to start the connection */
-	bool leaving;         /* somebody wants it logged out */
-	bool persistent;      /* an automatic node: retried until it works */
-	bool removing;        /* on its way out of the kernel */
-	bool vanished;        /* the kernel removed it */
-	bool created_event;   /* SESSION_ESTABLISHED was raised */
-	bool sent_away;       /* the connection ended because the target asked for it */
-	int retry_max;        /* further attempts of a first login; -1: any number */
-	bool hopeless;        /* the attempt failed in a way that another one would not change */
-	bool goes_on;         /* what is being reported does not end it */
-	char last_error[256]; /* what the last event of severity error said */
-	unsigned redirects;   /* followed since the first portal of the attempt */
+	int fd;             /* handed to the kernel, open until it has it */
+	bool answered;      /* the ping of the hand-over came back */
+	bool unread;        /* was found, and more is to be read of it */
+	bool found_told;    /* by event 1009 */
+	bool started;       /* the kernel was told to start the connection */
+	bool leaving;       /* somebody wants it logged out */
+	bool persistent;    /* an automatic node: retried until it works */
+	bool removing;      /* on its way out of the kernel */
+	bool vanished;      /* the kernel removed it */
+	bool created_event; /* SESSION_ESTABLISHED was raised */
+	bool sent_away;     /* the connection ended because the target asked for it */
+	int retry_max;      /* further attempts of a first login; -1: any number */
+	bool hopeless;      /* the attempt failed in a way that another one would not change */
+	bool goes_on;       /* what is being reported does not end it */
+	struct {
+		unsigned number;
+		char status[16];
+	} told[SESSION_TOLD_MAX]; /* errors of the present outage */
+	size_t n_told;
+	uint64_t told_usec;               /* since when; CLOCK_MONOTONIC */
+	char last_error[256];             /* what the last event of severity error said */
+	unsigned redirects;               /* followed since the first portal of the attempt */
 	struct login_redirect remembered; /* of the node: tried first; without address: none */
 	bool at_remembered;               /* the attempt began there */
+	struct iscsi_parameters agreed;   /* at the last login that brought a session */
+	bool agreed_known;
 	bool md5_known;     /* the target is known to cope with nothing but MD5 alone */
 	bool md5_alone;     /* is offered, though the settings list more algorithms */
 	bool offer_changed; /* in this attempt; once is enough */
@@ -95,6 +113,9 @@ struct session_private {
 	struct secret *secret, *target_secret;
 
 	struct session_datapath *datapath; /* what of its commands is remembered */
+
+	session_taken_t taken;
+	void *taken_userdata;
 
 	struct session_watcher *watchers;
 	session_scan_t scan_done;
@@ -117,6 +138,8 @@ void session_fail(struct session *session, int error, unsigned event, const char
 /* Something on this side is missing for what is to be done next: raises @event, which is also the
  * failure. */
 void session_lack(struct session *session, int error, enum event_number event);
+/* The clock was set: times told of the session follow. */
+void session_shift_clock(struct session *session, int64_t usec);
 int session_arm_timer(struct session *session, uint64_t usec, sd_event_time_handler_t handler);
 /* Ends everything that can be ended. */
 void session_cancel(struct session *session);
@@ -168,6 +191,8 @@ void session_action_reconnect(struct session *session);
 void session_action_start(struct session *session);
 /* The kernel refused a batch: reports it and keeps it as the failure. */
 void session_refused(struct session *session, const struct kernel_result *result);
+/* The kernel hands up the answer: session_kernel_pdu(). */
+void session_add_ping(struct kernel_batch *batch);
 /* A batch came back; false: the session is to go on with something else, a logout for one. */
 bool session_batch_returned(struct session *session);
 void session_take_luns(struct session *session, const struct devices_result *result);
@@ -175,6 +200,22 @@ void session_take_luns(struct session *session, const struct devices_result *res
 void session_finish_start(struct session *session);
 /* The ping came back: the session works. */
 void session_proven(struct session *session);
+
+/* session_found.c */
+/* Takes over sessions of the kernel that are not known yet, and removes what is left of others.
+ * Errors: -ENOMEM. */
+int session_find_all(struct manager *manager);
+/* Event 1009, once. */
+void session_report_found(struct session *session);
+/* Another program may have made this session, or one of another program's has failed. */
+void session_look(struct manager *manager, uint32_t sid);
+void session_look_end(struct manager *manager);
+
+/* session_ping.c */
+/* Soon, and unless one is under way: if it is not answered, the connection counts as lost. */
+void session_ping(struct session *session);
+/* It was answered, or matters no more. */
+void session_ping_end(struct session *session);
 
 /* session_kernel.c */
 void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
@@ -199,14 +240,25 @@ void session_begin(struct session *session);
 void session_resume(struct session *session);
 /* If the attempt under way fails: will there be another one? */
 bool session_retries(const struct session *session);
+/* A session was lost, and nothing is done about it: event 71. */
+void session_not_recovered(struct session *session, int error, const char *why);
 /* Next attempt, or the end of the login. */
 void session_attempt_failed(struct session *session);
 /* A lost connection is cleaned up: wait, connect again. */
 void session_recover(struct session *session);
-/* The network changed: a session that waits for its next attempt tries at once. */
+/* Something changed: a session that waits for its next attempt tries at once. */
 void session_hurry(struct session *session);
-/* A session found at the start: goes on with whatever state it is in. */
+/* A session found: goes on with whatever state session->found is in. */
 void session_adopt(struct session *session);
+
+/* session_outage.c */
+void session_outage_begin(struct session *session);
+/* An error of an outage: true if it was told before. */
+bool session_outage_told(struct session *session, const struct event *event);
+/* The session is back. */
+void session_outage_over(struct session *session);
+/* What was negotiated is in force. */
+void session_agreed(struct session *session);
 
 /* session_word.c */
 /* Keeps the wish with the node, then begins to leave. */
@@ -218,7 +270,6 @@ void session_word_resume(struct session *session);
 /* session_details.c */
 /* Reads the rest of what sysfs says of a session found, tells of it and lists its devices. */
 void session_read_details(struct session *session);
-void session_report_found(struct session *session);
 
 /* session_logout.c */
 void session_action_logout(struct session *session);

@@ -11,6 +11,8 @@
 /* Wait before the second attempt; doubled for each further one up to the most. */
 #define BACKOFF_FIRST_USEC (1 * SECOND_USEC)
 #define BACKOFF_MOST_USEC  (30 * SECOND_USEC)
+/* Where the target refuses for good, a person has to do something first. */
+#define BACKOFF_REFUSED_USEC (300 * SECOND_USEC)
 
 /* Attempts */
 
@@ -98,8 +100,7 @@ void session_resume(struct session *session)
 void session_hurry(struct session *session)
 {
 	/* The wait before the first attempt of a recovery is the target's, Time2Wait. */
-	if (session->phase == SESSION_RETRYING && session->private->timer && session->attempt > 0 &&
-	    session->private->persistent)
+	if (session->phase == SESSION_RETRYING && session->private->timer && session->attempt > 0)
 		(void)retry_due(NULL, 0, session);
 }
 
@@ -113,9 +114,14 @@ static uint64_t with_jitter(uint64_t usec)
 	return usec + usec / 4 * (random % 1024) / 1024;
 }
 
+uint64_t session_next_attempt(const struct session *session)
+{
+	return manager_now() + session->next_attempt_usec - manager_monotonic();
+}
+
 static void retry_later(struct session *session, uint64_t usec)
 {
-	session->next_attempt_usec = manager_now() + usec;
+	session->next_attempt_usec = manager_monotonic() + usec;
 	if (session_arm_timer(session, usec, retry_due) < 0)
 		manager_admit(session);
 }
@@ -139,6 +145,7 @@ static void report_recovery_failed(struct session *session)
 
 	event_set_status(event, (uint64_t)-session->failure.error, session->failure.message);
 	event_set_outcome(event, EVENT_OUTCOME_RETRYING);
+	event_set_number(event, FIELD_NEXT_ATTEMPT_USEC, session_next_attempt(session));
 	session_raise(session, event);
 }
 
@@ -156,19 +163,21 @@ bool session_retries(const struct session *session)
 
 void session_attempt_failed(struct session *session)
 {
+	bool refused = session->recovering && session->private->hopeless;
+	uint64_t most = refused ? BACKOFF_REFUSED_USEC : BACKOFF_MOST_USEC;
 	uint64_t wait = BACKOFF_FIRST_USEC;
 
 	manager_release(session);
-	for (unsigned i = 1; i < session->attempt && wait < BACKOFF_MOST_USEC; i++)
+	for (unsigned i = 1; i < session->attempt && wait < most; i++)
 		wait *= 2;
-	if (wait > BACKOFF_MOST_USEC)
-		wait = BACKOFF_MOST_USEC;
+	if (wait > most)
+		wait = most;
 
-	if (session->recovering)
-		report_recovery_failed(session);
 	if (session_retries(session)) {
 		/* First the timer, so that watchers see when. */
 		retry_later(session, with_jitter(wait));
+		if (session->recovering)
+			report_recovery_failed(session);
 		session_set_phase(session, SESSION_RETRYING, &session->failure);
 		return;
 	}
@@ -193,6 +202,7 @@ void session_recover(struct session *session)
 	if (!session->recovering) {
 		session->recovering = true;
 		session->attempt = 0;
+		session_outage_begin(session);
 	}
 	if (session->attempt > 0) {
 		session_attempt_failed(session);
@@ -206,14 +216,6 @@ void session_recover(struct session *session)
 }
 
 /* Sessions found at the start */
-
-static void adopt_running(struct session *session)
-{
-	session->state = SESSION_STATE_LOGGED_IN;
-	session->phase = SESSION_LOGGED_IN;
-	session->private->unread = true;
-	manager_tend(session);
-}
 
 /* Devices that are on their way out do not come back: what is left of the logout is done. */
 static void finish_logout(struct session *session)
@@ -237,6 +239,24 @@ static void finish_login(struct session *session)
 	session_finish_start(session);
 }
 
+void session_not_recovered(struct session *session, int error, const char *why)
+{
+	struct event *event = event_new(EVENT_RECOVERY_NOT_STARTED);
+
+	event_set_status(event, (uint64_t)-error, why);
+	session_raise(session, event);
+}
+
+static void adopt_running(struct session *session)
+{
+	session->state = SESSION_STATE_LOGGED_IN;
+	session_set_phase(session, SESSION_LOGGED_IN, NULL);
+	session->private->unread = true;
+	manager_tend(session);
+	/* Nobody may have heard that it was lost. */
+	session_ping(session);
+}
+
 /*
  * A session that runs is left alone; a login or logout that was interrupted goes on. One of ours
  * that lost its connection, or whose re-login was interrupted, is repaired. The state of a session
@@ -246,6 +266,7 @@ void session_adopt(struct session *session)
 {
 	const struct sysfs_session *found = session->found;
 	bool ours = session->managed && session->manager->kernel;
+	bool told = session->state == SESSION_STATE_FAILED;
 
 	session->private->created_event = true;
 	session->connection = CONNECTION_STATE_LOGGED_IN;
@@ -260,10 +281,16 @@ void session_adopt(struct session *session)
 			adopt_running(session);
 		return;
 	}
-	session->phase = SESSION_RETRYING;
+	session_set_phase(session, SESSION_RETRYING, NULL);
 	if (!ours) {
 		session->state = SESSION_STATE_FAILED;
 		session->connection = CONNECTION_STATE_FREE;
+		if (session->managed)
+			session_not_recovered(session, -EPROTONOSUPPORT,
+					      "the kernel's interface cannot be used");
+		else if (!told)
+			session_not_recovered(session, -EOPNOTSUPP,
+					      "it is not managed by this daemon");
 		return;
 	}
 	session->state = SESSION_STATE_LOGGED_IN;

@@ -162,7 +162,7 @@ static int proof_timed_out(sd_event_source *source, uint64_t usec, void *userdat
  * A ping that must come back: it makes the kernel look at what already lies in the socket, a close
  * included, which it would otherwise not notice.
  */
-static void add_ping(struct kernel_batch *batch)
+void session_add_ping(struct kernel_batch *batch)
 {
 	struct pdu nop = {
 		.opcode = PDU_OPCODE_NOP_OUT,
@@ -228,7 +228,7 @@ void session_finish_start(struct session *session)
 	int r;
 
 	if (batch)
-		add_ping(batch);
+		session_add_ping(batch);
 	session->private->started = true;
 	r = session_submit(session, batch, handed_over);
 	if (r < 0) {
@@ -278,7 +278,7 @@ static void hand_over(struct session *session)
 		kernel_batch_barrier(batch);
 		kernel_batch_start(batch);
 		kernel_batch_barrier(batch);
-		add_ping(batch);
+		session_add_ping(batch);
 	}
 	session->private->answered = false;
 	r = session_submit(session, batch, handed_over);
@@ -352,6 +352,9 @@ static void established(struct session *session)
 		session->reconnects++;
 	}
 	session_raise(session, event);
+	if (session->recovering)
+		session_outage_over(session);
+	session_agreed(session);
 	session->recovering = p->sent_away = p->at_remembered = false;
 	session->attempt = 0;
 	session->failure = (struct session_failure){ .status_class = -1, .status_detail = -1 };

@@ -120,6 +120,13 @@ int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
 		   const struct usage *usage, struct sysfs_lun **ret, size_t *ret_n);
 /* True if this is a device the sd driver will make a disk of. */
 bool sysfs_lun_is_disk(const struct sysfs_lun *lun);
+/*
+ * Sets devices of a session running that SCSI error handling left offline; *@ret lists them, the
+ * caller frees it. With @stable, pages that are being written to a disk do not change from now on.
+ * May block like a scan: worker threads only. Errors: -ENOENT (no such session), -ENOMEM.
+ */
+int sysfs_lun_revive(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool stable,
+		     struct sysfs_lun **ret, size_t *ret_n);
 /* How many disks of a session are not bound yet; cheaper than a list. */
 int sysfs_lun_count_unbound(const struct sysfs *sysfs, uint32_t sid, uint32_t host, unsigned *ret);
 

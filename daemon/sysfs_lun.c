@@ -121,6 +121,16 @@ static int64_t device_read_number(struct device *device, const char *attribute)
 	return sysfs_read_number(device->target_fd, device_path(device, attribute));
 }
 
+static int device_write(struct device *device, const char *attribute, const char *text)
+{
+	_cleanup_close_ int fd =
+		openat(device->target_fd, device_path(device, attribute), O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
 static bool device_has(struct device *device, const char *attribute)
 {
 	return faccessat(device->target_fd, device_path(device, attribute), F_OK,
@@ -228,6 +238,54 @@ static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void
 	if (!added)
 		return -ENOMEM;
 	*added = *lun;
+	return 0;
+}
+
+struct revival {
+	struct list offline;
+	bool stable;
+};
+
+static int look_for_offline(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata)
+{
+	struct revival *revival = userdata;
+	struct sysfs_lun *added;
+	struct device device;
+	char attribute[64];
+
+	device_init(&device, target_fd, name);
+	read_child(&device, "block", lun->block, sizeof(lun->block));
+	if (revival->stable && lun->block[0] != '\0') {
+		(void)snprintf(attribute, sizeof(attribute), "block/%s/queue/stable_writes",
+			       lun->block);
+		(void)device_write(&device, attribute, "1");
+	}
+	if (device_read_string(&device, "state", lun->state, sizeof(lun->state)) < 0 ||
+	    strcmp(lun->state, "offline") != 0)
+		return 0;
+	added = list_add(&revival->offline);
+	if (!added)
+		return -ENOMEM;
+	if (device_write(&device, "state", "running") < 0)
+		revival->offline.n--;
+	else
+		*added = *lun;
+	return 0;
+}
+
+int sysfs_lun_revive(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool stable,
+		     struct sysfs_lun **ret, size_t *ret_n)
+{
+	struct revival revival = { .stable = stable };
+	int r;
+
+	r = visit_luns(sysfs, sid, host, look_for_offline, &revival);
+	if (r < 0) {
+		free(revival.offline.luns);
+		return r;
+	}
+	*ret = revival.offline.luns;
+	*ret_n = revival.offline.n;
 	return 0;
 }
 

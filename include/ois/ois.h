@@ -666,6 +666,11 @@ const char *ois_failure_get_message(const struct ois_failure *failure);
 int ois_failure_get_event(const struct ois_failure *failure, int64_t *ret);
 
 /*
+ * Manages a session of another program, by its number in the kernel, from now on. Errors besides the
+ * usual: -ESRCH, -EOPNOTSUPP (it cannot be taken over; the message says why).
+ */
+int ois_adopt_call(struct ois_client *client, int64_t session, struct ois_call **ret);
+/*
  * Looks for new logical units of a session, by its number in the kernel; @lun (may be NULL) for
  * this one only. The reply has the arrays "added" and "removed", see ois_reply_get_logical_unit().
  */

@@ -173,3 +173,12 @@ int ois_rescan_call(struct ois_client *client, int64_t session, const char *lun,
 	call_set_patient(*ret);
 	return 0;
 }
+
+int ois_adopt_call(struct ois_client *client, int64_t session, struct ois_call **ret)
+{
+	_cleanup_json_ json_object *parameters = json_object_new_object();
+
+	if (!parameters || json_set_int(parameters, "session", session) < 0)
+		return -ENOMEM;
+	return call_new_json(client, METHOD_SESSION_ADOPT, TAKE_PTR(parameters), 0, ret);
+}

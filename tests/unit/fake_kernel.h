@@ -83,7 +83,7 @@ struct devices_scan {
 	struct devices *devices;
 	devices_done_t done;
 	void *userdata;
-	bool list;
+	bool list, revival;
 };
 
 struct devices {
@@ -116,7 +116,7 @@ static struct world {
 	int refused_operation, refusal;
 	int submit_error; /* of whatever is submitted */
 	bool lost_nop, lost_unbound, lost_logout, lost_destroyed;
-	bool held_scan, held_list, in_use;
+	bool held_scan, held_list, in_use, offline, stable;
 	int list_error, scan_error;
 
 	/* The target */
@@ -916,6 +916,8 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 			result = (struct devices_result){ .error = world.list_error };
 		if (!scan->list && world.scan_error < 0)
 			result = (struct devices_result){ world.scan_error, &missing, 1 };
+		if (scan->revival)
+			result = (struct devices_result){ 0, &disk, world.offline ? 1 : 0 };
 		*p = scan->next;
 		scan->done(scan->userdata, &result);
 		free(scan);
@@ -955,7 +957,13 @@ static int fake_scan(struct devices *devices, bool list, devices_done_t done, vo
 	struct devices_scan *scan = calloc(1, sizeof(*scan));
 
 	assert_non_null(scan);
-	*scan = (struct devices_scan){ devices->scans, devices, done, userdata, list };
+	*scan = (struct devices_scan){
+		.next = devices->scans,
+		.devices = devices,
+		.done = done,
+		.userdata = userdata,
+		.list = list,
+	};
 	devices->scans = scan;
 	fake_kick();
 	*ret = scan;
@@ -973,6 +981,17 @@ int devices_list(struct devices *devices, uint32_t sid, uint32_t host, bool in_u
 		 devices_done_t done, void *userdata, struct devices_scan **ret)
 {
 	return fake_scan(devices, true, done, userdata, ret);
+}
+
+int devices_revive(struct devices *devices, uint32_t sid, uint32_t host, bool stable,
+		   devices_done_t done, void *userdata, struct devices_scan **ret)
+{
+	int r = fake_scan(devices, true, done, userdata, ret);
+
+	if (r >= 0)
+		(*ret)->revival = true;
+	world.stable |= stable;
+	return r;
 }
 
 struct devices_scan *devices_scan_cancel(struct devices_scan *scan)
@@ -1120,6 +1139,7 @@ static _unused_ void fake_world_end(void)
 	world.listener = close_fd(world.listener);
 	memset(world.logouts, 0, sizeof(world.logouts));
 	world.logins = 0;
+	world.offline = world.stable = false;
 	world.in_use = world.redirects = world.closes = world.traces = false;
 	world.with_list = world.with_md5 = FAKE_TAKES;
 	world.lists = world.md5s = 0;

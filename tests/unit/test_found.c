@@ -329,7 +329,7 @@ static void finds_everything(void **state)
 {
 	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
 		begin(&rows[i]);
-		check(&rows[i], manager_find_in_kernel(t.manager) == 0);
+		check(&rows[i], session_find_all(t.manager) == 0);
 		settle(&rows[i]);
 		judge(&rows[i]);
 		end();
@@ -346,14 +346,14 @@ static void tells_what_is_not_removed(void **state)
 	begin(&row);
 	world.refused_operation = KERNEL_DESTROY_SESSION;
 	world.refusal = -EBUSY;
-	check(&row, manager_find_in_kernel(t.manager) == 0);
+	check(&row, session_find_all(t.manager) == 0);
 	settle(&row);
 	check(&row, t.events[EVENT_LEFTOVER_REMOVED] == 1 && world.sessions[SID].exists);
 
 	/* Told again while it is being removed, it is removed once. */
 	world.refused_operation = -1;
-	check(&row, manager_find_in_kernel(t.manager) == 0);
-	check(&row, manager_find_in_kernel(t.manager) == 0);
+	check(&row, session_find_all(t.manager) == 0);
+	check(&row, session_find_all(t.manager) == 0);
 	settle(&row);
 	check(&row, t.events[EVENT_LEFTOVER_REMOVED] == 2 && !world.sessions[SID].exists);
 	end();
@@ -365,7 +365,7 @@ static void tells_what_it_cannot_ask_for(void **state)
 
 	begin(&row);
 	world.submit_error = -ENOMEM;
-	check(&row, manager_find_in_kernel(t.manager) == 0);
+	check(&row, session_find_all(t.manager) == 0);
 	check(&row, t.events[EVENT_LEFTOVER_REMOVED] == 1 && !t.manager->leftovers);
 	end();
 }
@@ -382,7 +382,7 @@ static void knows_its_own(void **state)
 
 	begin(&row);
 	t.manager->state = MANAGER_RUNNING;
-	check(&row, manager_find_in_kernel(t.manager) == 0);
+	check(&row, session_find_all(t.manager) == 0);
 	settle(&row);
 	check(&row, world.sessions[SID].exists && !t.manager->sessions);
 	end();

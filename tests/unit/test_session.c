@@ -966,13 +966,14 @@ static void never_gives_up_a_session(void **state)
 		world.status_class = 2;
 		world.status_detail = 2;
 		rows[i].end();
-		while (t.events[rows[i].number] < 3)
+		for (unsigned attempt = 0; attempt < 3; attempt++)
 			check(run(is_RETRYING, false) && run(is_OPERATIONAL_NEGOTIATION, true) &&
 			      run(is_RETRYING, false));
 		check(outcome_is(EVENT_LOGIN_FAILED, EVENT_OUTCOME_RETRYING) &&
 		      outcome_is(rows[i].number, EVENT_OUTCOME_RETRYING));
 		check(t.events[EVENT_LOGIN_REQUEST_FAILED] == 0 &&
-		      t.events[EVENT_RECOVERY_FAILED] + t.events[EVENT_ASYNC_RELOGIN_FAILED] == 3);
+		      t.events[EVENT_RECOVERY_FAILED] + t.events[EVENT_ASYNC_RELOGIN_FAILED] == 1);
+		check(t.events[rows[i].number] == 1 && session_now()->attempt == 3);
 		check(session_now()->failure.status_class == 2);
 		world.status_class = world.status_detail = 0;
 		check(run(at_rest, true));
@@ -981,7 +982,7 @@ static void never_gives_up_a_session(void **state)
 		lose(KERNEL_ERROR_CLOSED);
 		check(run(is_RETRYING, false) && run(is_OPERATIONAL_NEGOTIATION, true) &&
 		      run(is_RETRYING, false));
-		check(t.events[EVENT_RECOVERY_FAILED] == (rows[i].end == deed_lose ? 4 : 1));
+		check(t.events[EVENT_RECOVERY_FAILED] == (rows[i].end == deed_lose ? 2 : 1));
 		finish();
 		end();
 	}
@@ -1819,6 +1820,169 @@ static void keeps_a_persons_word(void **state)
 	end();
 }
 
+/* Outages */
+
+static bool is_tried_often(const struct session *session)
+{
+	return is_RETRYING(session) && session->recovering && session->attempt >= 4;
+}
+
+static bool is_revived(const struct session *session)
+{
+	return session && !session->private->revival;
+}
+
+static void tells_of_an_outage(void **state)
+{
+	struct iscsi_parameters *agreed;
+
+	begin("outage", "refused for good");
+	log_in();
+	check(run(at_rest, true));
+	agreed = &session_now()->private->agreed;
+	check(session_now()->private->agreed_known);
+	agreed->max_burst_length++;
+	agreed->data_digest = false;
+	world.portals[1].status = 0x0203;
+	world.offline = true;
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_tried_often, true));
+	/* Once, however often it fails. */
+	check(t.events[EVENT_CONNECTION_LOST] == 1 && t.events[EVENT_RECOVERY_FAILED] == 1);
+	check(t.events[EVENT_LOGIN_FAILED] == 1);
+	check(outcome_is(EVENT_RECOVERY_FAILED, EVENT_OUTCOME_RETRYING));
+	check(session_next_attempt(session_now()) >= manager_now() + 7 * SECOND_USEC);
+	/* After an hour again. */
+	session_now()->private->told_usec -= 3601 * SECOND_USEC;
+	for (unsigned attempt = session_now()->attempt;
+	     !is_tried_often(session_now()) || session_now()->attempt == attempt;)
+		check(run(is_CONNECTING, true) && run(is_RETRYING, true));
+	check(t.events[EVENT_RECOVERY_FAILED] == 2);
+	world.portals[1].status = 0;
+	check(run(at_rest, true));
+	check(t.events[EVENT_RECONNECTED] == 1);
+	check(t.events[EVENT_NEGOTIATION_CHANGED] == 1);
+	check(!session_now()->private->agreed.data_digest && !world.stable);
+	check(run(is_revived, true));
+	check_raised(EVENT_DEVICE_REVIVED);
+	finish();
+	end();
+}
+
+/* Pings */
+
+static bool is_pinged(const struct session *session)
+{
+	return session && session->private->pinged && session->private->pending == 0;
+}
+
+static bool is_answered(const struct session *session)
+{
+	return session && !session->private->ping && session->private->pending == 0;
+}
+
+static bool has_come_back(const struct session *session)
+{
+	return at_rest(session) && session && session->reconnects > 0;
+}
+
+static void pings(void **state)
+{
+	begin("ping", "answered");
+	log_in();
+	check(run(at_rest, true));
+	session_ping(session_now());
+	check(run(is_answered, false));
+	check(session_now()->reconnects == 0 && t.events[EVENT_REQUEST_TIMEOUT] == 0);
+
+	t.deed = "not answered";
+	world.lost_nop = true;
+	session_ping(session_now());
+	check(run(is_pinged, false));
+	session_ping(session_now());
+	check(sd_event_source_set_time_relative(session_now()->private->ping, 0) >= 0);
+	world.lost_nop = false;
+	check(run(has_come_back, true));
+	check(t.events[EVENT_REQUEST_TIMEOUT] == 1 && t.events[EVENT_NOP_TIMEOUT] == 1);
+	check(t.events[EVENT_CONNECTION_LOST] == 1 && t.events[EVENT_RECONNECTED] == 1);
+
+	t.deed = "refused";
+	world.refused_operation = KERNEL_SEND_PDU;
+	world.refusal = -ENOTCONN;
+	session_ping(session_now());
+	check(run(is_RETRYING, false));
+	check(t.events[EVENT_CONNECTION_LOST] == 2 && t.events[EVENT_NOP_TIMEOUT] == 1);
+	world.refused_operation = -1;
+	check(run(at_rest, true));
+
+	t.deed = "connection lost meanwhile";
+	world.lost_nop = true;
+	session_ping(session_now());
+	check(run(is_pinged, false));
+	world.lost_nop = false;
+	lose(KERNEL_ERROR_CLOSED);
+	finish();
+	check(t.events[EVENT_NOP_TIMEOUT] == 1);
+	end();
+}
+
+/* Why a recovery is not begun */
+
+static void leaves_what_is_lost(void **state)
+{
+	begin("logout", "connection lost");
+	log_in();
+	check(run(at_rest, true));
+	world.lost_unbound = true;
+	log_out(true);
+	check(run(is_REMOVING_DEVICES, false));
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(gone, true));
+	check_raised(EVENT_RECOVERY_NOT_STARTED);
+	check(t.events[EVENT_CONNECTION_LOST] == 0 && t.logout.ended == 1);
+	finish();
+	end();
+}
+
+static bool are_two_in_flight(const struct session *session)
+{
+	return session->manager->n_logins_in_flight == 2;
+}
+
+/* Recoveries go first, and do not keep all others out. */
+static void admits_recoveries_first(void **state)
+{
+	struct session *sessions[3], *session;
+	char name[64];
+
+	begin("admission", "recoveries");
+	t.manager->config->logins_max = 2;
+	for (unsigned i = 0; i < ELEMENTSOF(sessions); i++) {
+		struct node node = t.node;
+
+		(void)snprintf(name, sizeof(name), "%s%u", TARGET, i);
+		node.key.target_name = name;
+		assert_int_equal(manager_login(t.manager, &node, 0, NULL, &sessions[i]), 0);
+		if (i > 0)
+			manager_release(sessions[i]);
+		sessions[i]->recovering = i > 0;
+	}
+	/* In the queue: one login; then two recoveries, of which one is admitted before it. */
+	manager_admit(sessions[1]);
+	manager_admit(sessions[2]);
+	check(run(are_two_in_flight, false));
+	check(sessions[1]->private->admitted && sessions[0]->private->admitted);
+	check(!sessions[2]->private->admitted && t.manager->n_recoveries_in_flight == 1);
+	for (session = session_now(); session; session = session->next) {
+		session->recovering = false;
+		(void)session_logout(session, true, NULL);
+	}
+	check(run(gone, true));
+	check(t.manager->n_recoveries_in_flight == 0 && t.manager->recoveries.n == 0);
+	finish();
+	end();
+}
+
 /* Many at once */
 
 #define MANY 60
@@ -1948,6 +2112,10 @@ int main(void)
 		TEST(tells_what_is_not_found),
 		TEST(refuses_a_logout),
 		TEST(keeps_a_persons_word),
+		TEST(tells_of_an_outage),
+		TEST(pings),
+		TEST(leaves_what_is_lost),
+		TEST(admits_recoveries_first),
 		TEST(admits_so_many),
 		TEST(rescans),
 	};

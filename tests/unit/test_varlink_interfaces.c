@@ -48,6 +48,7 @@ HANDLER(scsi_read_capacity)
 HANDLER(scsi_report_luns)
 HANDLER(session_get_statistics)
 HANDLER(session_rescan)
+HANDLER(session_adopt)
 HANDLER(service_get_info)
 HANDLER(service_get_interface_description)
 
@@ -235,6 +236,7 @@ static const struct {
 	{ "org.ois.session.List", VARLINK_ACCESS_READ, true, false, method_session_list },
 	{ "org.ois.session.Login", VARLINK_ACCESS_CHANGE, true, false, method_session_login },
 	{ "org.ois.session.Logout", VARLINK_ACCESS_CHANGE, true, false, method_session_logout },
+	{ "org.ois.session.Adopt", VARLINK_ACCESS_CHANGE, false, false, method_session_adopt },
 	{ "org.ois.session.Rescan", VARLINK_ACCESS_CHANGE, false, false, method_session_rescan },
 	{ "org.varlink.service.GetInfo", VARLINK_ACCESS_ANY, false, false,
 	  method_service_get_info },
@@ -283,6 +285,8 @@ static const struct {
 	{ METHOD_NODE_SET_SECRET, "{\"selector\":{},\"role\":\"target\",\"secret\":\"x\"}", NULL },
 	{ METHOD_NODE_SET_SECRET, "{\"selector\":{},\"role\":\"both\"}", "role" },
 	{ METHOD_SESSION_RESCAN, "{\"session\":1}", NULL },
+	{ METHOD_SESSION_ADOPT, "{\"session\":1}", NULL },
+	{ METHOD_SESSION_ADOPT, "{}", "session" },
 	{ METHOD_SESSION_RESCAN, "{}", "session" },
 	{ METHOD_MANAGER_GET_STATUS, "{\"verbose\":true}", "verbose" },
 	{ METHOD_DISCOVERY_DISCOVER, "{\"method\":\"send_targets\",\"address\":\"10.0.0.1\"}",
