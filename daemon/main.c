@@ -302,7 +302,6 @@ static int run_loop(struct manager *manager)
 	r = notify_new(manager, &notify);
 	if (r < 0)
 		return fail_start("notify the service manager", "", r);
-	(void)sd_event_set_watchdog(manager->event, true);
 	raise_version(manager, EVENT_DAEMON_STARTED);
 	r = run_turns(manager);
 	raise_version(manager, EVENT_DAEMON_STOPPED);

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,8 +10,15 @@
 #include "parse.h"
 #include "resolve.h"
 
+/*
+ * A name service that hangs, with the disk it lies on for one, keeps each lookup, and sessions ask
+ * again and again for as long as it does.
+ */
+#define PENDING_MAX 16384
+
 /* What the worker has; it may outlive who asked. */
 struct lookup {
+	_Atomic bool abandoned;
 	struct resolve *resolve; /* NULL: nobody asks any more */
 	char host[PORTAL_ADDRESS_MAX];
 	struct addrinfo *addresses;
@@ -158,6 +166,9 @@ static int lookup_run(void *argument)
 					       .ai_socktype = SOCK_STREAM };
 	struct lookup *lookup = argument;
 
+	/* Nobody waits for it any more; of a name service that hangs many may have been left. */
+	if (atomic_load(&lookup->abandoned))
+		return -ECANCELED;
 	lookup->gai_error = getaddrinfo(lookup->host, NULL, &hints, &lookup->addresses);
 	return 0;
 }
@@ -201,6 +212,8 @@ int resolve_new(sd_event *event, struct work *resolver, const char *host, uint16
 	struct lookup *lookup;
 	int r;
 
+	if (work_pending(resolver) >= PENDING_MAX)
+		return -EAGAIN;
 	resolve = calloc(1, sizeof(*resolve));
 	if (!resolve)
 		return -ENOMEM;
@@ -230,8 +243,10 @@ struct resolve *resolve_free(struct resolve *resolve)
 {
 	if (!resolve)
 		return NULL;
-	if (resolve->lookup)
+	if (resolve->lookup) {
+		atomic_store(&resolve->lookup->abandoned, true);
 		resolve->lookup->resolve = NULL;
+	}
 	resolve->timer = sd_event_source_disable_unref(resolve->timer);
 	free(resolve);
 	return NULL;
