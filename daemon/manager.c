@@ -622,8 +622,8 @@ static int load_configuration(struct manager *manager)
 	if (error >= 0)
 		reserve_descriptors(manager);
 	if (error < 0 && fault.line)
-		fprintf(stderr, "%s:%u: %s: %s\n", fault.file, fault.line, fault.setting,
-			fault.message);
+		fprintf(stderr, "%s:%u: %s%s%s\n", fault.file, fault.line, fault.setting,
+			*fault.setting ? ": " : "", fault.message);
 	else if (error < 0)
 		fprintf(stderr, "%s: %s\n", fault.file, fault.message);
 	return error;
