@@ -230,7 +230,7 @@ static void play_text_not_continued(void)
 	exchange_begin();
 	exchange_reply(DISK_A, within, false, 9);
 	if (step.type == SENDTARGETS_STEP_WAIT) {
-		exchange_reply(DISK_A + within, sizeof(DISK_A) - within, true, PDU_TAG_RESERVED);
+		exchange_reply(&DISK_A[within], sizeof(DISK_A) - within, true, PDU_TAG_RESERVED);
 		assert_int_equal(step.done.targets, 1);
 	}
 	exchange_end();
@@ -452,7 +452,7 @@ static void test_never(void **state)
 		"TargetAlias=a|TargetAlias=b", /* repeated with another value */
 		"MaxBurstLength=512|MaxBurstLength=1024",
 		"HeaderDigest=CRC32C",
-		"TargetName=" TARGET,
+		("TargetName=" TARGET),
 		"SessionType=Normal",
 		"SessionType=Reject|X-com.example.y=NotUnderstood",
 	};

@@ -308,7 +308,7 @@ static void test_chap(void **state)
 			{ "TargetPortalGroupTag=1|AuthMethod=CHAP|", false },
 			{ "CHAP_A=7|CHAP_I=1|CHAP_C=0x5a5a5a5a|", false },
 			{ "", true },
-			{ OPERATIONAL + strlen("TargetPortalGroupTag=1|"), true },
+			{ &OPERATIONAL[strlen("TargetPortalGroupTag=1|")], true },
 		},
 	};
 
