@@ -30,7 +30,7 @@ static void take_records(struct kernel_log *log, unsigned at_most)
 		ssize_t n = read(log->fd, log->record, sizeof(log->record));
 
 		/* EPIPE: some were overwritten; EINVAL: one did not fit. The next one is there. */
-		if (n < 0 && errno != EPIPE && errno != EINVAL && errno != EINTR)
+		if (n == 0 || (n < 0 && errno != EPIPE && errno != EINVAL && errno != EINTR))
 			return;
 		if (n > 0 && kernel_log_parse(log->record, (size_t)n, &line) >= 0)
 			log->said(log->userdata, &line);

@@ -15,7 +15,7 @@
 #include "kernel_log_line.h"
 #include "parse.h"
 
-/* What follows "connection1:0: ". The same words, from Linux 5.10 to 6.12. */
+/* What follows "connection1:0: ". The same words in Linux 6.1 and 6.12. */
 static const struct pattern {
 	const char *begins, *holds; /* "": whatever */
 	enum kernel_log_kind kind;

@@ -27,7 +27,7 @@ struct kernel_log_line {
 	unsigned event;                 /* what it means; 0 for a disk */
 	unsigned code;                  /* of KERNEL_LOG_CAUSE, enum iscsi_kernel_error */
 	int status;                     /* reason of a Reject; -1: not told */
-	char text[KERNEL_LOG_TEXT_MAX]; /* the kernel's words, cut if need be */
+	char text[KERNEL_LOG_TEXT_MAX]; /* the kernel's words, escaped */
 };
 
 /* One record as /dev/kmsg gives it. Errors: -ENOENT (it is not about what we look for). */

@@ -279,18 +279,21 @@ static void raise_fault(struct session *session, const struct kernel_log_line *l
 	if (line->status >= 0)
 		event_set_status(event, (uint64_t)line->status,
 				 pdu_reject_reason_to_string((unsigned)line->status));
-	event_set_text(event, FIELD_REASON, line->text, strlen(line->text));
+	event_set_string(event, FIELD_REASON, line->text);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 	session_raise(session, event);
 }
 
 void session_log_line(struct session *session, const struct kernel_log_line *line)
 {
-	struct session_datapath *d = get_datapath(session);
+	struct session_datapath *d;
 
-	if (line->kind == KERNEL_LOG_FAULT)
+	if (line->kind == KERNEL_LOG_FAULT) {
 		raise_fault(session, line);
-	else if (d)
+		return;
+	}
+	d = get_datapath(session);
+	if (d)
 		d->cause = *line;
 }
 
@@ -306,7 +309,7 @@ static void raise_cause(struct session *session, unsigned error, unsigned number
 		event_set_string(event, FIELD_REASON,
 				 "an abort or a reset was not answered, or a reset failed");
 	else if (cause)
-		event_set_text(event, FIELD_REASON, cause->text, strlen(cause->text));
+		event_set_string(event, FIELD_REASON, cause->text);
 	event_set_outcome(event, outcome);
 	session_raise(session, event);
 }

@@ -383,14 +383,25 @@ static int read_page(struct tracepoints *t, int fd)
 	return 0;
 }
 
+static void read_processor(struct tracepoints *t, const struct processor *processor)
+{
+	int r = 0;
+
+	for (unsigned pages = 0; r >= 0 && pages < PAGES_PER_CPU; pages++)
+		r = read_page(t, processor->fd);
+	if (r >= 0 || r == -EAGAIN || r == -EINTR)
+		return;
+	/* It would wake us for ever. */
+	trace("trace events cannot be read: %s", strerror(-r));
+	(void)sd_event_source_set_enabled(processor->source, SD_EVENT_OFF);
+}
+
 void tracepoints_look(struct tracepoints *t)
 {
 	if (!tracepoints_active(t))
 		return;
 	for (size_t i = 0; i < t->n_processors; i++)
-		for (unsigned pages = 0; pages < PAGES_PER_CPU; pages++)
-			if (read_page(t, t->processors[i].fd) < 0)
-				break;
+		read_processor(t, &t->processors[i]);
 	tell(t);
 }
 

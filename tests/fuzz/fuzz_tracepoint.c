@@ -16,44 +16,56 @@ static const struct tracepoint_page_layout usual = { { 0, 8, false },
 						     { 8, 8, false },
 						     { 16, 4080, false } };
 
-static void look_at_fields(const char *format, const struct tracepoint_record *record)
-{
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct tracepoint_field field;
-		const uint8_t *bytes;
-		uint64_t number;
-		char text[16];
-		size_t length;
+#define NAMES (sizeof(names) / sizeof(names[0]))
 
-		if (tracepoint_format_field(format, names[i], &field) < 0)
-			continue;
-		if (tracepoint_number(record, &field, &number) >= 0)
-			FUZZ_CHECK(field.offset + field.size <= record->length);
-		if (tracepoint_bytes(record, &field, &bytes, &length) < 0)
-			continue;
-		FUZZ_CHECK(bytes >= record->data && length <= record->length &&
-			   bytes + length <= record->data + record->length);
-		FUZZ_CHECK(tracepoint_text(record, &field, text, sizeof(text)) == 0);
-		FUZZ_CHECK(memchr(text, '\0', sizeof(text)));
-	}
+static void look_at_field(const struct tracepoint_field *field,
+			  const struct tracepoint_record *record)
+{
+	const uint8_t *bytes;
+	uint64_t number;
+	char text[16];
+	size_t length;
+
+	if (tracepoint_number(record, field, &number) >= 0)
+		FUZZ_CHECK(field->offset + field->size <= record->length);
+	if (tracepoint_bytes(record, field, &bytes, &length) < 0)
+		return;
+	FUZZ_CHECK(bytes >= record->data && length <= record->length &&
+		   bytes + length <= record->data + record->length);
+	FUZZ_CHECK(tracepoint_text(record, field, text, sizeof(text)) == 0);
+	FUZZ_CHECK(memchr(text, '\0', sizeof(text)));
+}
+
+static size_t find_fields(const char *format, struct tracepoint_field fields[NAMES])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < NAMES; i++)
+		if (tracepoint_format_field(format, names[i], &fields[n]) >= 0)
+			n++;
+	return n;
 }
 
 static void look_at_page(const char *format, const uint8_t *page, size_t size)
 {
 	struct tracepoint_page_layout layout = usual;
 	struct tracepoint_iterator iterator;
+	struct tracepoint_field fields[NAMES];
 	struct tracepoint_record record;
 	const uint8_t *at = page;
+	size_t n;
 
 	if (tracepoint_page_layout(format, &layout) >= 0)
 		FUZZ_CHECK(tracepoint_page_size(&layout) <= TRACEPOINT_PAGE_MAX);
 	if (tracepoint_page_open(&layout, page, size, &iterator) < 0)
 		return;
+	n = find_fields(format, fields);
 	while (tracepoint_page_next(&iterator, &record)) {
 		FUZZ_CHECK(record.data >= at && record.length <= size);
 		at = record.data + record.length;
 		FUZZ_CHECK(at <= page + size);
-		look_at_fields(format, &record);
+		for (size_t i = 0; i < n; i++)
+			look_at_field(&fields[i], &record);
 	}
 	FUZZ_CHECK(!tracepoint_page_next(&iterator, &record));
 }
