@@ -148,7 +148,10 @@ static void hear_progress(struct part *part, const struct ois_progress *progress
 	if (!name)
 		return;
 	/* A logout that fails leaves the session "logged_in". */
-	if (failure && (closed || (!part->batch->login && logged_in)))
+	if (failure && logged_in && option_given(part->batch->cli, OPTION_SHUTDOWN))
+		result_line(&part->batch->cli->output, STYLE_PLAIN, "%s: stays, %s", name,
+			    ois_failure_get_message(failure) ?: "it is in use");
+	else if (failure && (closed || (!part->batch->login && logged_in)))
 		tell_failure(part, name, failure);
 	else if (part->batch->login ? logged_in : closed)
 		tell_done(part->batch, name, progress);
@@ -231,7 +234,9 @@ static enum status start_part(struct batch *batch, struct part *part, const char
 		flags = option_given(cli, OPTION_NO_WAIT) ? OIS_LOGIN_NO_WAIT : 0;
 		r = ois_login_call(cli->client, selector, flags, &part->call);
 	} else {
-		flags = option_given(cli, OPTION_FORCE) ? OIS_FORCE : 0;
+		flags = option_given(cli, OPTION_SHUTDOWN) ? OIS_LOGOUT_SHUTDOWN
+			: option_given(cli, OPTION_FORCE)  ? OIS_FORCE
+							   : 0;
 		r = ois_logout_call(cli->client, selector, flags, &part->call);
 	}
 	if (r >= 0)
@@ -345,6 +350,8 @@ enum status verb_logout(struct cli *cli, char **arguments)
 {
 	if (option_given(cli, OPTION_ALL) && *arguments)
 		return usage_error("Either sessions and targets, or --all");
+	if (option_given(cli, OPTION_FORCE) && option_given(cli, OPTION_SHUTDOWN))
+		return usage_error("Either --force or --shutdown");
 	if (!*arguments && !option_given(cli, OPTION_ALL))
 		return usage_error("Name the sessions or targets to log out of, or say --all");
 	return run_batch(cli, false, arguments);

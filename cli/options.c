@@ -29,6 +29,7 @@ const struct option_row option_rows[_OPTION_MAX] = {
 	[OPTION_FORCE] = { "force", '\0', NULL,
 			   "Also sessions whose devices are in use, nodes that have sessions" },
 	[OPTION_NO_WAIT] = { "no-wait", '\0', NULL, "Return as soon as the logins are queued" },
+	[OPTION_SHUTDOWN] = { "shutdown", '\0', NULL, "The host goes down: leave sessions in use" },
 	[OPTION_PORTAL] = { "portal", '\0', "ADDRESS[:PORT]",
 			    "Only nodes or sessions of this portal" },
 	[OPTION_STARTUP] = { "startup", '\0', "WHEN",

@@ -37,12 +37,12 @@ struct item {
 struct batch {
 	struct call *call; /* NULL: the client is gone */
 	struct manager *manager;
-	bool logout, force, no_wait;
+	bool logout, force, shutdown, no_wait;
 	int retry_max;
 	sd_event_source *turn;
 	struct item *untold, **untold_end;
 	size_t total, n, begun, pending;
-	int64_t done, present, failed;
+	int64_t done, present, kept, failed;
 	struct item items[];
 };
 
@@ -192,6 +192,8 @@ static json_object *summary_to_json(const struct batch *batch)
 	r = json_set_int(object, batch->logout ? "loggedOut" : "loggedIn", batch->done);
 	if (!batch->logout)
 		r |= json_set_int(object, "present", batch->present);
+	if (batch->shutdown)
+		r |= json_set_int(object, "kept", batch->kept);
 	r |= json_set_int(object, "failed", batch->failed);
 	return r < 0 ? NULL : json_wrap("summary", TAKE_PTR(object));
 }
@@ -460,6 +462,14 @@ int method_session_login(struct call *call)
 
 /* Logout */
 
+/* At shutdown what is in use stays, and that is as it should be. */
+static void item_keep(struct item *item)
+{
+	item_end(item, false);
+	item->batch->done--;
+	item->batch->kept++;
+}
+
 static void logout_changed(void *userdata, struct session *session, enum session_phase phase,
 			   const struct session_failure *failure)
 {
@@ -468,6 +478,8 @@ static void logout_changed(void *userdata, struct session *session, enum session
 	item_take_phase(item, session, phase, failure);
 	if (phase == SESSION_CLOSED)
 		item_end(item, false);
+	else if (failure && failure->error == -EBUSY && item->batch->shutdown)
+		item_keep(item);
 	else if (failure)
 		item_end(item, true);
 	item_changed(item);
@@ -499,7 +511,10 @@ static void logout_item(struct item *item)
 	}
 	item->phase = session->phase;
 	item->session = batch->call ? session : NULL;
-	r = session_logout(session, batch->force, batch->call ? &watch : NULL);
+	r = session_logout(session,
+			   (batch->force ? SESSION_LOGOUT_FORCE : 0) |
+				   (batch->shutdown ? SESSION_LOGOUT_FOR_NOW : 0),
+			   batch->call ? &watch : NULL);
 	if (r >= 0 || r == -EALREADY || !item->session)
 		return;
 	session_unwatch(session, item);
@@ -509,13 +524,18 @@ static void logout_item(struct item *item)
 /* All sessions that the selector means. */
 static int logout_batch(struct call *call, const struct selector *selector, struct batch **ret)
 {
+	bool shutdown = false;
 	_cleanup_(batch_freep) struct batch *batch = NULL;
 	struct manager *manager = call_manager(call);
 	int r;
 
+	(void)json_get_bool(call_parameters(call), "shutdown", &shutdown);
 	r = batch_new(call, true, manager->n_sessions, &batch);
 	for (const struct session *s = manager->sessions; s && r >= 0; s = s->next) {
 		if (s->phase == SESSION_CLOSED || !selector_matches_session(selector, s))
+			continue;
+		/* Those of other programs are their business. */
+		if (shutdown && !s->managed)
 			continue;
 		r = batch_add(batch, s->target_name, s->address, s->port, s->portal_group_tag);
 		if (s->in_kernel)
@@ -524,6 +544,7 @@ static int logout_batch(struct call *call, const struct selector *selector, stru
 	if (r < 0)
 		return r;
 	batch->total = batch->n;
+	batch->shutdown = shutdown;
 	*ret = TAKE_PTR(batch);
 	return 0;
 }

@@ -42,6 +42,11 @@ enum session_phase {
 /* As in org.ois.session Phase. */
 const char *session_phase_to_string(enum session_phase phase);
 
+enum {
+	SESSION_LOGOUT_FORCE = 1 << 0,
+	SESSION_LOGOUT_FOR_NOW = 1 << 1,
+};
+
 /* How a logout went; it ends in any case. */
 enum session_ending {
 	SESSION_ENDING_NONE,        /* it has not, or was never logged in */
@@ -136,13 +141,14 @@ const char *session_address(const struct session *session);
 uint16_t session_port(const struct session *session);
 
 /*
- * Ends the session in any phase: cancels a login, or logs out. @force skips the check for devices
- * in use. The watch ends with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the
- * message names it). It may be told from inside. Errors: -ENOMEM, -EALREADY (a logout is under way;
- * the watch was added to it), -EOPNOTSUPP (a session of a transport that is none of ours); those of
- * devices_list(): the watch was added then, too.
+ * Ends the session in any phase: cancels a login, or logs out. SESSION_LOGOUT_FORCE skips the check
+ * for devices in use; with SESSION_LOGOUT_FOR_NOW nothing is kept with the node. The watch ends
+ * with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the message names it). It may
+ * be told from inside. Errors: -ENOMEM, -EALREADY (a logout is under way; the watch was added to
+ * it), -EOPNOTSUPP (a session of a transport that is none of ours); those of devices_list(): the
+ * watch was added then, too.
  */
-int session_logout(struct session *session, bool force, const struct session_watch *watch);
+int session_logout(struct session *session, unsigned how, const struct session_watch *watch);
 
 /* A logout is wished, and has not begun: whether it may is being looked at. */
 bool session_to_leave(const struct session *session);

@@ -213,10 +213,11 @@ void session_look(struct manager *manager, uint32_t sid)
 const char *session_take_over_fault(const struct session *session)
 {
 	const char *ours = session->manager->config->initiator_name;
+	const char *name = session->found ? session->found->initiator_name : "";
 
 	if (!session->transport || session->transport->kind != TRANSPORT_SOCKET || !session->found)
 		return "an adapter logs in by itself, and keeps the session";
-	if (strcmp(session->found->initiator_name, ours) != 0)
+	if (*name && strcmp(name, ours) != 0)
 		return "its initiator name is not that of this host";
 	if (session->private->leaving || session_to_leave(session))
 		return "it is being logged out";

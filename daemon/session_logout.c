@@ -419,8 +419,9 @@ static void use_checked(void *userdata, const struct devices_result *result)
 	session_word_leave(session);
 }
 
-int session_logout(struct session *session, bool force, const struct session_watch *watch)
+int session_logout(struct session *session, unsigned how, const struct session_watch *watch)
 {
+	bool force = how & SESSION_LOGOUT_FORCE;
 	struct session_private *p = session->private;
 	int r;
 
@@ -431,6 +432,7 @@ int session_logout(struct session *session, bool force, const struct session_wat
 		return r;
 	if (p->leaving || p->word || (p->check && !force))
 		return -EALREADY;
+	p->for_now = how & SESSION_LOGOUT_FOR_NOW;
 	if (session->in_kernel && !force)
 		return devices_list(session->manager->devices, session->sid, session->host, true,
 				    use_checked, session, &p->check);

@@ -49,7 +49,7 @@ void session_word_leave(struct session *session)
 	struct session_private *p = session->private;
 	struct node *node = session_node(session);
 
-	if (!node || node->logged_out_usec > 0) {
+	if (!node || node->logged_out_usec > 0 || p->for_now) {
 		leave(session);
 		return;
 	}
@@ -90,5 +90,5 @@ void session_word_resume(struct session *session)
 	event = event_new(EVENT_LOGOUT_RESUMED);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 	session_raise(session, event);
-	(void)session_logout(session, false, &watch);
+	(void)session_logout(session, 0, &watch);
 }

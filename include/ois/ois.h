@@ -622,6 +622,8 @@ struct ois_logical_unit *ois_statistics_get_logical_unit(const struct ois_statis
 enum ois_login_flags {
 	/* The summary comes as soon as the logins are queued. */
 	OIS_LOGIN_NO_WAIT = 1 << 0,
+	/* Logouts at shutdown: what is in use stays, and nodes are logged in at the next start. */
+	OIS_LOGOUT_SHUTDOWN = 1 << 1,
 };
 
 /*
@@ -634,7 +636,8 @@ int ois_login_call(struct ois_client *client, const struct ois_selector *selecto
 		   struct ois_call **ret);
 
 /*
- * Logs out every session selected; a login under way is given up. Flags: OIS_FORCE. Replies:
+ * Logs out every session selected; a login under way is given up. Flags: OIS_FORCE or
+ * OIS_LOGOUT_SHUTDOWN. Replies:
  * ois_reply_get_progress(), last ois_reply_get_summary() with the numbers loggedOut, failed. If
  * exactly one session was selected and its logout fails, the call fails:
  * org.ois.session.LogoutFailed, org.ois.session.SessionInUse, ...

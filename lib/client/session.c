@@ -150,10 +150,13 @@ int ois_login_call(struct ois_client *client, const struct ois_selector *selecto
 int ois_logout_call(struct ois_client *client, const struct ois_selector *selector, unsigned flags,
 		    struct ois_call **ret)
 {
-	if (flags & ~(unsigned)OIS_FORCE)
+	const char *option = NULL;
+
+	if (flags != 0 && flags != OIS_FORCE && flags != OIS_LOGOUT_SHUTDOWN)
 		return -EINVAL;
-	return change_call(client, METHOD_SESSION_LOGOUT, selector,
-			   flags & OIS_FORCE ? "force" : NULL, ret);
+	if (flags)
+		option = flags == OIS_FORCE ? "force" : "shutdown";
+	return change_call(client, METHOD_SESSION_LOGOUT, selector, option, ret);
 }
 
 int ois_rescan_call(struct ois_client *client, int64_t session, const char *lun,
