@@ -170,32 +170,6 @@ json_object *failure_to_json(const struct session_failure *failure)
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
-/* SCSI shows a single-level number in the first two bytes; all others people know in hex. */
-void lun_format(uint64_t lun, char *ret, size_t size)
-{
-	if (lun <= UINT16_MAX)
-		(void)snprintf(ret, size, "%llu", (unsigned long long)lun);
-	else
-		(void)snprintf(ret, size, "0x%016llx", (unsigned long long)lun);
-}
-
-int lun_parse(const char *text, uint64_t *ret)
-{
-	uint8_t bytes[8];
-	size_t length;
-	uint64_t lun = 0;
-
-	if (strncmp(text, "0x", 2) != 0)
-		return parse_u64(text, 0, UINT64_MAX, ret);
-	if (text[2] == '\0' ||
-	    hex_decode(text + 2, strlen(text + 2), bytes, sizeof(bytes), &length) < 0)
-		return -EINVAL;
-	for (size_t i = 0; i < length; i++)
-		lun = lun << 8 | bytes[i];
-	*ret = lun;
-	return 0;
-}
-
 static int set_if_known(json_object *object, const char *name, const char *text)
 {
 	return text[0] ? json_set_string(object, name, text) : 0;
@@ -203,12 +177,11 @@ static int set_if_known(json_object *object, const char *name, const char *text)
 
 int lun_identity_to_json(json_object *object, const struct sysfs_lun *lun)
 {
-	char number[32], address[64];
+	char number[LUN_TEXT_MAX], address[SYSFS_LUN_NAME_MAX];
 	int r;
 
 	lun_format(lun->lun, number, sizeof(number));
-	(void)snprintf(address, sizeof(address), "%u:%u:%u:%llu", lun->host, lun->channel,
-		       lun->target, (unsigned long long)lun->lun);
+	sysfs_lun_address(lun, address);
 	r = json_set_string(object, "lun", number);
 	r |= json_set_string(object, "address", address);
 	r |= set_if_known(object, "blockDevice", lun->block);

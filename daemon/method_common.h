@@ -59,11 +59,6 @@ int session_state_to_json(json_object *object, const struct session *session);
 const char *session_transport_name(const struct session *session);
 /* A Failure of org.ois.session. */
 json_object *failure_to_json(const struct session_failure *failure);
-/* The number of a logical unit as in LogicalUnit: decimal, or hex with 0x. Errors: -EINVAL,
- * -ERANGE. */
-int lun_parse(const char *text, uint64_t *ret);
-#define LUN_TEXT_MAX 24
-void lun_format(uint64_t lun, char *ret, size_t size);
 /* The fields that tell which logical unit it is: lun, address, blockDevice. */
 int lun_identity_to_json(json_object *object, const struct sysfs_lun *lun);
 /* An array of LogicalUnit. */

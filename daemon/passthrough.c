@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -36,9 +35,7 @@ struct passthrough_command {
 	sd_event_source *timer;
 
 	/* Of the worker */
-	unsigned status;
-	size_t length, sense_length;
-	uint8_t sense[SCSI_SENSE_MAX];
+	struct passthrough_answer answer;
 	uint8_t data[];
 };
 
@@ -67,13 +64,12 @@ static int read_number(const struct sysfs *sysfs, const char *name, dev_t *ret)
 static int open_device(const struct sysfs *sysfs, const struct sysfs_lun *lun)
 {
 	_cleanup_close_ int fd = -EBADF;
-	char name[64], path[80];
+	char name[SYSFS_LUN_NAME_MAX], path[80];
 	struct stat status;
 	dev_t number;
 	int r;
 
-	(void)snprintf(name, sizeof(name), "%" PRIu32 ":%" PRIu32 ":%" PRIu32 ":%" PRIu64,
-		       lun->host, lun->channel, lun->target, lun->lun);
+	sysfs_lun_address(lun, name);
 	r = read_number(sysfs, name, &number);
 	if (r < 0)
 		return r == -ENOENT ? -ENODEV : r;
@@ -88,22 +84,23 @@ static int open_device(const struct sysfs *sysfs, const struct sysfs_lun *lun)
 	return TAKE_FD(fd);
 }
 
-static int run(void *argument)
+int passthrough_run(const struct sysfs *sysfs, const struct sysfs_lun *lun,
+		    const struct scsi_cdb *cdb, unsigned timeout_seconds, uint8_t *data,
+		    struct passthrough_answer *ret)
 {
-	struct passthrough_command *command = argument;
 	struct sg_io_v4 io = {
 		.guard = 'Q',
 		.protocol = BSG_PROTOCOL_SCSI,
 		.subprotocol = BSG_SUB_PROTOCOL_SCSI_CMD,
-		.request_len = command->cdb.length,
-		.request = (uintptr_t)command->cdb.bytes,
-		.max_response_len = sizeof(command->sense),
-		.response = (uintptr_t)command->sense,
-		.din_xfer_len = command->cdb.data_length,
-		.din_xferp = (uintptr_t)command->data,
-		.timeout = command->timeout_seconds * 1000,
+		.request_len = cdb->length,
+		.request = (uintptr_t)cdb->bytes,
+		.max_response_len = sizeof(ret->sense),
+		.response = (uintptr_t)ret->sense,
+		.din_xfer_len = cdb->data_length,
+		.din_xferp = (uintptr_t)data,
+		.timeout = timeout_seconds * 1000,
 	};
-	_cleanup_close_ int fd = open_device(command->passthrough->sysfs, &command->lun);
+	_cleanup_close_ int fd = open_device(sysfs, lun);
 
 	if (fd < 0)
 		return fd;
@@ -114,14 +111,22 @@ static int run(void *argument)
 		return -ETIMEDOUT;
 	if (io.transport_status != 0)
 		return -EIO;
-	command->status = io.device_status;
-	command->length = command->cdb.data_length;
+	ret->status = io.device_status;
+	ret->length = cdb->data_length;
 	if (io.din_resid > 0)
-		command->length -= (size_t)io.din_resid <= command->length ? (size_t)io.din_resid
-									   : command->length;
-	command->sense_length = io.response_len <= sizeof(command->sense) ? io.response_len
-									  : sizeof(command->sense);
+		ret->length -=
+			(size_t)io.din_resid <= ret->length ? (size_t)io.din_resid : ret->length;
+	ret->sense_length =
+		io.response_len <= sizeof(ret->sense) ? io.response_len : sizeof(ret->sense);
 	return 0;
+}
+
+static int run(void *argument)
+{
+	struct passthrough_command *command = argument;
+
+	return passthrough_run(command->passthrough->sysfs, &command->lun, &command->cdb,
+			       command->timeout_seconds, command->data, &command->answer);
 }
 
 static void command_free(struct passthrough_command *command)
@@ -135,11 +140,11 @@ static void returned(void *argument, int result)
 	struct passthrough_command *command = argument;
 	const struct passthrough_result told = {
 		.error = result,
-		.status = command->status,
+		.status = command->answer.status,
 		.data = command->data,
-		.length = command->length,
-		.sense = command->sense,
-		.sense_length = command->sense_length,
+		.length = command->answer.length,
+		.sense = command->answer.sense,
+		.sense_length = command->answer.sense_length,
 	};
 
 	if (command->done)

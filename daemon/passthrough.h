@@ -13,6 +13,23 @@
 #include "scsi.h"
 #include "sysfs.h"
 
+/* What a device answered, beside the data. */
+struct passthrough_answer {
+	unsigned status;             /* enum scsi_status */
+	size_t length, sense_length; /* of data and sense */
+	uint8_t sense[SCSI_SENSE_MAX];
+};
+
+/*
+ * Sends one command that reads, and waits for the answer. @data has room for what the command asks
+ * for. Blocks, longer than @timeout_seconds while the session has no connection: worker threads
+ * only. Errors: -ETIMEDOUT; -ENODEV (no such device, any more); -EIO (no answer of the device);
+ * other: the kernel refused.
+ */
+int passthrough_run(const struct sysfs *sysfs, const struct sysfs_lun *lun,
+		    const struct scsi_cdb *cdb, unsigned timeout_seconds, uint8_t *data,
+		    struct passthrough_answer *ret);
+
 struct passthrough;
 
 /* @sysfs is borrowed. Errors: those of work_new(). */

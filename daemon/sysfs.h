@@ -100,7 +100,20 @@ struct sysfs_lun {
 	int64_t size_bytes; /* -1: unknown */
 	int64_t queue_depth;
 	char use[128]; /* "sda1 is mounted on /data"; only where asked for, empty: not in use */
+	bool gone;     /* at the target; only where asked for */
 };
+
+/* The number of a logical unit as people know it: decimal, or hex with 0x. Errors: -EINVAL,
+ * -ERANGE. */
+int lun_parse(const char *text, uint64_t *ret);
+#define LUN_TEXT_MAX 24
+void lun_format(uint64_t lun, char *ret, size_t size);
+
+#define SYSFS_LUN_NAME_MAX 64
+/* "0:0:0:1" */
+void sysfs_lun_address(const struct sysfs_lun *lun, char ret[SYSFS_LUN_NAME_MAX]);
+/* "sda", or the address of what has no block device. */
+void sysfs_lun_name(const struct sysfs_lun *lun, char ret[SYSFS_LUN_NAME_MAX]);
 
 /*
  * Block devices that are mounted or swapped to, and where, as they were at the time of the call.
@@ -136,6 +149,12 @@ int sysfs_lun_count_unbound(const struct sysfs *sysfs, uint32_t sid, uint32_t ho
  * worker threads only.
  */
 int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const uint64_t *lun);
+
+/*
+ * Makes the kernel do to a device what the name of the attribute says: "delete", or "rescan", which
+ * reads its size. Blocks as long as the target does not answer: worker threads only.
+ */
+int sysfs_lun_order(const struct sysfs *sysfs, const struct sysfs_lun *lun, const char *attribute);
 
 /* Commands of a device since the kernel has it; -1: not shown. */
 struct sysfs_lun_counters {

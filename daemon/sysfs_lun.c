@@ -19,6 +19,46 @@ bool sysfs_lun_is_disk(const struct sysfs_lun *lun)
 	return lun->type == 0x00 || lun->type == 0x07 || lun->type == 0x0e || lun->type == 0x14;
 }
 
+/* SCSI shows a single-level number in the first two bytes; all others people know in hex. */
+void lun_format(uint64_t lun, char *ret, size_t size)
+{
+	if (lun <= UINT16_MAX)
+		(void)snprintf(ret, size, "%llu", (unsigned long long)lun);
+	else
+		(void)snprintf(ret, size, "0x%016llx", (unsigned long long)lun);
+}
+
+int lun_parse(const char *text, uint64_t *ret)
+{
+	uint8_t bytes[8];
+	size_t length;
+	uint64_t lun = 0;
+
+	if (strncmp(text, "0x", 2) != 0)
+		return parse_u64(text, 0, UINT64_MAX, ret);
+	if (text[2] == '\0' ||
+	    hex_decode(text + 2, strlen(text + 2), bytes, sizeof(bytes), &length) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++)
+		lun = lun << 8 | bytes[i];
+	*ret = lun;
+	return 0;
+}
+
+void sysfs_lun_address(const struct sysfs_lun *lun, char ret[SYSFS_LUN_NAME_MAX])
+{
+	(void)snprintf(ret, SYSFS_LUN_NAME_MAX, "%" PRIu32 ":%" PRIu32 ":%" PRIu32 ":%" PRIu64,
+		       lun->host, lun->channel, lun->target, lun->lun);
+}
+
+void sysfs_lun_name(const struct sysfs_lun *lun, char ret[SYSFS_LUN_NAME_MAX])
+{
+	if (lun->block[0])
+		(void)snprintf(ret, SYSFS_LUN_NAME_MAX, "%s", lun->block);
+	else
+		sysfs_lun_address(lun, ret);
+}
+
 /* Splits "H:C:T:L". */
 static int parse_hctl(const char *name, struct sysfs_lun *ret)
 {
@@ -339,6 +379,14 @@ static int read_target_id(const struct sysfs *sysfs, uint32_t sid, int64_t *ret)
 	return 0;
 }
 
+static int write_text(int fd, const char *text)
+{
+	while (write(fd, text, strlen(text)) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const uint64_t *lun)
 {
 	_cleanup_close_ int fd = -EBADF;
@@ -359,12 +407,23 @@ int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, c
 		(void)snprintf(text + length, sizeof(text) - length, " -");
 
 	fd = sysfs_open(sysfs, O_WRONLY, "class/scsi_host/host%" PRIu32 "/scan", host);
-	if (fd < 0)
-		return fd;
-	while (write(fd, text, strlen(text)) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	return fd < 0 ? fd : write_text(fd, text);
+}
+
+static int open_device(const struct sysfs *sysfs, const struct sysfs_lun *lun, int flags,
+		       const char *attribute)
+{
+	char address[SYSFS_LUN_NAME_MAX];
+
+	sysfs_lun_address(lun, address);
+	return sysfs_open(sysfs, flags, "class/scsi_device/%s/device/%s", address, attribute);
+}
+
+int sysfs_lun_order(const struct sysfs *sysfs, const struct sysfs_lun *lun, const char *attribute)
+{
+	_cleanup_close_ int fd = open_device(sysfs, lun, O_WRONLY, attribute);
+
+	return fd < 0 ? fd : write_text(fd, "1");
 }
 
 /* "0x1a" */
@@ -384,10 +443,7 @@ static int64_t read_counter(int directory_fd, const char *name)
 void sysfs_lun_read_counters(const struct sysfs *sysfs, const struct sysfs_lun *lun,
 			     struct sysfs_lun_counters *ret)
 {
-	_cleanup_close_ int fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY,
-					    "class/scsi_device/%" PRIu32 ":%" PRIu32 ":%" PRIu32
-					    ":%" PRIu64 "/device",
-					    lun->host, lun->channel, lun->target, lun->lun);
+	_cleanup_close_ int fd = open_device(sysfs, lun, O_RDONLY | O_DIRECTORY, "");
 
 	*ret = (struct sysfs_lun_counters){ -1, -1, -1, -1 };
 	if (fd < 0)
