@@ -478,18 +478,34 @@ enum status verb_session_adopt(struct cli *cli, char **arguments)
 
 /* --- rescan --- */
 
+static const struct change {
+	const char *array, *words;
+	bool size; /* is told */
+} changes[] = {
+	{ "added", "added", false },
+	{ "removed", "removed", false },
+	{ "resized", "resized", true },
+	{ "kept", "gone at the target, but in use", false },
+};
+
 static size_t print_units(const struct output *output, const struct ois_reply *reply,
-			  const char *array, int64_t session)
+			  const struct change *change, int64_t session)
 {
 	const struct ois_logical_unit *unit;
-	const char *device;
+	char size[64];
+	int64_t bytes;
 	size_t i;
 
-	for (i = 0; (unit = ois_reply_get_logical_unit(reply, array, i)); i++) {
-		device = ois_logical_unit_get_block_device(unit);
-		result_line(output, STYLE_PLAIN, "Session %" PRId64 ": LUN %s %s%s%s%s", session,
-			    ois_logical_unit_get_lun(unit) ?: "?", array, device ? " (" : "",
-			    device ?: "", device ? ")" : "");
+	for (i = 0; (unit = ois_reply_get_logical_unit(reply, change->array, i)); i++) {
+		const char *device = ois_logical_unit_get_block_device(unit);
+		bool told = change->size && ois_logical_unit_get_size_bytes(unit, &bytes) >= 0;
+
+		if (told)
+			format_size(bytes, size, sizeof(size));
+		result_line(output, STYLE_PLAIN, "Session %" PRId64 ": LUN %s %s%s%s%s%s%s",
+			    session, ois_logical_unit_get_lun(unit) ?: "?", change->words,
+			    told ? " to " : "", told ? size : "", device ? " (" : "", device ?: "",
+			    device ? ")" : "");
 	}
 	return i;
 }
@@ -499,7 +515,7 @@ static enum status rescan(struct cli *cli, int64_t session)
 	_cleanup_(error_unrefp) struct ois_error *error = NULL;
 	_cleanup_(call_unrefp) struct ois_call *call = NULL;
 	const struct ois_reply *reply;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	progress_line(&cli->output, "Looking for logical units of session %" PRId64, session);
@@ -514,8 +530,8 @@ static enum status rescan(struct cli *cli, int64_t session)
 		json_print(&cli->output, ois_reply_get_json(reply));
 		return STATUS_DONE;
 	}
-	n = print_units(&cli->output, reply, "added", session) +
-	    print_units(&cli->output, reply, "removed", session);
+	for (size_t i = 0; i < ELEMENTSOF(changes); i++)
+		n += print_units(&cli->output, reply, &changes[i], session);
 	if (n == 0)
 		result_line(&cli->output, STYLE_PLAIN, "Session %" PRId64 ": no change", session);
 	return STATUS_DONE;

@@ -3,7 +3,9 @@
  * A scan has three steps: a worker writes to the host's scan file, which returns when the SCSI
  * devices exist; the kernel binds drivers to them in its own time, and says so in an event each; a
  * worker lists what is there. Scans may hang as long as a target does, so lists have a thread of
- * their own. We listen to events from before a scan begins to a moment after the last one.
+ * their own. We listen to events all the time: a filter lets none pass that does not concern us,
+ * and a socket that hears uevents takes the kernel milliseconds to close, with everybody else
+ * waiting.
  */
 #include <limits.h>
 #include <stdatomic.h>
@@ -13,24 +15,21 @@
 
 #include "devices.h"
 #include "module.h"
+#include "parse.h"
+#include "renew.h"
 #include "uevent.h"
 #include "work.h"
 
 #define BUCKETS 256
-/*
- * A socket that hears uevents takes the kernel milliseconds to close, with everybody else waiting:
- * many scans in a row share one.
- */
-#define LINGER_USEC UINT64_C(1000000)
 
 struct devices {
 	sd_event *event;
 	const struct sysfs *sysfs;
 	struct work *scan_work;
 	struct work *list_work;
-	struct uevent *uevent; /* while n_scans > 0, and a moment longer */
-	sd_event_source *linger;
-	unsigned n_scans;
+	struct uevent *uevent;
+	devices_attention_t attention;
+	void *userdata;
 	bool disk_driver_loaded; /* or at least tried */
 	bool closing;
 	/* The list thread's: who uses block devices, and when that was read */
@@ -44,7 +43,7 @@ struct devices_scan {
 	struct devices_scan *next, **previous; /* in the bucket */
 	uint32_t sid, host;
 	uint64_t lun;
-	bool list_only, all_luns, in_use, stable, load_disk_driver;
+	bool list_only, all_luns, renew, in_use, stable, load_disk_driver;
 	uint64_t timeout_usec;
 	uint64_t asked_usec;
 	sd_event_source *timer;
@@ -59,8 +58,8 @@ struct devices_scan {
 	_Atomic bool forgotten; /* to be freed when the worker gives it back */
 	/* The worker's while it runs */
 	_Atomic uint64_t started_usec;
-	struct sysfs_lun *luns;
-	size_t n_luns;
+	struct sysfs_lun *luns, *kept;
+	size_t n_luns, n_kept;
 	unsigned n_unbound;
 };
 
@@ -93,6 +92,17 @@ static int refresh_usage(struct devices *devices, uint64_t asked_usec)
 	return 0;
 }
 
+/* Those that are gone at the target, but in use. */
+static void mark_kept(struct devices_scan *scan)
+{
+	for (size_t i = 0; i < scan->n_luns; i++)
+		for (size_t k = 0; k < scan->n_kept; k++)
+			if (scan->luns[i].lun == scan->kept[k].lun &&
+			    scan->luns[i].channel == scan->kept[k].channel &&
+			    scan->luns[i].target == scan->kept[k].target)
+				scan->luns[i].gone = true;
+}
+
 static int list_luns(struct devices_scan *scan)
 {
 	const struct sysfs *sysfs = scan->devices->sysfs;
@@ -108,6 +118,7 @@ static int list_luns(struct devices_scan *scan)
 			   &scan->luns, &scan->n_luns);
 	if (r < 0)
 		return r;
+	mark_kept(scan);
 	for (size_t i = 0; i < scan->n_luns; i++)
 		if (sysfs_lun_is_disk(&scan->luns[i]) && !scan->luns[i].bound)
 			scan->n_unbound++;
@@ -143,14 +154,18 @@ static int run_scan(void *argument)
 {
 	struct devices_scan *scan = argument;
 	const struct sysfs *sysfs = scan->devices->sysfs;
-	int r;
+	const uint64_t *lun = scan->all_luns ? NULL : &scan->lun;
+	int r = 0;
 
 	if (atomic_load(&scan->forgotten))
 		return -ECANCELED;
 	atomic_store(&scan->started_usec, now_usec());
 	if (scan->load_disk_driver)
 		load_disk_driver(sysfs);
-	r = sysfs_session_scan(sysfs, scan->sid, scan->host, scan->all_luns ? NULL : &scan->lun);
+	if (scan->renew)
+		r = renew_units(sysfs, scan->sid, scan->host, lun, &scan->kept, &scan->n_kept);
+	if (r >= 0)
+		r = sysfs_session_scan(sysfs, scan->sid, scan->host, lun);
 	if (r < 0)
 		return r;
 	/* As a rule there is something to wait for; only otherwise the list is worth its price. */
@@ -167,6 +182,7 @@ static struct devices_scan *scan_free(struct devices_scan *scan)
 	if (!scan)
 		return NULL;
 	sd_event_source_disable_unref(scan->timer);
+	free(scan->kept);
 	free(scan->luns);
 	free(scan);
 	return NULL;
@@ -183,45 +199,13 @@ static void link_scan(struct devices *devices, struct devices_scan *scan)
 		scan->next->previous = &scan->next;
 	scan->previous = bucket;
 	*bucket = scan;
-	if (!scan->list_only)
-		devices->n_scans++;
-}
-
-static int on_linger(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct devices *devices = userdata;
-
-	if (devices->n_scans == 0)
-		devices->uevent = uevent_free(devices->uevent);
-	return 0;
-}
-
-/* Closes the socket after a while; at once if there cannot be a timer. */
-static void stop_listening(struct devices *devices)
-{
-	int r;
-
-	if (!devices->linger) {
-		r = sd_event_add_time_relative(devices->event, &devices->linger, CLOCK_MONOTONIC,
-					       LINGER_USEC, LINGER_USEC, on_linger, devices);
-	} else {
-		r = sd_event_source_set_time_relative(devices->linger, LINGER_USEC);
-		if (r >= 0)
-			r = sd_event_source_set_enabled(devices->linger, SD_EVENT_ONESHOT);
-	}
-	if (r < 0)
-		devices->uevent = uevent_free(devices->uevent);
 }
 
 static void unlink_scan(struct devices_scan *scan)
 {
-	struct devices *devices = scan->devices;
-
 	*scan->previous = scan->next;
 	if (scan->next)
 		scan->next->previous = scan->previous;
-	if (!scan->list_only && --devices->n_scans == 0)
-		stop_listening(devices);
 }
 
 /* Frees the scan, at once or as soon as no worker has it. */
@@ -377,6 +361,24 @@ static void on_bound(void *userdata, const char *path)
 	}
 }
 
+/* ".../3:0:0:7" gives 7. */
+static int path_to_lun(const char *path, uint64_t *ret)
+{
+	const char *at = strrchr(path, ':');
+
+	return at ? parse_u64(at + 1, 0, UINT64_MAX, ret) : -EINVAL;
+}
+
+static void on_attention(void *userdata, const char *path, const char *name)
+{
+	struct devices *devices = userdata;
+	uint64_t lun;
+	uint32_t sid;
+
+	if (path_to_session(path, &sid) >= 0 && path_to_lun(path, &lun) >= 0)
+		devices->attention(devices->userdata, sid, lun, name);
+}
+
 static void on_overrun(void *userdata)
 {
 	struct devices *devices = userdata;
@@ -394,11 +396,12 @@ static void on_overrun(void *userdata)
 
 static const struct uevent_callbacks uevent_callbacks = {
 	.bound = on_bound,
+	.attention = on_attention,
 	.overrun = on_overrun,
 };
 
 int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads,
-		struct devices **ret)
+		devices_attention_t attention, void *userdata, struct devices **ret)
 {
 	_cleanup_(devices_freep) struct devices *devices = calloc(1, sizeof(*devices));
 	int r;
@@ -407,6 +410,11 @@ int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_thread
 		return -ENOMEM;
 	devices->event = sd_event_ref(event);
 	devices->sysfs = sysfs;
+	devices->attention = attention;
+	devices->userdata = userdata;
+	r = uevent_new(event, &uevent_callbacks, devices, &devices->uevent);
+	if (r < 0)
+		return r;
 	r = work_new(event, "ois-scan", scan_threads, SD_EVENT_PRIORITY_NORMAL,
 		     &devices->scan_work);
 	if (r < 0)
@@ -429,7 +437,6 @@ struct devices *devices_free(struct devices *devices)
 		while (devices->buckets[i])
 			finish(devices->buckets[i], -ECANCELED);
 	devices->usage = usage_free(devices->usage);
-	devices->linger = sd_event_source_disable_unref(devices->linger);
 	devices->uevent = uevent_free(devices->uevent);
 	sd_event_unref(devices->event);
 	free(devices);
@@ -452,9 +459,9 @@ static int scan_new(struct devices *devices, uint32_t sid, uint32_t host, device
 	return 0;
 }
 
-int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
-		 uint64_t timeout_usec, devices_done_t done, void *userdata,
-		 struct devices_scan **ret)
+static int start_scan(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
+		      bool renew, uint64_t timeout_usec, devices_done_t done, void *userdata,
+		      struct devices_scan **ret)
 {
 	_cleanup_(scan_freep) struct devices_scan *scan = NULL;
 	int r;
@@ -464,27 +471,34 @@ int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uin
 		return r;
 	scan->all_luns = !lun;
 	scan->lun = lun ? *lun : 0;
+	scan->renew = renew;
 	scan->load_disk_driver = !devices->disk_driver_loaded;
 	scan->timeout_usec = timeout_usec;
 	r = arm_timer(scan, now_usec() + timeout_usec);
 	if (r < 0)
 		return r;
-	if (!devices->uevent) {
-		r = uevent_new(devices->event, &uevent_callbacks, devices, &devices->uevent);
-		if (r < 0)
-			return r;
-	}
 	scan->running = true;
 	r = work_submit(devices->scan_work, run_scan, on_worker_done, scan);
-	if (r < 0) {
-		if (devices->n_scans == 0)
-			devices->uevent = uevent_free(devices->uevent);
+	if (r < 0)
 		return r;
-	}
 	devices->disk_driver_loaded = true;
 	link_scan(devices, scan);
 	*ret = TAKE_PTR(scan);
 	return 0;
+}
+
+int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
+		 uint64_t timeout_usec, devices_done_t done, void *userdata,
+		 struct devices_scan **ret)
+{
+	return start_scan(devices, sid, host, lun, false, timeout_usec, done, userdata, ret);
+}
+
+int devices_renew(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
+		  uint64_t timeout_usec, devices_done_t done, void *userdata,
+		  struct devices_scan **ret)
+{
+	return start_scan(devices, sid, host, lun, true, timeout_usec, done, userdata, ret);
 }
 
 struct devices_scan *devices_scan_cancel(struct devices_scan *scan)

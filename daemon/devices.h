@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * SCSI devices of sessions: scans hosts in parallel off the loop, waits until the kernel has bound
- * its drivers (uevent "bind"), and says what is there.
+ * its drivers (uevent "bind"), and says what is there; and what the kernel hears from logical units
+ * (uevent "change").
  */
 #pragma once
 
@@ -15,9 +16,15 @@
 
 struct devices;
 
+/*
+ * A logical unit reported a condition, which the kernel gives a name such as
+ * "CAPACITY_DATA_HAS_CHANGED".
+ */
+typedef void (*devices_attention_t)(void *userdata, uint32_t sid, uint64_t lun, const char *name);
+
 /* @scan_threads: hosts scanned at the same time. @sysfs is borrowed. Errors: -ENOMEM, -EMFILE. */
 int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads,
-		struct devices **ret);
+		devices_attention_t attention, void *userdata, struct devices **ret);
 /*
  * done() of all scans is called with -ECANCELED. Waits for the scans in progress, that is, as long
  * as targets do not answer: nothing ends a thread that waits for a SCSI command. Not from inside a
@@ -54,6 +61,13 @@ int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uin
  */
 int devices_revive(struct devices *devices, uint32_t sid, uint32_t host, bool stable,
 		   devices_done_t done, void *userdata, struct devices_scan **ret);
+/*
+ * A scan that also removes the devices of logical units which are gone at the target, unless they
+ * are in use (.gone of those tells), and reads the sizes of the others again.
+ */
+int devices_renew(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
+		  uint64_t timeout_usec, devices_done_t done, void *userdata,
+		  struct devices_scan **ret);
 /*
  * Forgets about it: done() is not called. A scan that has begun cannot be interrupted and ends by
  * itself. Not from done() of the same scan, which is gone then.

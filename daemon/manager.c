@@ -459,6 +459,15 @@ static void overrun(void *userdata)
 	resync(userdata);
 }
 
+/* A logical unit has something to report. */
+static void attention(void *userdata, uint32_t sid, uint64_t lun, const char *name)
+{
+	struct session *session = manager_find_session(userdata, sid);
+
+	if (session)
+		session_attend_named(session, lun, name);
+}
+
 static const struct kernel_callbacks kernel_callbacks = {
 	.pdu_received = pdu_received,
 	.session_created = session_created,
@@ -665,8 +674,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = work_new(event, "ois-load", 1, PRIORITY_COMPLETIONS, &manager->loader);
 	if (r >= 0)
-		r = devices_new(event, &manager->sysfs, manager->config->scans_max,
-				&manager->devices);
+		r = devices_new(event, &manager->sysfs, manager->config->scans_max, attention,
+				manager, &manager->devices);
 	if (r >= 0)
 		r = passthrough_new(event, &manager->sysfs, &manager->passthrough);
 	if (r >= 0)

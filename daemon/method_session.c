@@ -486,27 +486,36 @@ static void rescan_failed(struct call *call, uint32_t sid, int error)
 		call_fail_as(call, ERROR_SESSION_RESCAN_FAILED, error, details);
 }
 
-static json_object *rescan_to_json(const struct sysfs_lun *added, size_t n_added,
-				   const struct sysfs_lun *removed, size_t n_removed)
+static json_object *rescan_to_json(const struct session_changes *changes)
 {
-	_cleanup_json_ json_object *object = json_wrap("added", luns_to_json(added, n_added));
+	_cleanup_json_ json_object *object = json_object_new_object();
+	const struct {
+		const char *name;
+		const struct session_units *units;
+	} arrays[] = {
+		{ "added", &changes->added },
+		{ "removed", &changes->removed },
+		{ "resized", &changes->resized },
+		{ "kept", &changes->kept },
+	};
 
-	if (!object || json_set(object, "removed", luns_to_json(removed, n_removed)) < 0)
-		return NULL;
+	for (size_t i = 0; object && i < ELEMENTSOF(arrays); i++)
+		if (json_set(object, arrays[i].name,
+			     luns_to_json(arrays[i].units->luns, arrays[i].units->n)) < 0)
+			return NULL;
 	return TAKE_PTR(object);
 }
 
-static void rescan_done(void *userdata, struct session *session, int error,
-			const struct sysfs_lun *added, size_t n_added,
-			const struct sysfs_lun *removed, size_t n_removed)
+static void rescan_done(void *userdata, struct session *session,
+			const struct session_changes *changes)
 {
 	struct rescan *rescan = userdata;
 
 	rescan->session = NULL;
-	if (error < 0)
-		rescan_failed(rescan->call, rescan->sid, error);
+	if (changes->error < 0)
+		rescan_failed(rescan->call, rescan->sid, changes->error);
 	else
-		call_reply(rescan->call, rescan_to_json(added, n_added, removed, n_removed));
+		call_reply(rescan->call, rescan_to_json(changes));
 }
 
 static void no_such_session(struct call *call, uint32_t sid)

@@ -361,6 +361,7 @@ void session_disconnect(struct session *session)
 	p->connect = portal_connect_free(p->connect);
 	p->driver = login_driver_free(p->driver);
 	p->channel = channel_free(p->channel);
+	session_async_reset(session);
 	if (p->pending == 0)
 		p->fd = close_fd(p->fd);
 }
@@ -377,7 +378,8 @@ void session_cancel(struct session *session)
 		session_scan_t done = p->scan_done;
 
 		p->scan_done = NULL;
-		done(p->scan_userdata, session, -ECANCELED, NULL, 0, NULL, 0);
+		p->scan_waits = false;
+		done(p->scan_userdata, session, &(struct session_changes){ .error = -ECANCELED });
 	}
 	manager_release(session);
 }
@@ -576,6 +578,8 @@ struct session *session_free(struct session *session)
 	p = session->private;
 	if (p) {
 		p->timer = sd_event_source_disable_unref(p->timer);
+		p->attention.timer = sd_event_source_disable_unref(p->attention.timer);
+		session_async_reset(session);
 		p->connect = portal_connect_free(p->connect);
 		p->driver = login_driver_free(p->driver);
 		p->channel = channel_free(p->channel);

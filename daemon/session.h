@@ -153,11 +153,23 @@ int session_logout(struct session *session, unsigned how, const struct session_w
 /* A logout is wished, and has not begun: whether it may is being looked at. */
 bool session_to_leave(const struct session *session);
 
-typedef void (*session_scan_t)(void *userdata, struct session *session, int error,
-			       const struct sysfs_lun *added, size_t n_added,
-			       const struct sysfs_lun *removed, size_t n_removed);
-/* Looks for new logical units. Errors: -ENOTCONN (not logged in), -EBUSY (a scan is under way),
- * -ENOMEM. */
+/* What a rescan found. Those kept are gone at the target, but in use here. */
+struct session_changes {
+	int error; /* then nothing else */
+	struct session_units {
+		struct sysfs_lun *luns;
+		size_t n;
+	} added, removed, resized, kept;
+};
+
+typedef void (*session_scan_t)(void *userdata, struct session *session,
+			       const struct session_changes *changes);
+/*
+ * Looks for new logical units, removes those that are gone and not in use, and reads their sizes.
+ * @lun: only this one; NULL: all. done() may be NULL. While the daemon itself rescans, done() waits
+ * for another scan after that. Errors: -ENOTCONN (not logged in), -EBUSY (a scan is under way, and
+ * somebody waits for it), -ENOMEM.
+ */
 int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done,
 		   void *userdata);
 

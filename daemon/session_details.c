@@ -21,6 +21,7 @@ static void found_devices(void *userdata, const struct devices_result *result)
 	session_take_luns(session, result);
 	/* From here on. */
 	session_count_timeouts(session);
+	session_attend(session);
 }
 
 static int read_details(void *argument)

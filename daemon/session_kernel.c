@@ -8,28 +8,11 @@
 #include "session_private.h"
 #include "trace.h"
 
-/* What the kernel says is about the present connection; else it came late, and is about the one
- * before. */
-static bool kernel_connected(const struct session *session)
+bool session_connected(const struct session *session)
 {
 	return session->connection &
 	       (CONNECTION_STATE_LOGGED_IN | CONNECTION_STATE_LOGOUT_REQUESTED |
 		CONNECTION_STATE_IN_LOGOUT);
-}
-
-static void async_message(struct session *session, const struct pdu *pdu)
-{
-	struct event *event;
-
-	/* Logouts of other programs' sessions are theirs. */
-	if (pdu->async.event != PDU_ASYNC_LOGOUT_REQUEST || !session->managed ||
-	    !kernel_connected(session))
-		return;
-	session->private->sent_away = true;
-	event = event_new(EVENT_ASYNC_LOGOUT);
-	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
-	session_raise(session, event);
-	session_post(session, CONNECTION_EVENT_ASYNC_LOGOUT);
 }
 
 void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
@@ -56,7 +39,9 @@ void session_kernel_pdu(struct session *session, const uint8_t header[48], const
 	} else if (pdu.opcode == PDU_OPCODE_LOGOUT_RESPONSE) {
 		session_logout_pdu(session, &pdu);
 	} else if (pdu.opcode == PDU_OPCODE_ASYNC_MESSAGE) {
-		async_message(session, &pdu);
+		session_async_pdu(session, header, &pdu, data, length);
+	} else if (pdu.opcode == PDU_OPCODE_TEXT_RESPONSE) {
+		session_text_pdu(session, header, &pdu, data, length);
 	}
 }
 
@@ -115,7 +100,7 @@ void session_kernel_failed(struct session *session, unsigned error)
 		login_driver_channel_failed(p->driver, -ECONNRESET, false);
 		return;
 	}
-	if (!kernel_connected(session))
+	if (!session_connected(session))
 		return;
 	if (unwanted)
 		session_not_recovered(session, -ECANCELED, "it is being logged out");

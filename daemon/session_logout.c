@@ -257,6 +257,11 @@ void session_logout_pdu(struct session *session, const struct pdu *pdu)
 {
 	bool agreed;
 
+	/* RFC 7143, 11.15.3: when the connection was not closed, the time to the next try. */
+	if (pdu->logout_response.response >= PDU_LOGOUT_RECOVERY_NOT_SUPPORTED) {
+		session->private->time2wait = pdu->logout_response.time2wait;
+		session->private->time2wait_told = true;
+	}
 	if (session->connection == CONNECTION_STATE_LOGOUT_REQUESTED)
 		end_connection(session);
 	if (session->connection != CONNECTION_STATE_IN_LOGOUT ||

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
- * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof,
- * scan), session_kernel.c (what the kernel says), session_datapath.c (and of commands),
+ * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof),
+ * session_scan.c (logical units), session_kernel.c (what the kernel says), session_datapath.c (and
+ * of commands), session_async.c (Asynchronous Messages), session_attention.c (unit attentions),
  * session_recovery.c (attempts), session_found.c and session_details.c (sessions we did not make),
  * session_ping.c (whether it lives), session_outage.c (what an outage needs beside them),
  * session_logout.c (logout, removal), session_word.c (what a person wants, and is kept).
@@ -36,6 +37,28 @@
 #define SESSION_LABEL "ois"
 /* The same of one that another program made: until the next login its ISID is not known. */
 #define SESSION_LABEL_ADOPTED "ois-adopted"
+
+/* Conditions of logical units that somebody is told of. */
+enum attention {
+	ATTENTION_LUNS,
+	ATTENTION_CAPACITY,
+	ATTENTION_INQUIRY,
+	ATTENTION_MODE,
+	ATTENTION_ACCESS,
+	ATTENTION_THRESHOLD,
+	_ATTENTION_MAX,
+};
+
+struct session_attention {
+	sd_event_source *timer; /* those noted are handled together */
+	struct {
+		unsigned n;
+		uint64_t lun; /* of the first */
+		bool several; /* other ones, too */
+	} noted[_ATTENTION_MAX];
+	bool rescan_due, all_luns; /* as soon as the session can be scanned */
+	uint64_t lun;
+};
 
 struct session_watcher {
 	struct session_watcher *next;
@@ -118,8 +141,16 @@ struct session_private {
 	session_taken_t taken;
 	void *taken_userdata;
 
+	struct renegotiation *renegotiation; /* the Text exchange under way, or unanswered */
+	sd_event_source *text_timer;
+	unsigned async_told; /* events of Asynchronous Messages on this connection */
+	bool time2wait_told; /* by the target, for the next login */
+	uint16_t time2wait;
+	struct session_attention attention;
+
 	struct session_watcher *watchers;
 	session_scan_t scan_done;
+	bool scan_waits; /* scan_done() is for the next scan, not for that under way */
 	void *scan_userdata;
 };
 
@@ -196,11 +227,38 @@ void session_refused(struct session *session, const struct kernel_result *result
 void session_add_ping(struct kernel_batch *batch);
 /* A batch came back; false: the session is to go on with something else, a logout for one. */
 bool session_batch_returned(struct session *session);
-void session_take_luns(struct session *session, const struct devices_result *result);
 /* A session found whose first login went as far as the start of its connection goes on there. */
 void session_finish_start(struct session *session);
 /* The ping came back: the session works. */
 void session_proven(struct session *session);
+/* All is done that a login does. */
+void session_established(struct session *session);
+
+/* session_scan.c */
+void session_take_luns(struct session *session, const struct devices_result *result);
+/* The scan after a login, at whose end the session is established. */
+void session_first_scan(struct session *session);
+
+/* session_async.c */
+/* @data: not longer than @length, whatever the header says. */
+void session_async_pdu(struct session *session, const uint8_t header[48], const struct pdu *pdu,
+		       const void *data, size_t length);
+void session_text_pdu(struct session *session, const uint8_t header[48], const struct pdu *pdu,
+		      const void *data, size_t length);
+/* The connection is gone, and with it what was under way on it. */
+void session_async_reset(struct session *session);
+
+/* session_attention.c */
+/* Which device and condition an event is about. */
+void session_set_sense(const struct session *session, struct event *event, uint64_t lun,
+		       unsigned asc, unsigned ascq);
+/* A logical unit has a condition, as sense data or as the kernel names it. */
+void session_attend_sense(struct session *session, uint64_t lun, unsigned asc, unsigned ascq);
+void session_attend_named(struct session *session, uint64_t lun, const char *name);
+/* Rescans as soon as what is under way has ended; @lun NULL: everything. */
+void session_rescan_later(struct session *session, const uint64_t *lun);
+/* The session can be scanned: does what was put off. */
+void session_attend(struct session *session);
 
 /* session_found.c */
 /* Takes over sessions of the kernel that are not known yet, and removes what is left of others.
@@ -219,6 +277,9 @@ void session_ping(struct session *session);
 void session_ping_end(struct session *session);
 
 /* session_kernel.c */
+/* What the kernel says is about the present connection; else it came late, and is about the one
+ * before. */
+bool session_connected(const struct session *session);
 void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
 			size_t length);
 /* KERNEL_ERROR_NONE: it was not heard, but seen in sysfs. */

@@ -185,11 +185,21 @@ void session_attempt_failed(struct session *session)
 	session_close(session, &session->failure);
 }
 
-/* CLEANUP_WAIT is over: RFC 7143, 13.15: not before Time2Wait. */
+/* RFC 7143, 13.15: not before Time2Wait; what the target said last (11.9.1, 11.15.3) comes first.
+ */
+static uint64_t time2wait(const struct session *session)
+{
+	if (session->private->time2wait_told)
+		return session->private->time2wait;
+	if (session->result_known)
+		return session->result.parameters.default_time2wait;
+	return (uint64_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2WAIT);
+}
+
+/* CLEANUP_WAIT is over. */
 void session_recover(struct session *session)
 {
 	struct session_private *p = session->private;
-	uint64_t wait;
 
 	if (p->leaving) {
 		session_leave(session);
@@ -208,10 +218,7 @@ void session_recover(struct session *session)
 		session_attempt_failed(session);
 		return;
 	}
-	wait = session->result_known
-		       ? session->result.parameters.default_time2wait
-		       : (uint64_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2WAIT);
-	retry_later(session, with_jitter(wait * SECOND_USEC));
+	retry_later(session, with_jitter(time2wait(session) * SECOND_USEC));
 	session_set_phase(session, SESSION_RETRYING, &session->failure);
 }
 

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * From a finished Login Phase to a session that works: hands the connection and its parameters to
- * the kernel, proves that it answers, scans for logical units.
+ * the kernel, proves that it answers.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "digest.h"
 #include "session_private.h"
-
-/* How long the kernel may take to make disks of what the scan found. */
-#define DEVICES_TIMEOUT_USEC (30 * SECOND_USEC)
 
 /* The kernel refuses something. Which event that is depends on why, else on what was asked. */
 
@@ -322,7 +318,7 @@ void session_action_start(struct session *session)
 		transport_ready(session, 0);
 }
 
-/* Scan */
+/* The end */
 
 static void tell_digests(struct session *session)
 {
@@ -337,7 +333,7 @@ static void tell_digests(struct session *session)
 	session_raise(session, event);
 }
 
-static void established(struct session *session)
+void session_established(struct session *session)
 {
 	struct session_private *p = session->private;
 	struct event *event;
@@ -355,159 +351,24 @@ static void established(struct session *session)
 	if (session->recovering)
 		session_outage_over(session);
 	session_agreed(session);
-	session->recovering = p->sent_away = p->at_remembered = false;
+	session->recovering = p->sent_away = p->at_remembered = p->time2wait_told = false;
 	session->attempt = 0;
 	session->failure = (struct session_failure){ .status_class = -1, .status_detail = -1 };
 	session_set_phase(session, SESSION_LOGGED_IN, NULL);
-}
-
-/* The first of the disks that did not appear, and how many they are. */
-static void set_missing(struct event *event, const struct devices_result *result)
-{
-	char device[64];
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < result->n_luns; i++) {
-		const struct sysfs_lun *lun = &result->luns[i];
-
-		if (!sysfs_lun_is_disk(lun) || lun->bound || n++ > 0)
-			continue;
-		(void)snprintf(device, sizeof(device), "%u:%u:%u:%" PRIu64, lun->host, lun->channel,
-			       lun->target, lun->lun);
-		event_set_string(event, FIELD_DEVICE, device);
-	}
-	if (n > 0)
-		event_set_number(event, FIELD_COUNT, n);
-}
-
-static void scan_event(struct session *session, const struct devices_result *result)
-{
-	bool late = result->error == -ETIMEDOUT;
-	struct event *event = event_new(late ? EVENT_DEVICE_TIMEOUT : EVENT_SCAN_FAILED);
-
-	event_set_errno(event, result->error);
-	if (late)
-		set_missing(event, result);
-	session_raise(session, event);
-}
-
-static bool same_lun(const struct sysfs_lun *a, const struct sysfs_lun *b)
-{
-	return a->lun == b->lun && a->channel == b->channel && a->target == b->target;
-}
-
-/* Those of @from that are not in @in; the caller frees *@ret. */
-static size_t lun_difference(const struct sysfs_lun *from, size_t n_from,
-			     const struct sysfs_lun *in, size_t n_in, struct sysfs_lun **ret)
-{
-	struct sysfs_lun *difference = calloc(n_from ? n_from : 1, sizeof(*difference));
-	size_t n = 0;
-
-	for (size_t i = 0; difference && i < n_from; i++) {
-		size_t k = 0;
-
-		while (k < n_in && !same_lun(&from[i], &in[k]))
-			k++;
-		if (k == n_in)
-			difference[n++] = from[i];
-	}
-	*ret = difference;
-	return n;
-}
-
-static void tell_scan(struct session *session, const struct devices_result *result)
-{
-	struct session_private *p = session->private;
-	_cleanup_free_ struct sysfs_lun *added = NULL, *removed = NULL;
-	session_scan_t done = p->scan_done;
-	size_t n_added = 0, n_removed = 0;
-	int error = result->error;
-
-	if (!done)
-		return;
-	p->scan_done = NULL;
-	if (error >= 0) {
-		n_added = lun_difference(result->luns, result->n_luns, session->luns,
-					 session->n_luns, &added);
-		n_removed = lun_difference(session->luns, session->n_luns, result->luns,
-					   result->n_luns, &removed);
-		if (!added || !removed)
-			error = -ENOMEM;
-	}
-	done(p->scan_userdata, session, error, added, n_added, removed, n_removed);
-}
-
-void session_take_luns(struct session *session, const struct devices_result *result)
-{
-	struct sysfs_lun *copy;
-
-	tell_scan(session, result);
-	/* A scan that failed found nothing, not even that there is nothing. */
-	if (result->error < 0 && result->n_luns == 0)
-		return;
-	copy = calloc(result->n_luns ? result->n_luns : 1, sizeof(*copy));
-	if (!copy)
-		return;
-	if (result->n_luns > 0)
-		memcpy(copy, result->luns, result->n_luns * sizeof(*copy));
-	free(session->luns);
-	session->luns = copy;
-	session->n_luns = result->n_luns;
-}
-
-static void scanned(void *userdata, const struct devices_result *result)
-{
-	struct session *session = userdata;
-	bool login = session->phase == SESSION_SCANNING;
-
-	session->private->scan = NULL;
-	if (result->error < 0)
-		scan_event(session, result);
-	session_take_luns(session, result);
-	if (login)
-		established(session);
-}
-
-static int start_scan(struct session *session, const uint64_t *lun)
-{
-	return devices_scan(session->manager->devices, session->sid, session->host, lun,
-			    DEVICES_TIMEOUT_USEC, scanned, session, &session->private->scan);
-}
-
-int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done,
-		   void *userdata)
-{
-	struct session_private *p = session->private;
-	int r;
-
-	if (session->phase != SESSION_LOGGED_IN || session->state != SESSION_STATE_LOGGED_IN)
-		return -ENOTCONN;
-	if (p->scan)
-		return -EBUSY;
-	r = start_scan(session, lun);
-	if (r < 0)
-		return r;
-	p->scan_done = done;
-	p->scan_userdata = userdata;
-	return 0;
+	session_attend(session);
 }
 
 void session_proven(struct session *session)
 {
 	bool again = session->private->created_event;
-	int r;
 
 	session_arm_timer(session, 0, NULL);
 	manager_release(session);
 	session_apply(session, SESSION_EVENT_LOGGED_IN);
 	if (again || !session_setting(session, SETTING_SCAN)) {
-		established(session);
+		session_established(session);
 		return;
 	}
 	session_set_phase(session, SESSION_SCANNING, NULL);
-	r = start_scan(session, NULL);
-	if (r < 0) {
-		scan_event(session, &(struct devices_result){ .error = r });
-		established(session);
-	}
+	session_first_scan(session);
 }

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * NETLINK_KOBJECT_UEVENT, the group the kernel sends to. A message is "ACTION@PATH" and a NUL, then
- * what we have no use for.
+ * variables with a NUL each, which begin with
+ *
+ *	ACTION=change DEVPATH=<the path again> SUBSYSTEM=scsi SDEV_UA=<what a SCSI device reports>
  */
+#include <assert.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "uevent.h"
+#include "uevent_private.h"
 
 #define KERNEL_GROUP     1
 #define RECEIVE_BUFFER   (1024 * 1024)
 #define EVENTS_AT_ONCE   8
 #define EVENT_ROUNDS_MAX 8
-/* Of a message only the path matters; the rest is cut off. */
+/* Of a message its beginning matters; the rest is cut off. */
 #define EVENT_SIZE 1024
 
-static const char action[] = "bind@";
+static const char bind_action[] = "bind@", change_action[] = "change@", attention[] = "SDEV_UA=";
 
 struct uevent {
 	const struct uevent_callbacks *callbacks;
@@ -28,13 +31,30 @@ struct uevent {
 	bool overrun;
 };
 
-static void dispatch(struct uevent *uevent, char *message, size_t length)
+/* The value of a variable of a message that ends with a NUL, or NULL. */
+static const char *find_variable(const char *message, size_t length, const char *name)
 {
-	size_t prefix = strlen(action);
+	const char *end = message + length;
+
+	for (const char *at = message; at < end; at += strlen(at) + 1)
+		if (strncmp(at, name, strlen(name)) == 0)
+			return at + strlen(name);
+	return NULL;
+}
+
+void uevent_dispatch(const struct uevent_callbacks *callbacks, void *userdata, char *message,
+		     size_t length)
+{
+	const char *name;
 
 	message[length] = '\0';
-	if (strncmp(message, action, prefix) == 0)
-		uevent->callbacks->bound(uevent->userdata, message + prefix);
+	if (strncmp(message, bind_action, strlen(bind_action)) == 0) {
+		callbacks->bound(userdata, message + strlen(bind_action));
+	} else if (strncmp(message, change_action, strlen(change_action)) == 0) {
+		name = find_variable(message, length, attention);
+		if (name)
+			callbacks->attention(userdata, message + strlen(change_action), name);
+	}
 }
 
 /* Returns the number of messages taken, or a negative errno. */
@@ -60,7 +80,8 @@ static int receive(struct uevent *uevent)
 	for (int i = 0; i < n; i++)
 		/* Other programs may send to the group, too. */
 		if (messages[i].msg_hdr.msg_namelen == sizeof(senders[i]) && senders[i].nl_pid == 0)
-			dispatch(uevent, buffers[i], messages[i].msg_len);
+			uevent_dispatch(uevent->callbacks, uevent->userdata, buffers[i],
+					messages[i].msg_len);
 	return n;
 }
 
@@ -91,21 +112,94 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 	return 0;
 }
 
-static int attach_filter(int fd)
-{
-	static struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x62696e64 /* "bind" */, 0, 3),
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 4),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, '@', 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	static const struct sock_fprog program = {
-		.len = ELEMENTSOF(code),
-		.filter = code,
-	};
+/* The filter */
 
+/* A device path that ends beyond is none of a SCSI device of ours. */
+#define PATH_END_MAX 199
+/* From the end of the path: 7 bytes of "change@" and the length of it. */
+#define ATTENTION_AT(end) (2 * (end) + 32)
+#define FILTER_MAX        320
+
+struct filter {
+	struct sock_filter code[FILTER_MAX];
+	unsigned short length;
+};
+
+#define LOAD_WORD(at)         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at)
+#define LOAD_WORD_X(at)       BPF_STMT(BPF_LD | BPF_W | BPF_IND, at)
+#define LOAD_BYTE(at)         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at)
+#define LOAD_BYTE_X(at)       BPF_STMT(BPF_LD | BPF_B | BPF_IND, at)
+#define SKIP_IF(value, n)     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, n, 0)
+#define SKIP_UNLESS(value, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, n)
+#define SKIP(n)               BPF_STMT(BPF_JMP | BPF_JA, n)
+#define RETURN(what)          BPF_STMT(BPF_RET | BPF_K, what)
+#define TAKE                  UINT32_MAX
+#define DROP                  0
+#define WORD(a, b, c, d)      ((uint32_t)(a) << 24 | (b) << 16 | (c) << 8 | (d))
+
+static void add(struct filter *filter, const struct sock_filter *code, size_t n)
+{
+	assert(filter->length + n <= FILTER_MAX);
+	memcpy(filter->code + filter->length, code, n * sizeof(*code));
+	filter->length = (unsigned short)(filter->length + n);
+}
+
+#define ADD(filter, ...)                                                                           \
+	add(filter, (const struct sock_filter[]){ __VA_ARGS__ },                                   \
+	    ELEMENTSOF(((const struct sock_filter[]){ __VA_ARGS__ })))
+
+/* Finds the four bytes in which the path ends, and leaves their place in X. */
+static void add_search(struct filter *filter)
+{
+	unsigned short jumps[PATH_END_MAX / 4];
+	unsigned n = 0;
+
+	for (unsigned at = strlen(change_action); at + 4 <= PATH_END_MAX; at += 4) {
+		/* Of letters that are ASCII, a subtraction sets the first bit only of a zero. */
+		ADD(filter, LOAD_WORD(at), BPF_STMT(BPF_ALU | BPF_SUB | BPF_K, 0x01010101),
+		    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x80808080, 0, 2),
+		    BPF_STMT(BPF_LDX | BPF_IMM, at), SKIP(0));
+		jumps[n++] = (unsigned short)(filter->length - 1);
+	}
+	ADD(filter, RETURN(DROP));
+	for (unsigned i = 0; i < n; i++)
+		filter->code[jumps[i]].k = (uint32_t)(filter->length - jumps[i] - 1);
+}
+
+/* Turns the place of the four bytes into that of the variable after SUBSYSTEM=scsi. */
+static void add_place(struct filter *filter)
+{
+	enum { EACH = 7 };
+
+	for (unsigned i = 0; i < 4; i++)
+		ADD(filter, LOAD_BYTE_X(i), SKIP_UNLESS(0, EACH - 2),
+		    BPF_STMT(BPF_MISC | BPF_TXA, 0), BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 1),
+		    BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, ATTENTION_AT(i)),
+		    BPF_STMT(BPF_MISC | BPF_TAX, 0), SKIP((3 - i) * EACH + 1));
+	ADD(filter, RETURN(DROP));
+}
+
+/*
+ * Takes drivers bound to devices, and changes whose first variable after SUBSYSTEM=scsi is SDEV_UA.
+ * Its place is where the path ends, which programs of this kind cannot look for in a loop. "Power
+ * on or reset occurred" is what each device reports after each login, and is dropped; so is a
+ * message that ends before what is looked for.
+ */
+int uevent_filter(int fd)
+{
+	struct filter filter = { .length = 0 };
+	struct sock_fprog program;
+
+	ADD(&filter, LOAD_WORD(0), SKIP_UNLESS(WORD('b', 'i', 'n', 'd'), 4), LOAD_BYTE(4),
+	    SKIP_UNLESS('@', 1), RETURN(TAKE), RETURN(DROP));
+	ADD(&filter, SKIP_IF(WORD('c', 'h', 'a', 'n'), 1), RETURN(DROP), LOAD_WORD(3),
+	    SKIP_IF(WORD('n', 'g', 'e', '@'), 1), RETURN(DROP));
+	add_search(&filter);
+	add_place(&filter);
+	ADD(&filter, LOAD_WORD_X(0), SKIP_UNLESS(WORD('S', 'D', 'E', 'V'), 4), LOAD_WORD_X(4),
+	    SKIP_UNLESS(WORD('_', 'U', 'A', '='), 2), LOAD_WORD_X(8),
+	    SKIP_UNLESS(WORD('P', 'O', 'W', 'E'), 1), RETURN(DROP), RETURN(TAKE));
+	program = (struct sock_fprog){ .len = filter.length, .filter = filter.code };
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
 											   : 0;
 }
@@ -127,7 +221,7 @@ int uevent_new(sd_event *event, const struct uevent_callbacks *callbacks, void *
 		return -errno;
 	if (setsockopt(uevent->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		(void)setsockopt(uevent->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	r = attach_filter(uevent->fd);
+	r = uevent_filter(uevent->fd);
 	if (r < 0)
 		return r;
 	if (bind(uevent->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel's "bind" events: a driver has taken a device. All other events (thirty for one login)
+ * The kernel's "bind" events of devices of iSCSI sessions: a driver has taken one; and the "change"
+ * events with which it passes on what SCSI devices report. All other events (thirty for one login)
  * are dropped by a filter in the kernel and do not wake anybody.
  */
 #pragma once
@@ -14,6 +15,8 @@ struct uevent;
 struct uevent_callbacks {
 	/* @path: of the device, below /sys, "/devices/..." */
 	void (*bound)(void *userdata, const char *path);
+	/* @name: of the condition a SCSI device reports, "CAPACITY_DATA_HAS_CHANGED" */
+	void (*attention)(void *userdata, const char *path, const char *name);
 	/* Events were lost. */
 	void (*overrun)(void *userdata);
 };

@@ -674,12 +674,13 @@ int ois_failure_get_event(const struct ois_failure *failure, int64_t *ret);
  */
 int ois_adopt_call(struct ois_client *client, int64_t session, struct ois_call **ret);
 /*
- * Looks for new logical units of a session, by its number in the kernel; @lun (may be NULL) for
- * this one only. The reply has the arrays "added" and "removed", see ois_reply_get_logical_unit().
+ * Looks for new logical units of a session, by its number in the kernel, removes those that are
+ * gone, and reads sizes again; @lun (may be NULL) for this one only. The reply has the arrays
+ * "added", "removed", "resized" and "kept" (gone, but in use), see ois_reply_get_logical_unit().
  */
 int ois_rescan_call(struct ois_client *client, int64_t session, const char *lun,
 		    struct ois_call **ret);
-/* Element of the array "added" or "removed"; NULL after the last. Borrowed. */
+/* Element of one of these arrays; NULL after the last. Borrowed. */
 struct ois_logical_unit *ois_reply_get_logical_unit(const struct ois_reply *reply,
 						    const char *array, size_t index);
 

@@ -747,6 +747,10 @@ static void all_at_once(void **state)
 		      down - up, used.ru_maxrss);
 }
 
+static void on_attention(void *userdata, uint32_t sid, uint64_t lun, const char *name)
+{
+}
+
 static int begin_group(void **state)
 {
 	uint32_t capabilities;
@@ -756,7 +760,7 @@ static int begin_group(void **state)
 	assert_int_equal(capabilities, 0x39);
 	assert_int_equal(sd_event_new(&event), 0);
 	assert_int_equal(kernel_new(event, &callbacks, NULL, &kernel), 0);
-	assert_int_equal(devices_new(event, &sysfs, 32, &devices), 0);
+	assert_int_equal(devices_new(event, &sysfs, 32, on_attention, NULL, &devices), 0);
 	return 0;
 }
 

@@ -30,10 +30,12 @@
 #define FAKE_CONNECTIONS 64
 #define FAKE_PORTALS     4
 #define FAKE_PORT        4242 /* of our socket */
+#define FAKE_PARAMETERS  64
 
 struct fake_operation {
 	enum kernel_operation operation;
 	uint64_t argument;
+	enum iscsi_kernel_param param;
 	bool barrier;
 	uint8_t header[PDU_HEADER_LENGTH];
 	uint8_t data[KERNEL_PDU_DATA_MAX];
@@ -118,6 +120,11 @@ static struct world {
 	bool lost_nop, lost_unbound, lost_logout, lost_destroyed;
 	bool held_scan, held_list, in_use, offline, stable;
 	int list_error, scan_error;
+	const struct sysfs_lun *units; /* what a scan finds; NULL: one disk */
+	size_t n_units;
+	unsigned renews;                     /* scans that also look for what is gone */
+	int64_t renewed_unit;                /* of the last; -1: all */
+	int64_t parameters[FAKE_PARAMETERS]; /* set last, of any session */
 
 	/* The target */
 	int listener;
@@ -148,6 +155,12 @@ static struct world {
 	struct fake_operation *unanswered; /* sent through the kernel */
 	uint32_t unanswered_sid;
 	unsigned logins, logouts[3];
+	struct {
+		const char *answer; /* NULL: none */
+		size_t length;
+		unsigned empty; /* so many empty ones come first */
+		unsigned asked; /* Text Requests */
+	} text;
 
 	pthread_mutex_t mutex;
 	pthread_cond_t module_wakeup;
@@ -495,6 +508,29 @@ static int fake_login_pdu(uint32_t sid, const struct fake_operation *operation,
 	return 0;
 }
 
+/* In Full Feature Phase */
+static _unused_ void fake_answer_text(uint32_t sid)
+{
+	bool final = world.text.empty == 0;
+	struct fake_event *told = fake_tell(KERNEL_EVENT_RECEIVED_PDU, sid);
+	const struct pdu response = {
+		.opcode = PDU_OPCODE_TEXT_RESPONSE,
+		.data_length = final ? (uint32_t)world.text.length : 0,
+		.text_response = {
+			.final = final,
+			.ttt = final ? PDU_TAG_RESERVED : 5,
+			.numbers = { world.stat_sn++, 1, 9 },
+		},
+	};
+
+	pdu_encode(&response, told->header);
+	if (final)
+		assert_int_equal(buffer_append(&told->data, world.text.answer, world.text.length),
+				 0);
+	else
+		world.text.empty--;
+}
+
 static int fake_send(uint32_t sid, const struct fake_operation *operation)
 {
 	const struct pdu logged_out = { .opcode = PDU_OPCODE_LOGOUT_RESPONSE };
@@ -513,6 +549,10 @@ static int fake_send(uint32_t sid, const struct fake_operation *operation)
 		world.logouts[pdu.logout_request.reason]++;
 		if (!world.lost_logout)
 			fake_pdu(sid, &logged_out);
+	} else if (pdu.opcode == PDU_OPCODE_TEXT_REQUEST) {
+		world.text.asked++;
+		if (world.text.answer)
+			fake_answer_text(sid);
 	} else {
 		assert_int_equal(pdu.opcode, PDU_OPCODE_NOP_OUT);
 		if (!world.lost_nop)
@@ -582,6 +622,7 @@ static int fake_execute(struct kernel_batch *batch, const struct fake_operation 
 	case KERNEL_BIND_CONNECTION:
 		return fake_bind(batch->sid, (int)operation->argument);
 	case KERNEL_SET_PARAMETER:
+		world.parameters[operation->param] = (int64_t)operation->argument;
 		return world.sessions[batch->sid].bound ? 0 : -ENOTCONN;
 	case KERNEL_START_CONNECTION:
 		/* The kernel would log in a session without a connection. */
@@ -835,7 +876,11 @@ void kernel_batch_bind(struct kernel_batch *batch, uint64_t handle)
 void kernel_batch_set_number(struct kernel_batch *batch, enum iscsi_kernel_param param,
 			     int64_t value)
 {
-	(void)fake_add(batch, KERNEL_SET_PARAMETER);
+	struct fake_operation *operation = fake_add(batch, KERNEL_SET_PARAMETER);
+
+	assert_true(param < FAKE_PARAMETERS);
+	operation->param = param;
+	operation->argument = (uint64_t)value;
 }
 
 void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param param,
@@ -912,6 +957,8 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 
 		if (scan->list ? world.held_list : world.held_scan)
 			continue;
+		if (!scan->list && world.units)
+			result = (struct devices_result){ 0, world.units, world.n_units };
 		if (scan->list && world.list_error < 0)
 			result = (struct devices_result){ .error = world.list_error };
 		if (!scan->list && world.scan_error < 0)
@@ -928,7 +975,7 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 }
 
 int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads,
-		struct devices **ret)
+		devices_attention_t attention, void *userdata, struct devices **ret)
 {
 	struct devices *devices = calloc(1, sizeof(*devices));
 
@@ -974,6 +1021,15 @@ int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uin
 		 uint64_t timeout_usec, devices_done_t done, void *userdata,
 		 struct devices_scan **ret)
 {
+	return fake_scan(devices, false, done, userdata, ret);
+}
+
+int devices_renew(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
+		  uint64_t timeout_usec, devices_done_t done, void *userdata,
+		  struct devices_scan **ret)
+{
+	world.renews++;
+	world.renewed_unit = lun ? (int64_t)*lun : -1;
 	return fake_scan(devices, false, done, userdata, ret);
 }
 
@@ -1141,6 +1197,9 @@ static _unused_ void fake_world_end(void)
 	world.logins = 0;
 	world.offline = world.stable = false;
 	world.in_use = world.redirects = world.closes = world.traces = false;
+	memset(&world.text, 0, sizeof(world.text));
+	world.units = NULL;
+	world.renews = 0;
 	world.with_list = world.with_md5 = FAKE_TAKES;
 	world.lists = world.md5s = 0;
 	free(TAKE_PTR(world.unanswered));

@@ -785,14 +785,20 @@ static void test_rescan(void **state)
 		{ .method = "org.ois.session.Rescan",
 		  .parameters = "{\"session\":3,\"lun\":\"7\"}",
 		  .replies = { OK("{\"added\":[{\"lun\":\"7\",\"address\":\"5:0:0:7\","
-				  "\"blockDevice\":\"sdx\"}],\"removed\":[]}") } },
+				  "\"blockDevice\":\"sdx\"}],\"removed\":[],\"resized\":[{"
+				  "\"lun\":\"1\",\"address\":\"5:0:0:1\",\"sizeBytes\":"
+				  "1048576}],\"kept\":[{\"lun\":\"2\",\"address\":\"5:0:0:2\","
+				  "\"blockDevice\":\"sdy\"}]}") } },
 		{ .method = "org.ois.session.Rescan",
 		  .parameters = "{\"session\":4,\"lun\":\"7\"}",
 		  .replies = { FAIL("org.ois.session.NotLoggedIn", "{\"session\":4}") } },
 		{},
 	};
 
-	check(scenes, "rescan '*' --lun=7", 7, "Session 3: LUN 7 added (sdx)\n",
+	check(scenes, "rescan '*' --lun=7", 7,
+	      "Session 3: LUN 7 added (sdx)\n"
+	      "Session 3: LUN 1 resized to 1 MiB\n"
+	      "Session 3: LUN 2 gone at the target, but in use (sdy)\n",
 	      "Failed to rescan session 4: the session has no connection now\n");
 }
 

@@ -26,6 +26,10 @@ static struct told {
 	struct sysfs_lun luns[8];
 } told;
 
+static void on_attention(void *userdata, uint32_t sid, uint64_t lun, const char *name)
+{
+}
+
 static int set_up(void **state)
 {
 	alarm(60);
@@ -35,7 +39,7 @@ static int set_up(void **state)
 	memset(&told, 0, sizeof(told));
 	if (sd_event_new(&event) < 0)
 		return -1;
-	return devices_new(event, &fake, 2, &devices);
+	return devices_new(event, &fake, 2, on_attention, NULL, &devices);
 }
 
 static int tear_down(void **state)

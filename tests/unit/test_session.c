@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "bounds.h"
 #include "fake_kernel.h"
 #include "service_private.h"
 #include "session_private.h"
@@ -234,13 +235,20 @@ static struct session *session_now(void)
 	return t.manager ? t.manager->sessions : NULL;
 }
 
+static void hurry_timer(sd_event_source *timer)
+{
+	if (!timer)
+		return;
+	(void)sd_event_source_set_time_accuracy(timer, 1);
+	(void)sd_event_source_set_time_relative(timer, 0);
+}
+
 static void hurry(void)
 {
 	for (struct session *s = session_now(); s; s = s->next) {
-		if (!s->private->timer)
-			continue;
-		(void)sd_event_source_set_time_accuracy(s->private->timer, 1);
-		(void)sd_event_source_set_time_relative(s->private->timer, 0);
+		hurry_timer(s->private->timer);
+		hurry_timer(s->private->text_timer);
+		hurry_timer(s->private->attention.timer);
 	}
 }
 
@@ -274,6 +282,16 @@ static bool run(bool (*reached)(const struct session *session), bool hasty)
 			return false;
 	}
 	return true;
+}
+
+/* The same until @n events of this kind were raised; timers are waited for, or not. */
+static void run_until_raised(enum event_number number, unsigned n, bool hasty)
+{
+	while (t.events[number] < n) {
+		assert_true(sd_event_run(t.event, hasty ? 3000 : UINT64_MAX) >= 0);
+		if (hasty)
+			hurry();
+	}
 }
 
 static void log_in(void)
@@ -398,6 +416,11 @@ static bool is_removed_silently(const struct session *session)
 	return session && session->private->removing && session->private->pending == 0;
 }
 
+static bool is_negotiating(const struct session *session)
+{
+	return session && session->private->renegotiation && session->private->pending == 0;
+}
+
 /* Where a trial begins, before what is held back stops it. */
 enum start {
 	START_LOGIN,
@@ -405,6 +428,7 @@ enum start {
 	START_LOGOUT,
 	START_CHECK,
 	START_REQUEST,
+	START_NEGOTIATION,
 };
 
 /* The target's own port. */
@@ -420,6 +444,7 @@ static const struct point {
 	int silent_stage;  /* of the login, AT() */
 	bool queued, module, nop, scan, unbound, logout, destroyed, list;
 	bool redirected;
+	const char *text;    /* answers a Text Request */
 	uint16_t remembered; /* port of a portal that is tried first; 1: of nobody */
 } points[] = {
 	{ .name = "queued", .reached = is_QUEUED, .queued = true },
@@ -510,18 +535,55 @@ static const struct point {
 	  .start = START_REQUEST,
 	  .reached = is_held,
 	  .held = AT(KERNEL_SEND_PDU) },
+
+	{ .name = "sending text",
+	  .start = START_NEGOTIATION,
+	  .reached = is_held,
+	  .held = AT(KERNEL_SEND_PDU) },
+	{ .name = "negotiating", .start = START_NEGOTIATION, .reached = is_negotiating },
+	{ .name = "setting parameters",
+	  .start = START_NEGOTIATION,
+	  .reached = is_held,
+	  .text = "MaxRecvDataSegmentLength=4096",
+	  .held = AT(KERNEL_SET_PARAMETER) },
 };
 
-static void ask_for_logout(void)
+static void send_message(uint8_t code, uint16_t first, uint16_t second, const void *data,
+			 size_t length)
 {
 	const struct pdu message = {
 		.opcode = PDU_OPCODE_ASYNC_MESSAGE,
 		.itt = PDU_TAG_RESERVED,
-		.async = { .event = PDU_ASYNC_LOGOUT_REQUEST },
+		.data_length = (uint32_t)length,
+		.async = { .event = code, .parameter = { first, second, 9 } },
 	};
+	struct fake_event *told;
 
-	if (session_now() && session_now()->in_kernel)
-		fake_pdu(session_now()->sid, &message);
+	if (!session_now() || !session_now()->in_kernel)
+		return;
+	told = fake_tell(KERNEL_EVENT_RECEIVED_PDU, session_now()->sid);
+	pdu_encode(&message, told->header);
+	if (length > 0)
+		assert_int_equal(buffer_append(&told->data, data, length), 0);
+}
+
+static void ask_for_logout(void)
+{
+	send_message(PDU_ASYNC_LOGOUT_REQUEST, 0, 0, NULL, 0);
+}
+
+static void ask_for_negotiation(void)
+{
+	send_message(PDU_ASYNC_NEGOTIATION_REQUEST, 0, 0, NULL, 0);
+}
+
+/* REPORTED LUNS DATA HAS CHANGED, in descriptor format */
+static const uint8_t luns_changed[] = { 0, 8, 0x72, 6, 0x3f, 0x0e, 0, 0, 0, 0 };
+static const uint8_t capacity_changed[] = { 0, 8, 0x72, 6, 0x2a, 0x09, 0, 0, 0, 0 };
+
+static void report_units(void)
+{
+	send_message(PDU_ASYNC_SCSI, 0, 0, luns_changed, sizeof(luns_changed));
 }
 
 static void lose(unsigned error)
@@ -547,6 +609,8 @@ static void hold(const struct point *point)
 	world.held_list = point->list;
 	world.held_module = point->module;
 	world.redirects = point->redirected;
+	world.text.answer = point->text;
+	world.text.length = point->text ? strlen(point->text) + 1 : 0;
 	if (point->module)
 		fake_delete("class/iscsi_transport");
 	if (point->queued)
@@ -573,7 +637,11 @@ static void go_to(const struct point *point)
 		log_out(false);
 	if (point->start == START_REQUEST)
 		ask_for_logout();
-	check(run(point->reached, point->reached != is_RETRYING));
+	else if (point->start == START_NEGOTIATION)
+		ask_for_negotiation();
+	/* The timer of what is not answered would come, too. */
+	check(run(point->reached,
+		  point->reached != is_RETRYING && point->start != START_NEGOTIATION));
 }
 
 /* What can happen */
@@ -691,6 +759,27 @@ static void deed_ask(void)
 	ask_for_logout();
 }
 
+static void deed_time_out(void);
+
+static void deed_ask_to_negotiate(void)
+{
+	ask_for_negotiation();
+	ask_for_negotiation();
+}
+
+static void deed_send_all_codes(void)
+{
+	for (unsigned code = 0; code <= UINT8_MAX; code++)
+		if (code != PDU_ASYNC_LOGOUT_REQUEST)
+			send_message((uint8_t)code, 0, 0, luns_changed, code % 11);
+}
+
+static void deed_change_units(void)
+{
+	report_units();
+	deed_time_out();
+}
+
 static void deed_time_out(void)
 {
 	hurry();
@@ -753,6 +842,9 @@ static const struct deed {
 	{ "connection lost unheard", deed_lose_unheard },
 	{ "target hangs up", deed_hang_up },
 	{ "target asks for a logout", deed_ask },
+	{ "target asks for a negotiation", deed_ask_to_negotiate },
+	{ "target sends every message", deed_send_all_codes },
+	{ "logical units change", deed_change_units },
 	{ "timer", deed_time_out },
 	{ "client gone", deed_unwatch },
 	{ "network changed", deed_network },
@@ -922,6 +1014,158 @@ static void honours_a_request(void **state)
 	check(run(is_asked, false));
 	check(run(is_RETRYING, true));
 	check(t.events[EVENT_ASYNC_LOGOUT_TIMEOUT] == 1);
+	finish();
+	end();
+}
+
+static bool is_renegotiated(const struct session *session)
+{
+	return session && !session->private->renegotiation && at_rest(session);
+}
+
+static void negotiates_again(void **state)
+{
+	static const char alias[] = "MaxRecvDataSegmentLength=4096\0TargetAlias=other";
+
+	begin("negotiation", "answered at once");
+	world.text.answer = "";
+	log_in();
+	check(run(at_rest, true));
+	ask_for_negotiation();
+	run_until_raised(EVENT_PARAMETERS_RENEGOTIATED, 1, false);
+	check(run(is_renegotiated, false));
+	check(t.events[EVENT_ASYNC_NEGOTIATION] == 1);
+	check_raised(EVENT_PARAMETERS_RENEGOTIATED);
+	check(world.text.asked == 1);
+	/* The kernel does not count Text Responses. */
+	check(world.parameters[KERNEL_PARAM_EXP_STATSN] == world.stat_sn);
+
+	t.deed = "answered in pieces";
+	world.text.answer = alias;
+	world.text.length = sizeof(alias);
+	world.text.empty = 3;
+	ask_for_negotiation();
+	run_until_raised(EVENT_PARAMETERS_RENEGOTIATED, 2, false);
+	check(run(is_renegotiated, false));
+	check(world.text.asked == 5);
+	check(world.parameters[KERNEL_PARAM_MAX_XMIT_DLENGTH] == 4096);
+	check(session_now()->result.parameters.max_xmit_data_segment_length == 4096);
+	check(strcmp(session_now()->result.target_alias, "other") == 0);
+	finish();
+	end();
+}
+
+/* Whatever comes of it, the session goes on. */
+static void survives_a_negotiation(void **state)
+{
+	static const char forbidden[] = "MaxBurstLength=512";
+
+	begin("negotiation", "not answered in time");
+	log_in();
+	check(run(at_rest, true));
+	ask_for_negotiation();
+	run_until_raised(EVENT_TEXT_TIMEOUT, 1, true);
+	check_raised(EVENT_TEXT_TIMEOUT);
+	check(t.events[EVENT_REQUEST_TIMEOUT] == 1);
+	check(outcome_is(EVENT_TEXT_TIMEOUT, EVENT_OUTCOME_CONTINUED));
+	check(session_now()->phase == SESSION_LOGGED_IN && is_negotiating(session_now()));
+
+	t.deed = "answered late, and wrongly";
+	world.text.answer = forbidden;
+	world.text.length = sizeof(forbidden);
+	fake_answer_text(session_now()->sid);
+	check(run(is_renegotiated, true));
+	check(t.events[EVENT_PDU_INVALID] == 1 && world.logins == 1);
+	check(outcome_is(EVENT_PDU_INVALID, EVENT_OUTCOME_CONTINUED));
+	check(session_now()->result.parameters.max_burst_length != 512);
+
+	t.deed = "not asked for";
+	fake_answer_text(session_now()->sid);
+	check(run(is_renegotiated, true));
+	check(t.events[EVENT_PDU_INVALID] == 1 && world.logins == 1);
+
+	t.deed = "not sent";
+	world.refused_operation = KERNEL_SEND_PDU;
+	world.refusal = -EPERM;
+	ask_for_negotiation();
+	run_until_raised(EVENT_SEND_FAILED, 1, false);
+	check(run(is_renegotiated, false));
+	check(t.events[EVENT_SEND_FAILED] == 1 && world.logins == 1);
+	finish();
+	end();
+}
+
+/* What the kernel does not take must not be what the target relies on. */
+static void leaves_no_parameter_behind(void **state)
+{
+	static const char text[] = "MaxRecvDataSegmentLength=4096";
+
+	begin("negotiation", "refused by the kernel");
+	world.text.answer = text;
+	world.text.length = sizeof(text);
+	log_in();
+	check(run(at_rest, true));
+	world.refused_operation = KERNEL_SET_PARAMETER;
+	world.refusal = -EINVAL;
+	ask_for_negotiation();
+	check(run(is_RETRYING, false));
+	check(t.events[EVENT_CONNECTION_RESOURCES] == 1);
+	world.refused_operation = -1;
+	check(run(at_rest, true));
+	check(world.logins == 2 && t.events[EVENT_RECONNECTED] == 1);
+	finish();
+	end();
+}
+
+static void takes_any_message(void **state)
+{
+	static const uint8_t long_sense[] = { 0, 9, 0x72, 6, 0x3f, 0x0e, 0, 0, 0, 0 };
+
+	begin("message", "sense data");
+	log_in();
+	check(run(at_rest, true));
+	send_message(PDU_ASYNC_SCSI, 0, 0, capacity_changed, sizeof(capacity_changed));
+	for (size_t i = 0; i < sizeof(luns_changed); i++)
+		send_message(PDU_ASYNC_SCSI, 0, 0, luns_changed, i);
+	send_message(PDU_ASYNC_SCSI, 0, 0, long_sense, sizeof(long_sense));
+	check(run(at_rest, true));
+	run_until_raised(EVENT_ASYNC_INVALID, sizeof(luns_changed) + 1, false);
+	check(t.events[EVENT_ASYNC_SCSI_EVENT] == 1);
+
+	t.deed = "more than anybody wants to know";
+	for (unsigned i = 0; i < 1000; i++)
+		send_message(250, 0, 0, NULL, 0);
+	while (world.kernel->events)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	check(t.events[EVENT_ASYNC_VENDOR] + t.events[EVENT_ASYNC_INVALID] +
+		      t.events[EVENT_ASYNC_SCSI_EVENT] ==
+	      ASYNC_EVENTS_MAX);
+	check(session_now()->phase == SESSION_LOGGED_IN && world.logins == 1);
+	finish();
+	end();
+}
+
+/* Not before Time2Wait of the target is over, whatever was negotiated. */
+static void waits_as_announced(void **state)
+{
+	uint64_t wait;
+
+	begin("drop", "announced");
+	log_in();
+	check(run(at_rest, true));
+	send_message(PDU_ASYNC_CONNECTION_DROP, 1, 700, NULL, 0);
+	send_message(PDU_ASYNC_CONNECTION_DROP, 0, 600, NULL, 0);
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false));
+	wait = session_now()->next_attempt_usec - manager_now();
+	check(wait > 590 * SECOND_USEC && wait < 760 * SECOND_USEC);
+	check(t.events[EVENT_ASYNC_INVALID] == 1 && t.events[EVENT_ASYNC_CONNECTION_DROP] == 1);
+	check(run(at_rest, true));
+
+	t.deed = "forgotten";
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false));
+	check(session_now()->next_attempt_usec - manager_now() < 10 * SECOND_USEC);
 	finish();
 	end();
 }
@@ -2033,14 +2277,13 @@ static struct {
 	size_t n_added, n_removed;
 } rescan;
 
-static void rescanned(void *userdata, struct session *session, int error,
-		      const struct sysfs_lun *added, size_t n_added,
-		      const struct sysfs_lun *removed, size_t n_removed)
+static void rescanned(void *userdata, struct session *session,
+		      const struct session_changes *changes)
 {
 	rescan.told++;
-	rescan.error = error;
-	rescan.n_added = n_added;
-	rescan.n_removed = n_removed;
+	rescan.error = changes->error;
+	rescan.n_added = changes->added.n;
+	rescan.n_removed = changes->removed.n;
 }
 
 static bool is_rescanned(const struct session *session)
@@ -2079,6 +2322,89 @@ static void rescans(void **state)
 	end();
 }
 
+#define UNIT(number, bytes, gone_)                                                                 \
+	{                                                                                          \
+		.host = 1, .lun = (number), .bound = true, .block = "sda", .size_bytes = (bytes),  \
+		.gone = (gone_)                                                                    \
+	}
+
+static void rescans_what_changed(void **state)
+{
+	static const struct sysfs_lun before[] = { UNIT(1, 512, false), UNIT(2, 512, false) },
+				      after[] = { UNIT(1, 1024, false), UNIT(3, 512, false) },
+				      used[] = { UNIT(1, 1024, true), UNIT(3, 512, false) };
+	struct session *session;
+
+	begin("unit attention", "reported by many");
+	world.units = before;
+	world.n_units = ELEMENTSOF(before);
+	log_in();
+	check(run(at_rest, true));
+	session = session_now();
+	world.units = after;
+	for (unsigned i = 0; i < 100; i++)
+		session_attend_named(session, i, "REPORTED_LUNS_DATA_HAS_CHANGED");
+	run_until_raised(EVENT_LOGICAL_UNIT_RESIZED, 1, true);
+	check(t.events[EVENT_UNIT_ATTENTION] == 1 && world.renews == 1);
+	check(world.renewed_unit == -1);
+	check(t.events[EVENT_LOGICAL_UNIT_ADDED] == 1 && t.events[EVENT_LOGICAL_UNIT_REMOVED] == 1);
+	check(t.events[EVENT_LOGICAL_UNIT_KEPT] == 0);
+
+	t.deed = "size of one";
+	for (unsigned i = 0; i < 3; i++)
+		session_attend_named(session, 3, "CAPACITY_DATA_HAS_CHANGED");
+	run_until_raised(EVENT_UNIT_ATTENTION, 2, true);
+	check(run(at_rest, true));
+	check(world.renews == 2 && world.renewed_unit == 3);
+
+	t.deed = "size of several, from the target";
+	send_message(PDU_ASYNC_SCSI, 0, 0, capacity_changed, sizeof(capacity_changed));
+	session_attend_named(session, 3, "CAPACITY_DATA_HAS_CHANGED");
+	run_until_raised(EVENT_UNIT_ATTENTION, 3, true);
+	check(world.renews == 3 && world.renewed_unit == -1);
+
+	t.deed = "what needs no scan, or is unknown";
+	session_attend_named(session, 3, "MODE_PARAMETERS_CHANGED");
+	session_attend_named(session, 3, "NOTHING_OF_ANY_KIND");
+	run_until_raised(EVENT_UNIT_ATTENTION, 4, true);
+	check(world.renews == 3);
+
+	t.deed = "during a scan";
+	world.units = used;
+	world.held_scan = true;
+	session_attend_named(session, 1, "REPORTED_LUNS_DATA_HAS_CHANGED");
+	run_until_raised(EVENT_UNIT_ATTENTION, 5, true);
+	session_attend_named(session, 1, "REPORTED_LUNS_DATA_HAS_CHANGED");
+	run_until_raised(EVENT_UNIT_ATTENTION, 6, true);
+	check(world.renews == 4);
+	fake_release();
+	run_until_raised(EVENT_LOGICAL_UNIT_KEPT, 2, true);
+	check(world.renews == 5);
+
+	t.deed = "during a scan, for somebody";
+	memset(&rescan, 0, sizeof(rescan));
+	world.held_scan = true;
+	session_attend_named(session, 1, "REPORTED_LUNS_DATA_HAS_CHANGED");
+	run_until_raised(EVENT_UNIT_ATTENTION, 7, true);
+	check(session_rescan(session, NULL, rescanned, &rescan) == 0);
+	check(session_rescan(session, NULL, rescanned, &rescan) == -EBUSY);
+	check(world.renews == 6);
+	world.units = after;
+	fake_release();
+	check(run(is_rescanned, false));
+	check(world.renews == 7 && rescan.told == 1 && rescan.error == 0 && rescan.n_added == 0);
+	world.units = used;
+
+	t.deed = "without a connection";
+	lose(KERNEL_ERROR_CLOSED);
+	check(run(is_RETRYING, false));
+	session_attend_named(session, 1, "REPORTED_LUNS_DATA_HAS_CHANGED");
+	run_until_raised(EVENT_LOGICAL_UNIT_KEPT, 3, true);
+	check(world.renews == 8 && t.events[EVENT_RECONNECTED] == 1);
+	finish();
+	end();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -2089,6 +2415,11 @@ int main(void)
 		TEST(hears_only_of_the_present_connection),
 		TEST(hears_what_was_lost),
 		TEST(honours_a_request),
+		TEST(negotiates_again),
+		TEST(survives_a_negotiation),
+		TEST(leaves_no_parameter_behind),
+		TEST(takes_any_message),
+		TEST(waits_as_announced),
 		TEST(retries_what_may_work_later),
 		TEST(never_gives_up_a_session),
 		TEST(waits_for_the_kernel),
@@ -2118,6 +2449,7 @@ int main(void)
 		TEST(admits_recoveries_first),
 		TEST(admits_so_many),
 		TEST(rescans),
+		TEST(rescans_what_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
