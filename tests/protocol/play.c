@@ -116,6 +116,7 @@ static const struct verb {
 	{ "client", 1, play_client },
 	{ "leave", 0, play_leave },
 	{ "call", 1, play_call },
+	{ "list", 1, play_list },
 	{ "progress", 1, play_progress },
 	{ "reply", 1, play_reply },
 	{ "write", 1, play_write },

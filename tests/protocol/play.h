@@ -91,6 +91,7 @@ void play_login(struct play *play, const struct line *line);
 void play_logout(struct play *play, const struct line *line);
 void play_discover(struct play *play, const struct line *line);
 void play_call(struct play *play, const struct line *line);
+void play_list(struct play *play, const struct line *line);
 void play_progress(struct play *play, const struct line *line);
 void play_reply(struct play *play, const struct line *line);
 

@@ -118,13 +118,23 @@ void play_reply(struct play *play, const struct line *line)
 		fail("\"%s\" is not in the reply:\n%s", line->rest, reply_text(play));
 }
 
-void play_call(struct play *play, const struct line *line)
+static void call_method(struct play *play, const struct line *line, const char *more)
 {
 	const char *parameters = line->rest + strcspn(line->rest, " ");
 
 	parameters += strspn(parameters, " ");
-	send_call(play, "{\"method\":\"org.ois.%s\",\"parameters\":%s}", line->words[1],
-		  *parameters ? parameters : "{}");
+	send_call(play, "{\"method\":\"org.ois.%s\",\"parameters\":%s%s}", line->words[1],
+		  *parameters ? parameters : "{}", more);
+}
+
+void play_call(struct play *play, const struct line *line)
+{
+	call_method(play, line, "");
+}
+
+void play_list(struct play *play, const struct line *line)
+{
+	call_method(play, line, ",\"more\":true");
 }
 
 /* Nodes and their secrets */

@@ -11,7 +11,7 @@
 /* What the target's answer says, before it becomes a PDU. */
 struct answer {
 	uint32_t csg, nsg, status, tsih, itt, statsn, expcmdsn, maxcmdsn, version, ttt, reason,
-		opcode, event;
+		opcode, event, vcode, parameter[3], time2wait;
 	uint32_t sn, offset, wanted;       /* of data: DataSN or R2TSN, and which */
 	uint32_t headerdigest, datadigest; /* added to the right one */
 	uint32_t isid;                     /* added to the last byte */
@@ -61,6 +61,11 @@ static int set_field(struct answer *answer, const char *name, const char *value)
 		{ "wanted", &answer->wanted },
 		{ "headerdigest", &answer->headerdigest },
 		{ "datadigest", &answer->datadigest },
+		{ "vcode", &answer->vcode },
+		{ "parameter1", &answer->parameter[0] },
+		{ "parameter2", &answer->parameter[1] },
+		{ "parameter3", &answer->parameter[2] },
+		{ "time2wait", &answer->time2wait },
 	};
 	unsigned at;
 
@@ -160,6 +165,7 @@ static void fill_other(const struct answer *answer, struct pdu *pdu)
 		pdu->text_response.numbers = numbers;
 	} else if (pdu->opcode == PDU_OPCODE_LOGOUT_RESPONSE) {
 		pdu->logout_response.response = (uint8_t)answer->status;
+		pdu->logout_response.time2wait = (uint16_t)answer->time2wait;
 		pdu->logout_response.numbers = numbers;
 	} else if (pdu->opcode == PDU_OPCODE_REJECT) {
 		pdu->itt = PDU_TAG_RESERVED;
@@ -171,6 +177,9 @@ static void fill_other(const struct answer *answer, struct pdu *pdu)
 	} else if (pdu->opcode == PDU_OPCODE_ASYNC_MESSAGE) {
 		pdu->itt = PDU_TAG_RESERVED;
 		pdu->async.event = (uint8_t)answer->event;
+		pdu->async.vendor_code = (uint8_t)answer->vcode;
+		for (size_t i = 0; i < ELEMENTSOF(answer->parameter); i++)
+			pdu->async.parameter[i] = (uint16_t)answer->parameter[i];
 		pdu->async.numbers = numbers;
 	} else if (pdu->opcode == PDU_OPCODE_TASK_MANAGEMENT_RESPONSE) {
 		pdu->task_management_response.response = (uint8_t)answer->status;
