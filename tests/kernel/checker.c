@@ -122,10 +122,11 @@ static bool may_complain(void)
 static void check_sector(const uint64_t *words, uint64_t sector, uint64_t oldest, uint64_t newest)
 {
 	uint64_t right[WORDS], generation = words[WORD_GENERATION];
-	const uint8_t *is = (const uint8_t *)words, *should = (const uint8_t *)right;
+	const uint8_t *is = (const uint8_t *)words, *should;
 	unsigned i = 0;
 
 	fill_sector(right, sector, generation);
+	should = (const uint8_t *)right;
 	while (i < SECTOR && is[i] == should[i])
 		i++;
 	if (i < SECTOR) {
