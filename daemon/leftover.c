@@ -204,6 +204,17 @@ bool leftover_gone(struct manager *manager, uint32_t sid)
 	return true;
 }
 
+void leftover_look(struct manager *manager)
+{
+	struct leftover *next;
+
+	for (struct leftover *leftover = manager->leftovers; leftover; leftover = next) {
+		next = leftover->next;
+		if (!is_there(leftover))
+			(void)leftover_gone(manager, leftover->found.sid);
+	}
+}
+
 void leftover_free_all(struct manager *manager)
 {
 	while (manager->leftovers)

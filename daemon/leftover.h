@@ -23,4 +23,6 @@ bool leftover_take(struct manager *manager, const struct sysfs_session *found,
 		   const struct node *node);
 /* The kernel says that session @sid is gone. Returns false if it was none of these. */
 bool leftover_gone(struct manager *manager, uint32_t sid);
+/* Events were lost: those that are gone have gone. */
+void leftover_look(struct manager *manager);
 void leftover_free_all(struct manager *manager);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "leftover.h"
 #include "manager.h"
 #include "resync.h"
 #include "session_private.h"
@@ -37,6 +38,7 @@ static void look(struct manager *manager)
 		if (session->in_kernel)
 			look_at(session);
 	}
+	leftover_look(manager);
 	(void)session_find_all(manager);
 }
 

@@ -359,6 +359,26 @@ static void tells_what_is_not_removed(void **state)
 	end();
 }
 
+/* The kernel said that it is gone, and nobody heard it. */
+static void looks_for_what_it_did_not_hear(void **state)
+{
+	static const struct row row = { .what = "unheard", .connection = "down" };
+
+	begin(&row);
+	world.lost_destroyed = true;
+	world.held_operation = KERNEL_DESTROY_SESSION;
+	world.held_done = true;
+	check(&row, session_find_all(t.manager) == 0);
+	while (world.sessions[SID].exists)
+		assert_true(sd_event_run(t.event, 50000) >= 0);
+	world.kernel->callbacks->overrun(world.kernel->userdata);
+	check(&row, t.events[EVENT_LEFTOVER_REMOVED] == 0);
+	fake_release();
+	settle(&row);
+	check(&row, t.events[EVENT_LEFTOVER_REMOVED] == 1);
+	end();
+}
+
 static void tells_what_it_cannot_ask_for(void **state)
 {
 	static const struct row row = { .what = "not asked for", .connection = "down" };
@@ -394,6 +414,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(finds_everything),
 		TEST(tells_what_is_not_removed),
+		TEST(looks_for_what_it_did_not_hear),
 		TEST(tells_what_it_cannot_ask_for),
 		TEST(knows_its_own),
 	};
