@@ -196,7 +196,12 @@ void session_fail(struct session *session, int error, unsigned event, const char
 
 void session_lack(struct session *session, int error, enum event_number number)
 {
-	struct event *event = event_new(number);
+	struct event *event;
+
+	/* There is no thread for the work. */
+	if (error == -EAGAIN && number == EVENT_REQUEST_RESOURCES)
+		number = EVENT_WORKITEM_RESOURCES;
+	event = event_new(number);
 
 	event_set_errno(event, error);
 	event_set_outcome(event, EVENT_OUTCOME_FAILED);

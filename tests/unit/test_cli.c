@@ -731,7 +731,7 @@ static void test_session_show(void **state)
 			  "true,\"transport\":\"tcp\","
 			  "\"redirect\":{\"address\":\"10.0.0.2\",\"port\":860,\"permanent\":true},"
 			  "\"hostNumber\":5,\"attempt\":2,\"failure\":{\"message\":\"no "
-			  "answer\"},\"reconnects\":1,"
+			  "answer\"},\"nextAttemptTimestampUSec\":1000000,\"reconnects\":1,"
 			  "\"chapAlgorithm\":\"sha256\",\"mutualAuthentication\":false,"
 			  "\"commandsMax\":64,"
 			  "\"parameters\":{\"initialR2T\":false,\"maxBurstLength\":512},"
@@ -744,6 +744,27 @@ static void test_session_show(void **state)
 			  "\"vendor\":\"V\"}]}}") } },
 		{},
 	};
+	static const struct scene trouble[] = {
+		{ .method = "org.ois.session.List",
+		  .replies = { OK("{\"session\":{\"session\":3,\"state\":\"failed\",\"phase\":"
+				  "\"retrying\",\"recovering\":true,\"targetName\":\"iqn.x\","
+				  "\"address\":\"h\",\"port\":3260,\"managed\":true,"
+				  "\"transport\":\"tcp\",\"nextAttemptTimestampUSec\":1000000,"
+				  "\"failure\":{\"message\":\"no answer\"},\"parameters\":{},"
+				  "\"connections\":[]}}") } },
+		{},
+	};
+	static const struct scene adopt[] = {
+		{ .method = "org.ois.session.Adopt",
+		  .parameters = "{\"session\":3}",
+		  .replies = { OK("{}") } },
+		{ .method = "org.ois.session.Adopt",
+		  .parameters = "{\"session\":4}",
+		  .replies = { FAIL("org.ois.session.NotAdoptable",
+				    "{\"session\":4,\"message\":\"an adapter keeps it\"}") } },
+		{},
+	};
+	static const struct scene none[] = { {} };
 	static const struct scene nothing[] = {
 		{ .method = "org.ois.session.List",
 		  .replies = { FAIL("org.ois.session.NoSuchSession", "{\"selector\":{}}") } },
@@ -760,6 +781,7 @@ static void test_session_show(void **state)
 	      "    Reconnects: 1\n"
 	      "  Last failure: no answer\n"
 	      "       Attempt: 2\n"
+	      "  Next attempt: Thu 1970-01-01 00:00:01 UTC; now\n"
 	      "    Connection: 0: - to 10.0.0.2:860, in login\n"
 	      "          CHAP: sha256, this host proved itself\n"
 	      "    Negotiated: headerDigest=crc32c\n"
@@ -771,6 +793,14 @@ static void test_session_show(void **state)
 	      "LUN DEVICE    SIZE VENDOR MODEL SCSI ADDRESS STATE   WWID\n"
 	      "  0 sda    1.5 GiB V      -     5:0:0:0      running -\n",
 	      "");
+	check(trouble, "sessions", 0,
+	      "SESSION TARGET PORTAL STATE                                DEVICES\n"
+	      "      3 iqn.x  h:3260 recovering: retrying now: no answer -\n"
+	      "\n1 session listed.\n",
+	      "");
+	check(adopt, "session adopt 3 4", 7, "Session 3: managed\n",
+	      "Failed to adopt session 4: an adapter keeps it\n");
+	check(none, "session adopt iqn.x", 2, "", "'iqn.x' is no number of a session\n");
 	check(nothing, "session show 3", 3, "",
 	      "Failed to show 3: no such session; 'ois-ctl sessions' lists the sessions\n");
 }
@@ -1162,7 +1192,7 @@ static void test_bash_completion(void **state)
 		const char *words, *expected;
 	} rows[] = {
 		{ "logo", "logout\n" },
-		{ "session ''", "show\n" },
+		{ "session ''", "show adopt\n" },
 		{ "node s", "show set\n" },
 		{ "portal s", "show set\n" },
 		{ "portal set --remove-t", "--remove-target-secret\n" },

@@ -1,4 +1,5 @@
 // layers: oisd-core
+// wraps: pthread_create
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Sessions in a world of tables, fake_kernel.h: everything that can go wrong at every step of a
@@ -50,6 +51,20 @@ static struct trial {
 
 /* gen_proofs.c looks for these. */
 #define check_raised(number) check(t.events[number] > 0)
+
+/* Threads, of which there may be no more. */
+
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *argument)
+{
+	return no_threads ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
+}
 
 /* The name service, which knows one host. */
 
@@ -1933,6 +1948,23 @@ static void tells_what_the_kernel_refuses(void **state)
 	check_raised(EVENT_TAG_RESOURCES);
 }
 
+/* A name is looked up in a thread, of which the host allows no more. */
+static void lacks_a_thread(void **state)
+{
+	begin("thread", "not allowed");
+	t.node.key.address = (char *)NAME;
+	names.number = 1;
+	no_threads = true;
+	log_in();
+	check(run(gone, true));
+	no_threads = false;
+	check(t.login.failed == 1 && t.events[EVENT_WORKITEM_RESOURCES] == 3);
+	check_raised(EVENT_WORKITEM_RESOURCES);
+	t.node.key.address = (char *)"127.0.0.1";
+	finish();
+	end();
+}
+
 /* The same for a session that is to come back, which is tried again. */
 static void tells_what_the_kernel_refuses_again(void **state)
 {
@@ -2439,6 +2471,7 @@ int main(void)
 		TEST(falls_back_to_what_is_listed),
 		TEST(misses_the_module),
 		TEST(tells_what_the_kernel_refuses),
+		TEST(lacks_a_thread),
 		TEST(tells_what_the_kernel_refuses_again),
 		TEST(tells_what_is_not_found),
 		TEST(refuses_a_logout),
