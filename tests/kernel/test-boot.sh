@@ -45,7 +45,7 @@ check_equal "but is ready to" "active exited" \
 # Everything goes but this script, and what it uses.
 check "shutdown" systemctl start --job-mode=replace-irreversibly down.target
 check_equal "the file system, then the session, then the daemon" "data.mount oisd-logout.service oisd.service" \
-	"$(stopped | grep -x -e data.mount -e oisd.service -e oisd-logout.service | xargs)"
+	"$(stopped | grep -x -e data.mount -e oisd.service -e oisd-logout.service | tail -n 3 | xargs)"
 check_equal "none by force" "success success success" \
 	"$(systemctl show --property=Result --value data.mount oisd.service oisd-logout.service | xargs)"
 check_equal "nothing failed" "" "$(systemctl --failed --plain --no-legend)"

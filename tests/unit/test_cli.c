@@ -794,7 +794,7 @@ static void test_session_show(void **state)
 	      "  0 sda    1.5 GiB V      -     5:0:0:0      running -\n",
 	      "");
 	check(trouble, "sessions", 0,
-	      "SESSION TARGET PORTAL STATE                                DEVICES\n"
+	      "SESSION TARGET PORTAL STATE                               DEVICES\n"
 	      "      3 iqn.x  h:3260 recovering: retrying now: no answer -\n"
 	      "\n1 session listed.\n",
 	      "");
