@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Counters of sessions: as a table, once or again and again with what happened meanwhile, as JSON,
- * or as OpenMetrics text for a collector.
+ * Counters of sessions or hosts: as a table, once or again and again with what happened meanwhile,
+ * as JSON, or as OpenMetrics text for a collector.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +18,18 @@ static inline void statistics_freep(struct ois_statistics ***statistics)
 	ois_statistics_array_free(*statistics);
 }
 
-/* A counter of the session, or of all its logical units together. -ENODATA: there is none. */
+/* A session has a number, and a host another one. */
+static int get_key(const struct ois_statistics *statistics, int64_t *ret)
+{
+	if (ois_statistics_get_session(statistics, ret) >= 0)
+		return 0;
+	return ois_statistics_get_number(statistics, "hostNumber", ret);
+}
+
+/*
+ * A counter of the session, or of all its logical units together, which a host has added up.
+ * -ENODATA: there is none.
+ */
 static int get_counter(const struct ois_statistics *statistics, const char *name, bool of_units,
 		       int64_t *ret)
 {
@@ -26,7 +37,7 @@ static int get_counter(const struct ois_statistics *statistics, const char *name
 	int64_t sum = 0, value;
 	bool known = false;
 
-	if (!of_units)
+	if (!of_units || ois_statistics_get_number(statistics, name, ret) >= 0)
 		return ois_statistics_get_number(statistics, name, ret);
 	for (size_t i = 0; (unit = ois_statistics_get_logical_unit(statistics, i)); i++) {
 		if (ois_logical_unit_get_number(unit, name, &value) < 0)
@@ -61,15 +72,23 @@ static const char *const rate_headers[] = { ">SESSION",    "TARGET",     ">READ/
 					    ">COMMANDS/S", ">TASK MGMT", ">ERRORS", ">TIMEOUTS",
 					    ">RECONNECTS", NULL };
 
-/* The same session a while ago; NULL: it was not there. */
+static const char *const host_headers[] = { ">HOST",     "DRIVER",      ">SESSIONS",  ">READ",
+					    ">WRITTEN",  ">COMMANDS",   ">TASK MGMT", ">ERRORS",
+					    ">TIMEOUTS", ">RECONNECTS", NULL };
+static const char *const host_rate_headers[] = { ">HOST",       "DRIVER",     ">SESSIONS",
+						 ">READ/S",     ">WRITTEN/S", ">COMMANDS/S",
+						 ">TASK MGMT",  ">ERRORS",    ">TIMEOUTS",
+						 ">RECONNECTS", NULL };
+
+/* The same session or host a while ago; NULL: it was not there. */
 static const struct ois_statistics *find_before(struct ois_statistics **before,
 						const struct ois_statistics *now)
 {
 	int64_t number = -1, other;
 
-	(void)ois_statistics_get_session(now, &number);
+	(void)get_key(now, &number);
 	for (; before && *before; before++)
-		if (ois_statistics_get_session(*before, &other) >= 0 && other == number)
+		if (get_key(*before, &other) >= 0 && other == number)
 			return *before;
 	return NULL;
 }
@@ -87,13 +106,20 @@ static int64_t rate(const struct column *column, int64_t value, const struct ois
 }
 
 static void add_row(struct table *table, const struct ois_statistics *now,
-		    const struct ois_statistics *before, double seconds)
+		    const struct ois_statistics *before, double seconds, bool hosts)
 {
 	int64_t value = 0;
-	bool known = ois_statistics_get_session(now, &value) >= 0;
+	bool known = get_key(now, &value) >= 0;
 
 	(void)table_add_number(table, known, value);
-	(void)table_add(table, ois_statistics_get_target_name(now));
+	if (hosts) {
+		(void)table_add(table, ois_statistics_get_text(now, "procName")
+					       ?: ois_statistics_get_text(now, "transport"));
+		known = ois_statistics_get_number(now, "sessions", &value) >= 0;
+		(void)table_add_number(table, known, value);
+	} else {
+		(void)table_add(table, ois_statistics_get_target_name(now));
+	}
 	for (size_t i = 0; i < ELEMENTSOF(columns); i++) {
 		const struct column *column = &columns[i];
 		char text[64];
@@ -113,17 +139,18 @@ static void add_row(struct table *table, const struct ois_statistics *now,
 }
 
 static void print_table(const struct output *output, struct ois_statistics **now,
-			struct ois_statistics **before, double seconds)
+			struct ois_statistics **before, double seconds, bool hosts)
 {
 	_cleanup_(table_freep) struct table *table =
-		table_new(seconds > 0 ? rate_headers : headers);
+		hosts ? table_new(seconds > 0 ? host_rate_headers : host_headers)
+		      : table_new(seconds > 0 ? rate_headers : headers);
 
 	if (!table)
 		return;
 	for (; *now; now++)
-		add_row(table, *now, find_before(before, *now), seconds);
+		add_row(table, *now, find_before(before, *now), seconds, hosts);
 	if (table_rows(table) == 0)
-		message_notice(output, "No sessions.");
+		message_notice(output, hosts ? "No hosts with sessions." : "No sessions.");
 	else
 		table_print(output, table, NULL);
 }
@@ -144,43 +171,51 @@ static void print_json(const struct output *output, struct ois_statistics **stat
 
 struct metric {
 	const char *field;
-	const char *name; /* without "_total" */
+	const char *name; /* between the prefix and "_total" */
 	const char *help;
 };
 
 static const struct metric session_metrics[] = {
-	{ "receivedBytes", "ois_session_received_bytes", "PDUs received, headers included" },
-	{ "transmittedBytes", "ois_session_transmitted_bytes", "PDUs sent, headers included" },
-	{ "scsiCommand", "ois_session_scsi_commands", "SCSI Command PDUs sent" },
-	{ "scsiResponse", "ois_session_scsi_responses", "SCSI Response PDUs received" },
-	{ "dataOut", "ois_session_data_out", "SCSI Data-Out PDUs sent" },
-	{ "dataIn", "ois_session_data_in", "SCSI Data-In PDUs received" },
-	{ "r2t", "ois_session_r2t", "Ready To Transfer PDUs received" },
-	{ "taskManagementRequest", "ois_session_task_management_requests",
+	{ "receivedBytes", "received_bytes", "PDUs received, headers included" },
+	{ "transmittedBytes", "transmitted_bytes", "PDUs sent, headers included" },
+	{ "scsiCommand", "scsi_commands", "SCSI Command PDUs sent" },
+	{ "scsiResponse", "scsi_responses", "SCSI Response PDUs received" },
+	{ "dataOut", "data_out", "SCSI Data-Out PDUs sent" },
+	{ "dataIn", "data_in", "SCSI Data-In PDUs received" },
+	{ "r2t", "r2t", "Ready To Transfer PDUs received" },
+	{ "taskManagementRequest", "task_management_requests",
 	  "Task Management Function Requests sent" },
-	{ "taskManagementResponse", "ois_session_task_management_responses",
+	{ "taskManagementResponse", "task_management_responses",
 	  "Task Management Function Responses received" },
-	{ "noopOut", "ois_session_noop_out", "NOP-Out PDUs sent" },
-	{ "noopIn", "ois_session_noop_in", "NOP-In PDUs received" },
-	{ "loginRequest", "ois_session_login_requests", "Login Requests sent" },
-	{ "textRequest", "ois_session_text_requests", "Text Requests sent" },
-	{ "textResponse", "ois_session_text_responses", "Text Responses received" },
-	{ "logoutRequest", "ois_session_logout_requests", "Logout Requests sent" },
-	{ "logoutResponse", "ois_session_logout_responses", "Logout Responses received" },
-	{ "snackRequest", "ois_session_snack_requests", "SNACK Requests sent" },
-	{ "asyncMessage", "ois_session_async_messages", "Asynchronous Messages received" },
-	{ "reject", "ois_session_rejects", "Reject PDUs received" },
-	{ "digestErrors", "ois_session_digest_errors", "PDUs with a wrong digest" },
-	{ "timeoutErrors", "ois_session_timeout_errors", "Requests that timed out" },
-	{ "reconnects", "ois_session_reconnects",
-	  "Times the session was logged in again after a loss" },
+	{ "noopOut", "noop_out", "NOP-Out PDUs sent" },
+	{ "noopIn", "noop_in", "NOP-In PDUs received" },
+	{ "loginRequest", "login_requests", "Login Requests sent" },
+	{ "textRequest", "text_requests", "Text Requests sent" },
+	{ "textResponse", "text_responses", "Text Responses received" },
+	{ "logoutRequest", "logout_requests", "Logout Requests sent" },
+	{ "logoutResponse", "logout_responses", "Logout Responses received" },
+	{ "snackRequest", "snack_requests", "SNACK Requests sent" },
+	{ "asyncMessage", "async_messages", "Asynchronous Messages received" },
+	{ "reject", "rejects", "Reject PDUs received" },
+	{ "digestErrors", "digest_errors", "PDUs with a wrong digest" },
+	{ "timeoutErrors", "timeout_errors", "Requests that timed out" },
+	{ "reconnects", "reconnects", "Times the session was logged in again after a loss" },
 };
 
 static const struct metric unit_metrics[] = {
-	{ "requests", "ois_logical_unit_requests", "Commands given to the device" },
-	{ "completed", "ois_logical_unit_completed", "Commands the device has completed" },
-	{ "errors", "ois_logical_unit_errors", "Commands that failed" },
-	{ "timeouts", "ois_logical_unit_timeouts", "Times a command timed out" },
+	{ "requests", "requests", "Commands given to the device" },
+	{ "completed", "completed", "Commands the device has completed" },
+	{ "errors", "errors", "Commands that failed" },
+	{ "timeouts", "timeouts", "Times a command timed out" },
+};
+
+/* Of hosts, what is not counted up. */
+static const struct metric host_gauges[] = {
+	{ "sessions", "sessions", "Sessions of the host" },
+	{ "loggedIn", "sessions_logged_in", "Sessions of the host that are logged in" },
+	{ "logicalUnits", "logical_units", "Devices of the sessions" },
+	{ "commandsNow", "commands_now", "Commands the host has now" },
+	{ "commandsMax", "commands_max", "Commands the host takes at the same time" },
 };
 
 /* In a label: \\, \" and \n. */
@@ -196,8 +231,8 @@ static void print_label(const char *name, const char *value, bool first)
 	(void)putchar('"');
 }
 
-static void print_labels(const struct ois_statistics *statistics,
-			 const struct ois_logical_unit *unit)
+static void print_session_labels(const struct ois_statistics *statistics,
+				 const struct ois_logical_unit *unit)
 {
 	int64_t port = 0;
 	_cleanup_free_ char *portal = NULL;
@@ -205,6 +240,7 @@ static void print_labels(const struct ois_statistics *statistics,
 	(void)ois_statistics_get_port(statistics, &port);
 	portal = format_portal(ois_statistics_get_address(statistics), (int)port);
 	print_label("session", ois_statistics_get_text(statistics, "session"), true);
+	print_label("host", ois_statistics_get_text(statistics, "hostNumber"), false);
 	print_label("target", ois_statistics_get_target_name(statistics), false);
 	print_label("portal", portal, false);
 	print_label("transport", ois_statistics_get_text(statistics, "transport"), false);
@@ -215,44 +251,67 @@ static void print_labels(const struct ois_statistics *statistics,
 	(void)putchar('}');
 }
 
-static void print_sample(const struct metric *metric, const struct ois_statistics *statistics,
+static void print_host_labels(const struct ois_statistics *statistics,
+			      const struct ois_logical_unit *unit)
+{
+	print_label("host", ois_statistics_get_text(statistics, "hostNumber"), true);
+	print_label("driver", ois_statistics_get_text(statistics, "procName"), false);
+	print_label("transport", ois_statistics_get_text(statistics, "transport"), false);
+	(void)putchar('}');
+}
+
+/* What the metrics of one kind have in common. */
+struct family {
+	const char *prefix;
+	const char *type; /* "counter", "gauge" */
+	bool of_units;
+	void (*print_labels)(const struct ois_statistics *, const struct ois_logical_unit *);
+};
+
+static const struct family of_sessions = { "ois_session_", "counter", false, print_session_labels },
+			   of_units = { "ois_logical_unit_", "counter", true,
+					print_session_labels },
+			   of_hosts = { "ois_host_", "counter", false, print_host_labels },
+			   of_hosts_now = { "ois_host_", "gauge", false, print_host_labels };
+
+static void print_sample(const struct family *family, const struct metric *metric,
+			 const struct ois_statistics *statistics,
 			 const struct ois_logical_unit *unit, int64_t value)
 {
-	(void)printf("%s_total", metric->name);
-	print_labels(statistics, unit);
+	(void)printf("%s%s%s", family->prefix, metric->name,
+		     strcmp(family->type, "counter") == 0 ? "_total" : "");
+	family->print_labels(statistics, unit);
 	(void)printf(" %" PRId64 "\n", value);
 }
 
-static void print_session_sample(const struct metric *metric,
-				 const struct ois_statistics *statistics)
-{
-	int64_t value;
-
-	if (ois_statistics_get_number(statistics, metric->field, &value) >= 0)
-		print_sample(metric, statistics, NULL, value);
-}
-
-static void print_unit_samples(const struct metric *metric, const struct ois_statistics *statistics)
+static void print_samples(const struct family *family, const struct metric *metric,
+			  const struct ois_statistics *statistics)
 {
 	const struct ois_logical_unit *unit;
 	int64_t value;
 
+	if (!family->of_units) {
+		if (ois_statistics_get_number(statistics, metric->field, &value) >= 0)
+			print_sample(family, metric, statistics, NULL, value);
+		return;
+	}
 	for (size_t i = 0; (unit = ois_statistics_get_logical_unit(statistics, i)); i++)
 		if (ois_logical_unit_get_number(unit, metric->field, &value) >= 0)
-			print_sample(metric, statistics, unit, value);
+			print_sample(family, metric, statistics, unit, value);
 }
 
-static void print_metrics(const struct metric *metrics, size_t n,
-			  struct ois_statistics **statistics,
-			  void (*print)(const struct metric *, const struct ois_statistics *))
+static void print_metrics(const struct family *family, const struct metric *metrics, size_t n,
+			  struct ois_statistics **statistics)
 {
 	for (size_t i = 0; i < n; i++) {
-		(void)printf("# TYPE %s counter\n", metrics[i].name);
-		if (strstr(metrics[i].name, "_bytes"))
-			(void)printf("# UNIT %s bytes\n", metrics[i].name);
-		(void)printf("# HELP %s %s\n", metrics[i].name, metrics[i].help);
+		const char *prefix = family->prefix, *name = metrics[i].name;
+
+		(void)printf("# TYPE %s%s %s\n", prefix, name, family->type);
+		if (strstr(name, "_bytes"))
+			(void)printf("# UNIT %s%s bytes\n", prefix, name);
+		(void)printf("# HELP %s%s %s\n", prefix, name, metrics[i].help);
 		for (struct ois_statistics **one = statistics; *one; one++)
-			print(&metrics[i], *one);
+			print_samples(family, &metrics[i], *one);
 	}
 }
 
@@ -264,17 +323,23 @@ static void print_states(struct ois_statistics **statistics)
 		const char *state = ois_statistics_get_text(*statistics, "state") ?: "";
 
 		(void)fputs("ois_session_logged_in", stdout);
-		print_labels(*statistics, NULL);
+		print_session_labels(*statistics, NULL);
 		(void)printf(" %d\n", strcmp(state, "logged_in") == 0);
 	}
 }
 
-static void print_openmetrics(struct ois_statistics **statistics)
+static void print_openmetrics(struct ois_statistics **statistics, bool hosts)
 {
-	print_states(statistics);
-	print_metrics(session_metrics, ELEMENTSOF(session_metrics), statistics,
-		      print_session_sample);
-	print_metrics(unit_metrics, ELEMENTSOF(unit_metrics), statistics, print_unit_samples);
+	if (hosts) {
+		print_metrics(&of_hosts_now, host_gauges, ELEMENTSOF(host_gauges), statistics);
+		print_metrics(&of_hosts, session_metrics, ELEMENTSOF(session_metrics), statistics);
+		print_metrics(&of_hosts, unit_metrics, ELEMENTSOF(unit_metrics), statistics);
+	} else {
+		print_states(statistics);
+		print_metrics(&of_sessions, session_metrics, ELEMENTSOF(session_metrics),
+			      statistics);
+		print_metrics(&of_units, unit_metrics, ELEMENTSOF(unit_metrics), statistics);
+	}
 	(void)puts("# EOF");
 }
 
@@ -287,6 +352,10 @@ static enum status fetch(struct cli *cli, const char *which, struct ois_statisti
 	enum status status;
 	int r;
 
+	if (option_given(cli, OPTION_HOSTS)) {
+		r = ois_list_host_statistics(cli->client, ret, &error);
+		return r < 0 ? report(cli, r, error, "get the statistics") : STATUS_DONE;
+	}
 	status = select_sessions(cli, which, &selector);
 	if (status != STATUS_DONE)
 		return status;
@@ -321,9 +390,11 @@ static void await_look(double first, int64_t n, int64_t interval)
 	(void)nanosleep(&wait, NULL);
 }
 
-static void print_look(const struct output *output, struct ois_statistics **now,
+static void print_look(const struct cli *cli, struct ois_statistics **now,
 		       struct ois_statistics **before, double seconds, bool first)
 {
+	const struct output *output = &cli->output;
+
 	if (output->json != JSON_OFF) {
 		print_json(output, now);
 		return;
@@ -332,7 +403,7 @@ static void print_look(const struct output *output, struct ois_statistics **now,
 		(void)fputs("\033[H\033[J", stdout);
 	else if (!first)
 		(void)putchar('\n');
-	print_table(output, now, before, seconds);
+	print_table(output, now, before, seconds, option_given(cli, OPTION_HOSTS));
 	(void)fflush(stdout);
 }
 
@@ -354,7 +425,7 @@ static enum status watch(struct cli *cli, const char *which)
 		}
 		time = now_seconds();
 		/* The first look shows the totals. */
-		print_look(&cli->output, now, before, before ? time - last : 0, n == 0);
+		print_look(cli, now, before, before ? time - last : 0, n == 0);
 		ois_statistics_array_free(before);
 		before = now;
 		last = time;
@@ -365,8 +436,11 @@ static enum status watch(struct cli *cli, const char *which)
 enum status verb_stats(struct cli *cli, char **arguments)
 {
 	_cleanup_(statistics_freep) struct ois_statistics **statistics = NULL;
+	bool hosts = option_given(cli, OPTION_HOSTS);
 	enum status status;
 
+	if (hosts && arguments[0])
+		return usage_error("--hosts shows all hosts, and goes with no session");
 	if (option_given(cli, OPTION_OPENMETRICS) &&
 	    (option_given(cli, OPTION_WATCH) || cli->output.json != JSON_OFF))
 		return usage_error("--openmetrics goes with neither --watch nor --json");
@@ -382,10 +456,10 @@ enum status verb_stats(struct cli *cli, char **arguments)
 	if (status != STATUS_DONE)
 		return status;
 	if (option_given(cli, OPTION_OPENMETRICS))
-		print_openmetrics(statistics);
+		print_openmetrics(statistics, hosts);
 	else if (cli->output.json != JSON_OFF)
 		print_json(&cli->output, statistics);
 	else
-		print_table(&cli->output, statistics, NULL, 0);
+		print_table(&cli->output, statistics, NULL, 0, hosts);
 	return STATUS_DONE;
 }

@@ -69,6 +69,7 @@ const struct option_row option_rows[_OPTION_MAX] = {
 	[OPTION_PAGE] = { "page", '\0', "NUMBER", "Page of the vital product data, such as 0x83" },
 	[OPTION_DEADLINE] = { "deadline", '\0', "SECONDS", "Time a SCSI command may take (10)" },
 	[OPTION_OPENMETRICS] = { "openmetrics", '\0', NULL, "OpenMetrics text for a collector" },
+	[OPTION_HOSTS] = { "hosts", '\0', NULL, "Counters of SCSI hosts instead of sessions" },
 };
 
 enum status usage_error(const char *format, ...)

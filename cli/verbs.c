@@ -67,8 +67,8 @@ const struct verb verbs[] = {
 	  verb_scsi_read_capacity, "Ask a logical unit for its size" },
 	{ "stats", "[SESSION|TARGET]", 0, 1,
 	  BIT(OPTION_PORTAL) | BIT(OPTION_WATCH) | BIT(OPTION_INTERVAL) | BIT(OPTION_COUNT) |
-		  BIT(OPTION_OPENMETRICS),
-	  COMPLETE_SESSIONS, verb_stats, "Show counters of sessions" },
+		  BIT(OPTION_OPENMETRICS) | BIT(OPTION_HOSTS),
+	  COMPLETE_SESSIONS, verb_stats, "Show counters of sessions or hosts" },
 	{ "events", NULL, 0, 0,
 	  BIT(OPTION_FOLLOW) | BIT(OPTION_LIVE) | BIT(OPTION_LIST) | BIT(OPTION_NUMBER) |
 		  BIT(OPTION_TARGET) | BIT(OPTION_SINCE) | BIT(OPTION_LINES),

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "host_statistics.h"
 #include "interfaces.h"
 #include "json.h"
 #include "method_common.h"
@@ -48,6 +49,9 @@ _Static_assert(ELEMENTSOF(counters) == _KERNEL_COUNTER_MAX, "a name for each cou
 struct statistics {
 	struct call *call; /* NULL: the client is gone, the query still under way */
 	bool asking;
+	bool by_host; /* what is told are sums, after the last session */
+	struct host_sums hosts;
+	size_t host; /* told so far */
 	struct kernel_statistics items[CHUNK];
 	size_t item, n_items; /* the chunk: told so far, and all */
 	size_t position, n;   /* sessions asked for so far, and all */
@@ -72,20 +76,29 @@ static json_object *custom_to_json(const struct kernel_statistics *statistics)
 	return TAKE_PTR(object);
 }
 
+int counters_to_json(json_object *object, const struct counters *known)
+{
+	int r;
+
+	if (!known->known)
+		return 0;
+	r = set_counted(object, "transmittedBytes", known->transmitted_bytes);
+	r |= set_counted(object, "receivedBytes", known->received_bytes);
+	for (size_t i = 0; i < ELEMENTSOF(counters); i++)
+		if (known->all || counters[i].library)
+			r |= set_counted(object, counters[i].name, known->counters[i]);
+	return r;
+}
+
 static int set_kernel_counters(json_object *object, const struct session *session,
 			       const struct kernel_statistics *statistics)
 {
-	bool all = session->transport && session->transport->kind == TRANSPORT_ADAPTER;
+	struct counters known = { 0 };
 	int r;
 
-	if (statistics->error < 0)
-		return 0;
-	r = set_counted(object, "transmittedBytes", statistics->transmitted_bytes);
-	r |= set_counted(object, "receivedBytes", statistics->received_bytes);
-	for (size_t i = 0; i < ELEMENTSOF(counters); i++)
-		if (all || counters[i].library)
-			r |= set_counted(object, counters[i].name, statistics->counters[i]);
-	if (statistics->n_custom > 0)
+	counters_add(&known, session, statistics);
+	r = counters_to_json(object, &known);
+	if (known.known && statistics->n_custom > 0)
 		r |= json_set(object, "custom", custom_to_json(statistics));
 	return r;
 }
@@ -131,6 +144,7 @@ static json_object *statistics_to_json(const struct session *session,
 	if (!object)
 		return NULL;
 	r = json_set_int(object, "session", session->sid);
+	r |= json_set_int(object, "hostNumber", session->host);
 	r |= json_set_string(object, "targetName", session->target_name);
 	r |= json_set_string(object, "address", session->address);
 	r |= json_set_int(object, "port", session->port);
@@ -148,6 +162,7 @@ static void statistics_free(struct statistics *statistics)
 {
 	for (size_t i = 0; i < statistics->n_items; i++)
 		kernel_statistics_done(&statistics->items[i]);
+	host_sums_done(&statistics->hosts);
 	free(statistics);
 }
 
@@ -209,7 +224,25 @@ static bool tell_next(struct call *call, struct statistics *statistics)
 	if (!session)
 		return true;
 	session_count_timeouts(session);
-	return call_list(call, json_wrap("statistics", statistics_to_json(session, item)));
+	if (!statistics->by_host)
+		return call_list(call, json_wrap("statistics", statistics_to_json(session, item)));
+	if (host_sums_add(&statistics->hosts, session, item) >= 0)
+		return true;
+	return call_list(call, NULL);
+}
+
+static void tell_hosts(struct call *call, struct statistics *statistics)
+{
+	const struct sysfs *sysfs = &call_manager(call)->sysfs;
+
+	while (statistics->host < statistics->hosts.n && !call_full(call)) {
+		const struct host_sum *sum = &statistics->hosts.rows[statistics->host++];
+
+		if (!call_list(call, json_wrap("statistics", host_sum_to_json(sysfs, sum))))
+			return;
+	}
+	if (statistics->host == statistics->hosts.n)
+		call_list_end(call);
 }
 
 static void forget_chunk(struct statistics *statistics)
@@ -230,8 +263,8 @@ static void statistics_produce(struct call *call, void *userdata)
 		}
 		forget_chunk(statistics);
 		if (statistics->position == statistics->n) {
-			statistics->n_items = 0;
-			call_list_end(call);
+			statistics->n_items = statistics->item = 0;
+			tell_hosts(call, statistics);
 			return;
 		}
 		ask_chunk(statistics);
@@ -263,6 +296,12 @@ static struct statistics *statistics_new(struct call *call, const struct selecto
 	return statistics;
 }
 
+static void begin(struct call *call, struct statistics *statistics)
+{
+	call_keep(call, statistics, statistics_gone);
+	call_produce(call, statistics_produce);
+}
+
 int method_session_get_statistics(struct call *call)
 {
 	struct statistics *statistics;
@@ -283,7 +322,20 @@ int method_session_get_statistics(struct call *call)
 			   json_wrap("selector", json_object_get(object)));
 		return 0;
 	}
-	call_keep(call, statistics, statistics_gone);
-	call_produce(call, statistics_produce);
+	begin(call, statistics);
+	return 0;
+}
+
+int method_session_get_host_statistics(struct call *call)
+{
+	struct statistics *statistics;
+	struct selector all;
+
+	(void)selector_read(NULL, &all);
+	statistics = statistics_new(call, &all);
+	if (!statistics)
+		return -ENOMEM;
+	statistics->by_host = true;
+	begin(call, statistics);
 	return 0;
 }

@@ -603,6 +603,13 @@ struct ois_statistics **ois_statistics_array_free(struct ois_statistics **statis
 /* Replies: ois_reply_get_statistics(). */
 int ois_list_statistics_call(struct ois_client *client, const struct ois_selector *selector,
 			     struct ois_call **ret);
+/*
+ * The same of SCSI hosts, as HostStatistics of org.ois.session: sums over the sessions of each, with
+ * the numbers "hostNumber", "sessions", "loggedIn", "logicalUnits" and those of logical units.
+ */
+int ois_list_host_statistics(struct ois_client *client, struct ois_statistics ***ret,
+			     struct ois_error **ret_error);
+int ois_list_host_statistics_call(struct ois_client *client, struct ois_call **ret);
 
 /*
  * All counters are numbers named as in org.ois.session: ois_statistics_get_number() with "dataIn",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Counters of sessions: org.ois.session.
+ * Counters of sessions and hosts: org.ois.session.
  */
 #include "client.h"
 #include "interfaces.h"
@@ -37,6 +37,24 @@ int ois_list_statistics(struct ois_client *client, const struct ois_selector *se
 	int r;
 
 	r = ois_list_statistics_call(client, selector, &call);
+	if (r < 0)
+		return call_unmade(r, ret_error);
+	return call_collect(call, get_statistics, (void ***)ret, ret_error);
+}
+
+int ois_list_host_statistics_call(struct ois_client *client, struct ois_call **ret)
+{
+	return call_new_json(client, METHOD_SESSION_GET_HOST_STATISTICS, json_object_new_object(),
+			     OIS_CALL_MORE | OIS_CALL_READ, ret);
+}
+
+int ois_list_host_statistics(struct ois_client *client, struct ois_statistics ***ret,
+			     struct ois_error **ret_error)
+{
+	struct ois_call *call;
+	int r;
+
+	r = ois_list_host_statistics_call(client, &call);
 	if (r < 0)
 		return call_unmade(r, ret_error);
 	return call_collect(call, get_statistics, (void ***)ret, ret_error);

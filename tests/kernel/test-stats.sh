@@ -40,6 +40,16 @@ check_equal "a watch looks twice" 2 "$(ois-ctl stats --watch --interval=1 --coun
 check "login of all" ois-ctl login --all
 check_equal "all sessions have counters" "40 40" \
 	"$(ois-ctl stats --json=short | jq -r '"\(length) \([.[] | select(.receivedBytes > 0)] | length)"')"
+check_equal "each has a host of its own" "40 40 iscsi_tcp" \
+	"$(ois-ctl stats --hosts --json=short | jq -r '"\(length) \([.[].sessions] | add) \(.[0].procName)"')"
+check_equal "the sums are those of the sessions" true "$(
+	sessions=$(ois-ctl stats --json=short)
+	ois-ctl stats --hosts --json=short | jq --argjson sessions "$sessions" '
+		([.[].scsiCommand] | add) == ([$sessions[].scsiCommand] | add) and
+		([.[].requests] | add) == ([$sessions[].logicalUnits[].requests] | add) and
+		([.[].hostNumber] | sort) == ([$sessions[].hostNumber] | sort)'
+)"
+check "OpenMetrics of hosts" eval 'ois-ctl stats --hosts --openmetrics | grep -q "^ois_host_sessions{.*} 1$"'
 check_fails "no such session" 3 ois-ctl stats 4711
 
 # Another program's session is counted, too; one that is gone while we ask is left out.

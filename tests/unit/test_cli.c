@@ -889,11 +889,51 @@ static void test_scsi(void **state)
 
 #define STATISTICS(session, bytes, commands)                                                       \
 	"{\"statistics\":{\"session\":" session                                                    \
-	",\"targetName\":\"iqn.a\",\"address\":\"fe80::1\","                                       \
+	",\"hostNumber\":5,\"targetName\":\"iqn.a\",\"address\":\"fe80::1\","                      \
 	"\"port\":860,\"transport\":\"tcp\",\"state\":\"logged_in\",\"transmittedBytes\":" bytes   \
 	",\"scsiCommand\":" commands ",\"reconnects\":2,\"logicalUnits\":[{\"lun\":\"0\","         \
 	"\"address\":\"5:0:0:0\",\"blockDevice\":\"sda\",\"requests\":9,\"errors\":1},"            \
 	"{\"lun\":\"1\",\"address\":\"5:0:0:1\",\"errors\":3}]}}"
+
+#define HOST_STATISTICS                                                                            \
+	"{\"statistics\":{\"hostNumber\":5,\"transport\":\"tcp\",\"procName\":\"iscsi_tcp\","      \
+	"\"commandsMax\":128,\"sessions\":2,\"loggedIn\":1,\"transmittedBytes\":2048,"             \
+	"\"scsiCommand\":7,\"reconnects\":4,\"logicalUnits\":3,\"errors\":6}}"
+
+static void test_host_stats(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.GetHostStatistics",
+		  .replies = { OK(HOST_STATISTICS) } },
+		{},
+	};
+	static const struct scene nothing[] = {
+		{ .method = "org.ois.session.GetHostStatistics", .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene idle[] = { {} };
+	struct fake_daemon fake;
+	struct result result;
+
+	check(scenes, "stats --hosts", 0,
+	      "HOST DRIVER    SESSIONS READ WRITTEN COMMANDS TASK MGMT ERRORS TIMEOUTS RECONNECTS\n"
+	      "   5 iscsi_tcp        2    -   2 KiB        7         -      6        -          "
+	      "4\n",
+	      "");
+	check(nothing, "stats --hosts --watch --count=1", 0, "", "No hosts with sessions.\n");
+	check(idle, "stats --hosts 3", 2, "",
+	      "--hosts shows all hosts, and goes with no session\n");
+	fake_start(&fake, scenes);
+	run("stats --hosts --openmetrics", fake.path, &result);
+	fake_stop(&fake);
+	assert_int_equal(result.status, 0);
+	assert_non_null(strstr(result.output, "# TYPE ois_host_sessions gauge\n"));
+	assert_non_null(strstr(result.output, "\nois_host_sessions_logged_in{host=\"5\","
+					      "driver=\"iscsi_tcp\",transport=\"tcp\"} 1\n"));
+	assert_non_null(strstr(result.output, "\nois_host_transmitted_bytes_total{host=\"5\","));
+	assert_non_null(strstr(result.output, "\nois_host_errors_total{host=\"5\","));
+	assert_null(strstr(result.output, "ois_session_"));
+}
 
 static void test_stats(void **state)
 {
@@ -940,8 +980,8 @@ static void test_openmetrics(void **state)
 		  .replies = { OK(STATISTICS("3", "2048", "7")) } },
 		{},
 	};
-	static const char labels[] =
-		"{session=\"3\",target=\"iqn.a\",portal=\"[fe80::1]:860\",transport=\"tcp\"";
+	static const char labels[] = "{session=\"3\",host=\"5\",target=\"iqn.a\",portal=\"[fe80::1]"
+				     ":860\",transport=\"tcp\"";
 	struct fake_daemon fake;
 	struct result result;
 	const char *text = result.output;
@@ -1282,6 +1322,7 @@ int main(void)
 		cmocka_unit_test(test_rescan),
 		cmocka_unit_test(test_scsi),
 		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_host_stats),
 		cmocka_unit_test(test_openmetrics),
 		cmocka_unit_test(test_settings_and_status),
 		cmocka_unit_test(test_portals),

@@ -46,6 +46,7 @@ HANDLER(session_logout)
 HANDLER(scsi_inquiry)
 HANDLER(scsi_read_capacity)
 HANDLER(scsi_report_luns)
+HANDLER(session_get_host_statistics)
 HANDLER(session_get_statistics)
 HANDLER(session_rescan)
 HANDLER(session_adopt)
@@ -231,6 +232,8 @@ static const struct {
 	{ "org.ois.scsi.ReadCapacity", VARLINK_ACCESS_READ, false, false,
 	  method_scsi_read_capacity },
 	{ "org.ois.scsi.ReportLuns", VARLINK_ACCESS_READ, false, false, method_scsi_report_luns },
+	{ "org.ois.session.GetHostStatistics", VARLINK_ACCESS_READ, true, false,
+	  method_session_get_host_statistics },
 	{ "org.ois.session.GetStatistics", VARLINK_ACCESS_READ, true, false,
 	  method_session_get_statistics },
 	{ "org.ois.session.List", VARLINK_ACCESS_READ, true, false, method_session_list },
