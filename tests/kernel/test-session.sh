@@ -47,6 +47,21 @@ check "login where 3 R2Ts are agreed on" ois-ctl login "$odd"
 check_equal "the kernel has room for four" 4 "$(cat /sys/class/iscsi_session/session*/max_outstanding_r2t)"
 check "data" write_and_compare "$(session_disks)"
 
+# Pings are as the node says at the time of the login, also of one that brings a session back.
+pings()
+{
+	cat /sys/class/iscsi_connection/connection*/{recv,ping}_tmo | xargs
+}
+ois-ctl node set "$odd" noopIntervalSeconds=7 noopTimeoutSeconds=9 >/dev/null
+check_equal "new intervals of pings wait for a login" "5 5" "$(pings)"
+check_equal "as the settings tell" next_login \
+	"$(ois-ctl settings --json=short | jq -r '.[] | select(.name == "noopIntervalSeconds") | .applies')"
+portal_groups 0
+check_event 20 OIS_TARGET="$odd"
+portal_groups 1
+check_event 34 OIS_TARGET="$odd"
+check_equal "and come with the next one" "7 9" "$(pings)"
+
 # Units come and go at the target.
 unit_add "$odd" 1
 check_equal "a rescan finds the new unit" "added 1 sdb" \
