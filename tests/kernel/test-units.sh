@@ -93,6 +93,5 @@ if [[ $(type -P tgtd) ]]; then
 	check_event 1131 OIS_TARGET=iqn.2026-11.org.example:tgt OIS_LUN=2
 	ois-ctl logout --all >/dev/null
 	check_nothing_left
-	stop_service tgtd
 fi
 check "the daemon stops" stop_service oisd
