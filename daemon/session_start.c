@@ -205,7 +205,9 @@ static void handed_over(void *userdata, const struct kernel_result *result)
 	if (!session_batch_returned(session))
 		return;
 	p->fd = close_fd(p->fd);
-	if (session->connection != CONNECTION_STATE_LOGGED_IN)
+	/* Lost meanwhile, or proven: of a session found started, the answer may have come first. */
+	if (session->connection != CONNECTION_STATE_LOGGED_IN ||
+	    session->state == SESSION_STATE_LOGGED_IN)
 		return;
 	if (result->error < 0) {
 		/* The module may have been loaded anew, and its handle be another one. */
