@@ -75,18 +75,26 @@ start_oisd()
 	start_service oisd --listen /run/ois/org.ois --name varlink -- oisd
 }
 
+# Debian's kernel for user mode has no trace events, its others have.
+have_tracing()
+{
+	[[ -d /sys/kernel/tracing/instances ]]
+}
+
+# The daemon makes its instance in a thread; each turn waits for an answer.
+await_trace_events()
+{
+	until [[ $(cat /sys/kernel/tracing/instances/ois/events/iscsi/iscsi_dbg_eh/enable 2>/dev/null) == 1 ]]; do
+		ois-ctl status >/dev/null
+	done
+}
+
 # ---- targets and disks ----
 
 # load_modules NAME...: a kernel without modules has them built in.
 load_modules()
 {
 	[[ ! -e /lib/modules/$(uname -r)/modules.dep ]] || modprobe -a "$@"
-}
-
-# Debian's kernel for user mode has no trace events, its others have.
-have_tracing()
-{
-	[[ -d /sys/kernel/tracing/instances ]]
 }
 
 # What most tests need.
