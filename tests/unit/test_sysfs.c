@@ -586,6 +586,49 @@ static void usage_by_mapper(void **state)
 	}
 }
 
+static void read_file(const char *path, char *ret, size_t size);
+
+/* Only what SCSI error handling left offline is touched. */
+static void revives(void **state)
+{
+	static const char *const states[] = { "running", "offline", "transport-offline",
+					      "blocked" };
+	_cleanup_free_ struct sysfs_lun *list = NULL;
+	char path[512], name[16], text[64];
+	const char *directory;
+	size_t n = 0;
+
+	make_session();
+	for (unsigned i = 0; i < ELEMENTSOF(states); i++) {
+		(void)snprintf(name, sizeof(name), "3:0:0:%u", i);
+		directory = fake_lun(12, 3, name, "0");
+		(void)snprintf(name, sizeof(name), "sd%c", 'a' + (int)i);
+		fake_block(directory, name, "8:16");
+		(void)snprintf(path, sizeof(path), "%s/state", directory);
+		fake_put(path, states[i]);
+		(void)snprintf(path, sizeof(path), "%s/block/%s/queue/stable_writes", directory,
+			       name);
+		fake_put(path, "0");
+	}
+	assert_int_equal(sysfs_lun_revive(&fake, 99, 3, false, &list, &n), -ENOENT);
+	assert_int_equal(sysfs_lun_revive(&fake, 12, 3, true, &list, &n), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].block, "sdb");
+	for (unsigned i = 0; i < ELEMENTSOF(states); i++) {
+		(void)snprintf(path, sizeof(path),
+			       "devices/platform/host3/session12/target3:0:0/3:0:0:%u/state", i);
+		read_file(path, text, sizeof(text));
+		assert_true(strncmp(text, i == 1 ? "running" : states[i],
+				    strlen(i == 1 ? "running" : states[i])) == 0);
+		(void)snprintf(path, sizeof(path),
+			       "devices/platform/host3/session12/target3:0:0/3:0:0:%u/block/sd%c/"
+			       "queue/stable_writes",
+			       i, 'a' + (int)i);
+		read_file(path, text, sizeof(text));
+		assert_string_equal(text, "1\n");
+	}
+}
+
 static void read_file(const char *path, char *ret, size_t size)
 {
 	char full[512];
@@ -647,6 +690,7 @@ int main(void)
 		cmocka_unit_test(disks),
 		cmocka_unit_test_setup_teardown(usage, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(usage_by_mapper, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(revives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scans, set_up, tear_down),
 	};
 
