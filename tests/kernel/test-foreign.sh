@@ -41,8 +41,13 @@ check_fails "the daemon is killed" 137 stop_service oisd KILL
 check "it starts" start_oisd
 check_equal "the session is still ours" "foreign1 logged_in true" "$(tell)"
 
-# The target changes its mind.
+# The target changes its mind; what was agreed on before is known from the first login of ours.
 disk=$(session_disks)
+back=$(n_events 34 || true)
+portal_groups 0
+await_events 1 20 >/dev/null
+portal_groups 1
+await_events "$((back + 1))" 34 >/dev/null
 group=/sys/kernel/config/target/iscsi/$target/tpgt_1
 echo 131072 >"$group/param/MaxBurstLength"
 lost=$(n_events 20 || true)
