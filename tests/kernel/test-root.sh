@@ -115,6 +115,15 @@ move_root()
 	[[ $(readlink "/proc/$pid/exe") == "$root/usr/sbin/oisd" ]]
 }
 
+# unflushing: its threads that would wait for a disk to be written when memory is short, PF_MEMALLOC_NOIO of sched.h.
+unflushing()
+{
+	local name flags
+	while read -r _ name _ _ _ _ _ _ flags _; do
+		((flags & 0x80000)) || echo "$name"
+	done < <(cat "/proc/$pid/task"/*/stat)
+}
+
 subscribe()
 {
 	coproc stream { socat - UNIX-CONNECT:/run/ois/org.ois; }
@@ -128,6 +137,9 @@ lose_and_repair()
 	check "$1: the daemon runs from its own disk" move_root "$1"
 	subscribe
 	check "$1: it is watched" watch_opens
+	check_equal "$1: no thread writes to disks to get memory" "" "$(unflushing)"
+	check_equal "$1: its memory is locked" 1 "$(awk '/^(VmLck|RssFile):/ { kib[$1] = $2 }
+		END { print (kib["VmLck:"] > kib["RssFile:"] && kib["RssFile:"] > 0) }' "/proc/$pid/status")"
 	kill -STOP "${services[journald]}"
 	check "$1: the disk is lost" lose_root 69
 	check "$1: a reader of the root waits" is_waiting "$reader"

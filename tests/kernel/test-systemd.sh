@@ -48,6 +48,8 @@ pid=$(property oisd MainPID)
 check_equal "its system calls are filtered" 2 "$(awk '/^Seccomp:/ { print $2 }' "/proc/$pid/status")"
 check_equal "its memory is locked" yes "$(awk '/^VmLck:/ { print ($2 > 1000 ? "yes" : "no") }' "/proc/$pid/status")"
 
+check_equal "it is not killed when memory is short" -1000 "$(<"/proc/$pid/oom_score_adj")"
+
 check "discovery" ois-ctl discover 127.0.0.1
 check "login" ois-ctl login --all
 check_event 1000 "OIS_TARGET=${target}1"
