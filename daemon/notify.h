@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the service manager is told: readiness, reloads, the end, that we live, and a line of status.
- * It is never waited for. Without one (no $NOTIFY_SOCKET) all this does nothing.
+ * What the service manager is told: readiness, reloads, the end, that we live, and a line of
+ * status. It is never waited for. Without one (no $NOTIFY_SOCKET) all this does nothing.
  */
 #pragma once
 
