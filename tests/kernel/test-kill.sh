@@ -143,7 +143,10 @@ kill_at()
 	start_oisd
 	"judge_$1" >"$work/judgement" 2>&1 || status=1
 	[[ $(others) == "$bystanders" ]] || { echo "other sessions changed" >>"$work/judgement" && status=1; }
-	((status == 0)) || echo "# $1, killed before $word, step $2, kernel had '$kernel_has': $(tr '\n' ' ' <"$work/judgement")"
+	if ((status)); then
+		echo "# $1, killed before $word, step $2, kernel had '$kernel_has': $(tr '\n' ' ' <"$work/judgement")"
+		journalctl --quiet --output=short-monotonic _COMM=oisd | tail -n 20 | sed 's/^/#   /'
+	fi
 	return "$status"
 }
 
