@@ -16,14 +16,12 @@ wakeups()
 	awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n }' /proc/"${services[oisd]}"/task/*/status
 }
 
-# What is armed of its timers.
+# What is armed of its timers; but for the one that goes off only when somebody sets the clock (TFD_TIMER_CANCEL_ON_SET).
 timers()
 {
-	local info line
+	local info
 	for info in /proc/"${services[oisd]}"/fdinfo/*; do
-		while read -r line; do
-			[[ $line != it_value:* || $line == *'(0, 0)' ]] || echo "$line"
-		done <"$info"
+		awk '/^settime flags:/ { cancels = $3 ~ /3$/ } /^it_value:/ && !/\(0, 0\)$/ && !cancels' "$info"
 	done
 }
 

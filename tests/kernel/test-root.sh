@@ -44,9 +44,12 @@ is_waiting()
 listen()
 {
 	local portal=/sys/kernel/config/target/iscsi/$target/tpgt_1/np/127.0.0.1:3260
-	((!$1)) || mkdir "$portal"
+	if (($1)); then
+		mkdir "$portal"
+	else
+		rmdir "$portal"
+	fi
 	portal_groups "$1"
-	(($1)) || rmdir "$portal"
 }
 
 # lose_root NUMBER: until this event; and nothing of it stays in memory that is not locked there.
