@@ -111,11 +111,13 @@ begin_logout()
 	operation=$!
 }
 
-# Once devices were being removed, a logout is finished; before that, nothing has happened.
+# Once it was kept that it is wanted, a logout is finished, and may be done by now; before that, nothing has happened.
 judge_logout()
 {
+	local status=0
 	if [[ $session && $kernel_has == 'up SCANNED' ]]; then
-		ois-ctl logout "$target" >"$work/logout" 2>&1 || { cat "$work/logout" && return 1; }
+		ois-ctl logout "$target" >"$work/logout" 2>&1 || status=$?
+		((status == 0 || status == 3)) || { cat "$work/logout" && return 1; }
 	elif [[ $session ]]; then
 		rival await-removal "${session##*session}"
 	fi
