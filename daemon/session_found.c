@@ -14,6 +14,8 @@
 /* The first look, and the longest pause: doubled after each look. */
 #define LOOK_FIRST_USEC (SECOND_USEC / 4)
 #define LOOK_DOUBLED    7
+/* All that sysfs says of a session is some hundred system calls. */
+#define LOOKS_PER_TURN 4
 
 /* Finding */
 
@@ -124,17 +126,26 @@ static bool is_up(const struct sysfs_session *found)
 	       found->connection_state == SYSFS_CONNECTION_UP;
 }
 
+static bool is_ours(struct manager *manager, uint32_t sid)
+{
+	const struct session *session = manager_find_session(manager, sid);
+
+	return session && session->managed;
+}
+
 /* True if there is no more to see. */
 static bool look_at(struct manager *manager, uint32_t sid)
 {
 	struct session *session = manager_find_session(manager, sid);
 	struct sysfs_session found;
 
-	if (session && session->managed)
+	if (is_ours(manager, sid))
 		return true;
-	if (sysfs_session_read(&manager->sysfs, sid, &found) < 0 || is_being_made(manager, &found))
+	if (sysfs_session_identify(&manager->sysfs, sid, &found) < 0 ||
+	    is_being_made(manager, &found))
 		return true;
 	if (session) {
+		sysfs_session_complete(&manager->sysfs, &found);
 		*session->found = found;
 		session_adopt(session);
 		return is_up(&found);
@@ -168,19 +179,24 @@ static int look(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct manager *manager = userdata;
 	uint64_t now = manager_monotonic();
+	unsigned n = 0;
 
-	for (struct stranger **p = &manager->strangers; *p;) {
+	for (struct stranger **p = &manager->strangers; *p && n < LOOKS_PER_TURN;) {
 		struct stranger *stranger = *p;
 
-		if (stranger->due_usec <= now && look_at(manager, stranger->sid)) {
+		if (stranger->due_usec > now) {
+			p = &stranger->next;
+			continue;
+		}
+		/* One of ours that is up costs nothing. */
+		n += !is_ours(manager, stranger->sid);
+		if (look_at(manager, stranger->sid)) {
 			*p = stranger->next;
 			free(stranger);
 			continue;
 		}
-		if (stranger->due_usec <= now) {
-			stranger->looks += stranger->looks < LOOK_DOUBLED;
-			stranger->due_usec = now + (LOOK_FIRST_USEC << stranger->looks);
-		}
+		stranger->looks += stranger->looks < LOOK_DOUBLED;
+		stranger->due_usec = now + (LOOK_FIRST_USEC << stranger->looks);
 		p = &stranger->next;
 	}
 	look_later(manager);

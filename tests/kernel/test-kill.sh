@@ -132,9 +132,10 @@ kill_at()
 	local status=0
 	trace_daemon "$2"
 	"begin_$1"
-	wait -n "$operation" "$tracer" || true
-	kill "$tracer" 2>/dev/null || true
-	read -r word steps <&5
+	# The tracer's word, or the end of the operation; "wait -n" misses what has ended before it begins.
+	until read -r -t 0.02 word steps <&5; do
+		kill -0 "$operation" 2>/dev/null || kill "$tracer" 2>/dev/null || true
+	done
 	exec 5<&-
 	wait "$tracer" 2>/dev/null || true
 	find_session
