@@ -604,8 +604,8 @@ struct ois_statistics **ois_statistics_array_free(struct ois_statistics **statis
 int ois_list_statistics_call(struct ois_client *client, const struct ois_selector *selector,
 			     struct ois_call **ret);
 /*
- * The same of SCSI hosts, as HostStatistics of org.ois.session: sums over the sessions of each, with
- * the numbers "hostNumber", "sessions", "loggedIn", "logicalUnits" and those of logical units.
+ * The same of SCSI hosts, as HostStatistics of org.ois.session: sums over the sessions of each,
+ * with the numbers "hostNumber", "sessions", "loggedIn", "logicalUnits" and those of logical units.
  */
 int ois_list_host_statistics(struct ois_client *client, struct ois_statistics ***ret,
 			     struct ois_error **ret_error);
@@ -676,8 +676,8 @@ const char *ois_failure_get_message(const struct ois_failure *failure);
 int ois_failure_get_event(const struct ois_failure *failure, int64_t *ret);
 
 /*
- * Manages a session of another program, by its number in the kernel, from now on. Errors besides the
- * usual: -ESRCH, -EOPNOTSUPP (it cannot be taken over; the message says why).
+ * Manages a session of another program, by its number in the kernel, from now on. Errors besides
+ * the usual: -ESRCH, -EOPNOTSUPP (it cannot be taken over; the message says why).
  */
 int ois_adopt_call(struct ois_client *client, int64_t session, struct ois_call **ret);
 /*

@@ -69,7 +69,6 @@ END {
 	names["calls"] = "system calls of one login"
 	names["idle"] = "idle: wake-ups in 10 s"
 	names["leak"] = "memory more, KiB"
-	names["restart"] = "restart, list of all"
 	names["cut"] = "cut, all disks"
 	names["turn"] = "longest turn of the loop"
 	format = "%-28s %5s %10s %10s %11s %10s %17s\n"

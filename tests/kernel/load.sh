@@ -18,6 +18,7 @@ begin_with()
 draw()
 {
 	state=$(((state * 6364136223846793005 + 1442695040888963407) & 0x7fffffffffffffff))
+	# shellcheck disable=SC2034 # for those who source this
 	drawn=$(((state >> 33) % $1))
 }
 
