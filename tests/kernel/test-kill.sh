@@ -133,9 +133,11 @@ kill_at()
 	trace_daemon "$2"
 	"begin_$1"
 	# The tracer's word, or the end of the operation; "wait -n" misses what has ended before it begins.
-	until read -r -t 0.02 word steps <&5; do
+	until read -r -t 0 <&5; do
 		kill -0 "$operation" 2>/dev/null || kill "$tracer" 2>/dev/null || true
+		read -r -t 0.02 <>"$work/never" || true
 	done
+	read -r word steps <&5
 	exec 5<&-
 	wait "$tracer" 2>/dev/null || true
 	find_session
@@ -168,6 +170,7 @@ sweep()
 }
 
 echo "# seed $seed"
+mkfifo "$work/never"
 start_system
 lio setup --targets 2
 lio setup --name "${target%1}"
