@@ -64,10 +64,18 @@ trace_daemon()
 
 # The operations. Each begins with a daemon that is at rest, and has a check of what must be so with the next one.
 
+# operate COMMAND...: whose end ends the tracer, too.
+operate()
+{
+	local status=0
+	"$@" || status=$?
+	kill "$tracer" 2>/dev/null || true
+	return "$status"
+}
+
 begin_login()
 {
-	ois-ctl login "$target" >"$work/login" 2>&1 &
-	operation=$!
+	operate ois-ctl login "$target" >"$work/login" 2>&1 &
 }
 
 # A login that was not as far as START is undone, one that was is finished; a new one finds no trace of it.
@@ -91,8 +99,7 @@ begin_relogin()
 	before=$session
 	echo 0 >"$group/enable"
 	echo 1 >"$group/enable"
-	dd if="$work/data" of="$disk" bs=16K oflag=direct status=none &
-	operation=$!
+	operate dd if="$work/data" of="$disk" bs=16K oflag=direct status=none &
 	writer=$!
 }
 
@@ -107,8 +114,7 @@ judge_relogin()
 
 begin_logout()
 {
-	ois-ctl logout "$target" >"$work/logout" 2>&1 &
-	operation=$!
+	operate ois-ctl logout "$target" >"$work/logout" 2>&1 &
 }
 
 # Once it was kept that it is wanted, a logout is finished, and may be done by now; before that, nothing has happened.
@@ -132,11 +138,6 @@ kill_at()
 	local status=0
 	trace_daemon "$2"
 	"begin_$1"
-	# The tracer's word, or the end of the operation; "wait -n" misses what has ended before it begins.
-	until read -r -t 0 <&5; do
-		kill -0 "$operation" 2>/dev/null || kill "$tracer" 2>/dev/null || true
-		read -r -t 0.02 <>"$work/never" || true
-	done
 	read -r word steps <&5
 	exec 5<&-
 	wait "$tracer" 2>/dev/null || true
@@ -170,7 +171,6 @@ sweep()
 }
 
 echo "# seed $seed"
-mkfifo "$work/never"
 start_system
 lio setup --targets 2
 lio setup --name "${target%1}"
