@@ -27,7 +27,7 @@
 /* When nothing else is to be done, so that one turn does what many have left. */
 #define PRIORITY_TEND (SD_EVENT_PRIORITY_NORMAL + 10)
 /* But not more, or thousands of logins at once would keep the rest of the daemon waiting. */
-#define TENDED_PER_TURN 64
+#define TENDED_PER_TURN 16
 
 /* One in so many logins at once is kept for those that are no recoveries. */
 #define LOGINS_SHARE 8
