@@ -8,13 +8,14 @@
 #include "kernel.h"
 #include "bounds.h"
 #include "pdu.h"
+#include "poller.h"
 
 #define TASK_TAG_OFFSET 16
 /*
  * A peer that never stops sending, pings or one byte at a time, must leave time for what comes last
  * in the loop: logins are admitted there, and clients answered. No honest one comes near to this.
  */
-#define RATE_INTERVAL_USEC 100000
+#define RATE_INTERVAL_USEC UINT64_C(100000)
 #define RATE_BURST         1000
 
 struct channel {
@@ -24,12 +25,16 @@ struct channel {
 	bool failed;
 
 	/* Socket carrier */
+	struct poller *poller;
+	struct poller_entry *entry;
 	int fd;
-	sd_event_source *source;
+	bool held;
+	uint64_t burst_usec; /* when it began */
+	unsigned n_burst;
+	sd_event_source *pause; /* of a peer that sends too fast */
 	size_t limit;
 	struct buffer out;
-	bool waiting; /* until more of .out can be written */
-	uint8_t *in;  /* header, AHS, data segment with padding */
+	uint8_t *in; /* header, AHS, data segment with padding */
 	size_t in_length, in_needed, in_allocated;
 
 	/* Kernel carrier */
@@ -50,6 +55,12 @@ struct channel_request {
 	struct channel_request *next;
 };
 
+static void leave_poller(struct channel *channel)
+{
+	channel->pause = sd_event_source_disable_unref(channel->pause);
+	channel->entry = poller_remove(channel->entry);
+}
+
 /* Returns true if the channel still exists after the callback. */
 static bool channel_fail(struct channel *channel, int error, bool sending)
 {
@@ -58,7 +69,7 @@ static bool channel_fail(struct channel *channel, int error, bool sending)
 	if (channel->failed)
 		return true;
 	channel->failed = true;
-	channel->source = sd_event_source_disable_unref(channel->source);
+	leave_poller(channel);
 	channel->freed = &freed;
 	channel->callbacks->failed(channel->userdata, error, sending);
 	if (freed)
@@ -95,8 +106,8 @@ static int channel_defer_failure(struct channel *channel, int error)
 
 	if (channel->failed || channel->deferred)
 		return 0;
-	r = sd_event_add_defer(sd_event_source_get_event(channel->source), &channel->deferred,
-			       deferred_failure, channel);
+	r = sd_event_add_defer(poller_event(channel->poller), &channel->deferred, deferred_failure,
+			       channel);
 	if (r < 0)
 		return r;
 	channel->deferred_error = error;
@@ -155,23 +166,47 @@ static int channel_read(struct channel *channel)
 	}
 }
 
-/*
- * Edge-triggered, or each turn of the loop would be told again of all the thousands of sockets that
- * are ready and wait for theirs. Setting the events anew tells again of what is left on this one.
- */
 static int channel_listen(struct channel *channel)
 {
-	uint32_t events = EPOLLIN | EPOLLET;
+	uint32_t events = EPOLLIN;
 
 	if (channel->out.length > 0)
 		events |= EPOLLOUT;
-	return sd_event_source_set_io_events(channel->source, events);
+	if (channel->held || channel->pause)
+		events = 0;
+	return poller_set_events(channel->entry, events);
+}
+
+static int end_pause(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct channel *channel = userdata;
+
+	channel->pause = sd_event_source_disable_unref(channel->pause);
+	(void)channel_listen(channel);
+	return 0;
+}
+
+/* Counts what comes in, and pauses when it is too much for the present interval. */
+static void limit_rate(struct channel *channel)
+{
+	sd_event *event = poller_event(channel->poller);
+	uint64_t now;
+
+	if (sd_event_now(event, CLOCK_MONOTONIC, &now) < 0)
+		return;
+	if (now - channel->burst_usec >= RATE_INTERVAL_USEC) {
+		channel->burst_usec = now;
+		channel->n_burst = 0;
+	}
+	if (++channel->n_burst < RATE_BURST)
+		return;
+	if (sd_event_add_time(event, &channel->pause, CLOCK_MONOTONIC,
+			      channel->burst_usec + RATE_INTERVAL_USEC, 0, end_pause, channel) >= 0)
+		(void)channel_listen(channel);
 }
 
 static int channel_flush(struct channel *channel)
 {
-	bool was_waiting = channel->waiting;
-
 	while (channel->out.length > 0) {
 		ssize_t n = send(channel->fd, channel->out.data, channel->out.length,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -187,11 +222,10 @@ static int channel_flush(struct channel *channel)
 	/* A login may have carried a CHAP response: leave nothing of it behind. */
 	if (channel->out.length == 0)
 		buffer_erase(&channel->out);
-	channel->waiting = channel->out.length > 0;
-	return channel->waiting != was_waiting ? channel_listen(channel) : 0;
+	return channel_listen(channel);
 }
 
-static int socket_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void socket_ready(void *userdata, uint32_t revents)
 {
 	struct channel *channel = userdata;
 	int r;
@@ -200,16 +234,17 @@ static int socket_ready(sd_event_source *source, int fd, uint32_t revents, void 
 		r = channel_flush(channel);
 		if (r < 0) {
 			(void)channel_fail(channel, r, true);
-			return 0;
+			return;
 		}
 	}
 	if (!(revents & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-		return 0;
+		return;
+	limit_rate(channel);
 	r = channel_read(channel);
 	/* The header says what is wrong; the receiver judges it, and goes on no more. */
 	if (r == -EMSGSIZE &&
 	    !channel_pass_up(channel, channel->in, NULL, pdu_header_data_length(channel->in)))
-		return 0;
+		return;
 	if (r < 0) {
 		(void)channel_fail(channel, r == -ENODATA ? 0 : r, false);
 	} else if (r > 0) {
@@ -217,11 +252,8 @@ static int socket_ready(sd_event_source *source, int fd, uint32_t revents, void 
 		size_t start = PDU_HEADER_LENGTH + pdu_header_ahs_length(channel->in);
 
 		channel->in_length = 0;
-		if (channel_pass_up(channel, channel->in, channel->in + start, data) &&
-		    !channel->failed)
-			(void)channel_listen(channel);
+		(void)channel_pass_up(channel, channel->in, channel->in + start, data);
 	}
-	return 0;
 }
 
 static int channel_new(const struct channel_callbacks *callbacks, void *userdata,
@@ -239,7 +271,7 @@ static int channel_new(const struct channel_callbacks *callbacks, void *userdata
 	return 0;
 }
 
-int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *callbacks,
+int channel_new_socket(struct poller *poller, int fd, const struct channel_callbacks *callbacks,
 		       void *userdata, struct channel **ret)
 {
 	_cleanup_(channel_freep) struct channel *channel = NULL;
@@ -250,9 +282,8 @@ int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *
 		return r;
 	channel->limit = LOGIN_DATA_SEGMENT_MAX;
 	channel->out.limit = CHANNEL_UNSENT_MAX;
-	r = sd_event_add_io(event, &channel->source, fd, EPOLLIN | EPOLLET, socket_ready, channel);
-	if (r >= 0)
-		r = sd_event_source_set_ratelimit(channel->source, RATE_INTERVAL_USEC, RATE_BURST);
+	channel->poller = poller;
+	r = poller_add(poller, fd, EPOLLIN, socket_ready, channel, &channel->entry);
 	if (r < 0)
 		return r;
 	channel->fd = fd;
@@ -286,7 +317,7 @@ struct channel *channel_free(struct channel *channel)
 	for (struct channel_request *r = channel->requests; r; r = r->next)
 		r->channel = NULL;
 	channel->deferred = sd_event_source_disable_unref(channel->deferred);
-	channel->source = sd_event_source_disable_unref(channel->source);
+	leave_poller(channel);
 	channel->fd = close_fd(channel->fd);
 	buffer_erase(&channel->out);
 	free(channel->in);
@@ -301,8 +332,10 @@ void channel_set_limit(struct channel *channel, size_t data_segment_length)
 
 void channel_hold(struct channel *channel, bool on)
 {
-	if (channel->source)
-		(void)sd_event_source_set_enabled(channel->source, on ? SD_EVENT_OFF : SD_EVENT_ON);
+	if (!channel->entry)
+		return;
+	channel->held = on;
+	(void)channel_listen(channel);
 }
 
 static void request_done(void *userdata, const struct kernel_result *result)
@@ -398,7 +431,7 @@ void channel_deliver(struct channel *channel, const uint8_t header[48], const vo
 
 int channel_take_fd(struct channel *channel)
 {
-	channel->source = sd_event_source_disable_unref(channel->source);
+	leave_poller(channel);
 	channel->failed = true;
 	return TAKE_FD(channel->fd);
 }

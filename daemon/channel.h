@@ -17,6 +17,7 @@
 
 struct channel;
 struct kernel;
+struct poller;
 
 struct channel_callbacks {
 	/*
@@ -33,7 +34,7 @@ struct channel_callbacks {
 
 /* Takes over the connected, non-blocking @fd, on success only. @callbacks is borrowed. Errors:
  * -ENOMEM. */
-int channel_new_socket(sd_event *event, int fd, const struct channel_callbacks *callbacks,
+int channel_new_socket(struct poller *poller, int fd, const struct channel_callbacks *callbacks,
 		       void *userdata, struct channel **ret);
 /* The connection must be bound; its PDUs are handed in with channel_deliver(). */
 int channel_new_kernel(struct kernel *kernel, uint64_t transport_handle, uint32_t sid,

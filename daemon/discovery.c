@@ -288,7 +288,7 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 	discovery->connect = portal_connect_free(discovery->connect);
 	if (!discovery_enter_phase(discovery, DISCOVERY_AUTHENTICATING))
 		return;
-	r = channel_new_socket(discovery->manager->event, fd, &channel_callbacks, discovery,
+	r = channel_new_socket(discovery->manager->poller, fd, &channel_callbacks, discovery,
 			       &discovery->channel);
 	if (r >= 0) {
 		(void)TAKE_FD(fd);
@@ -330,7 +330,7 @@ static int connect_portal(struct discovery *discovery)
 		.deadline_usec = discovery->deadline_usec,
 	};
 
-	return portal_connect_new(discovery->manager->event, discovery->manager->resolver, &portal,
+	return portal_connect_new(discovery->manager->poller, discovery->manager->resolver, &portal,
 				  &connect_callbacks, discovery, &discovery->connect);
 }
 

@@ -13,6 +13,7 @@
 #include "manager_private.h"
 #include "network.h"
 #include "passthrough.h"
+#include "poller.h"
 #include "resync.h"
 #include "service.h"
 #include "session_private.h"
@@ -661,6 +662,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = sd_event_source_set_enabled(manager->tend, SD_EVENT_OFF);
 	if (r >= 0)
+		r = poller_new(event, &manager->poller);
+	if (r >= 0)
 		r = journal_new(event, paths->journal, &manager->journal);
 	if (r >= 0)
 		r = load_configuration(manager);
@@ -735,6 +738,7 @@ struct manager *manager_free(struct manager *manager)
 	manager->config = config_free(manager->config);
 	drop_retired(manager);
 	manager->tend = sd_event_source_disable_unref(manager->tend);
+	manager->poller = poller_free(manager->poller);
 	manager->event = sd_event_unref(manager->event);
 	free(manager);
 	return NULL;

@@ -16,6 +16,7 @@
 #include "eventlog.h"
 #include "journal.h"
 #include "kernel.h"
+#include "poller.h"
 #include "record.h"
 #include "session.h"
 #include "sysfs.h"
@@ -76,6 +77,7 @@ struct manager {
 	struct work *resolver;        /* names; several threads */
 	struct work *loader;          /* kernel modules; one thread */
 	struct transport *transports; /* the array of transport.c, ended by a NULL name */
+	struct poller *poller;        /* the sockets of logins and discoveries */
 	struct network *network;
 	struct clock_watch *clock;
 	struct stranger *strangers; /* sessions of others that are being looked at */

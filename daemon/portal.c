@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "poller.h"
 #include "portal.h"
 #include "resolve.h"
 
@@ -26,10 +27,12 @@ struct attempt {
 	struct portal_connect *connect;
 	union ip_address address;
 	int fd;
-	sd_event_source *io, *timer;
+	struct poller_entry *entry;
+	sd_event_source *timer;
 };
 
 struct portal_connect {
+	struct poller *poller;
 	sd_event *event;
 	const struct portal_callbacks *callbacks;
 	void *userdata;
@@ -82,7 +85,7 @@ const char *portal_failure_text(int error, enum event_number event)
 static void end_attempt(struct attempt *attempt)
 {
 	attempt->timer = sd_event_source_disable_unref(attempt->timer);
-	attempt->io = sd_event_source_disable_unref(attempt->io);
+	attempt->entry = poller_remove(attempt->entry);
 	attempt->fd = close_fd(attempt->fd);
 }
 
@@ -133,6 +136,7 @@ static void connect_succeeded(struct attempt *attempt)
 		connected.local_port = ntohs(local.any.sa_family == AF_INET ? local.ipv4.sin_port
 									    : local.ipv6.sin6_port);
 	}
+	attempt->entry = poller_remove(attempt->entry);
 	connected.fd = TAKE_FD(attempt->fd);
 	end_attempts(c);
 	c->callbacks->connected(c->userdata, &connected);
@@ -140,14 +144,14 @@ static void connect_succeeded(struct attempt *attempt)
 
 static void go_on(struct portal_connect *c);
 
-static int connect_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void connect_ready(void *userdata, uint32_t revents)
 {
 	struct attempt *attempt = userdata;
 	struct portal_connect *c = attempt->connect;
 	socklen_t length = sizeof(int);
 	int error = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+	if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		error = errno;
 	if (error) {
 		connect_failed(attempt, -error);
@@ -155,7 +159,6 @@ static int connect_ready(sd_event_source *source, int fd, uint32_t revents, void
 	} else {
 		connect_succeeded(attempt);
 	}
-	return 0;
 }
 
 static int connect_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
@@ -231,8 +234,8 @@ static int start_attempt(struct attempt *attempt)
 	}
 	r = -errno;
 	if (r == -EINPROGRESS)
-		r = sd_event_add_io(c->event, &attempt->io, attempt->fd, EPOLLOUT | EPOLLET,
-				    connect_ready, attempt);
+		r = poller_add(c->poller, attempt->fd, EPOLLOUT, connect_ready, attempt,
+			       &attempt->entry);
 	if (r >= 0)
 		r = sd_event_add_time(c->event, &attempt->timer, CLOCK_MONOTONIC,
 				      deadline_of_step(c->event, c->connect_usec, c->deadline_usec),
@@ -392,9 +395,9 @@ static int begin(struct portal_connect *c, struct work *resolver)
 	return sd_event_add_defer(c->event, &c->start, start_numeric, c);
 }
 
-int portal_connect_new(sd_event *event, struct work *resolver, const struct portal_config *config,
-		       const struct portal_callbacks *callbacks, void *userdata,
-		       struct portal_connect **ret)
+int portal_connect_new(struct poller *poller, struct work *resolver,
+		       const struct portal_config *config, const struct portal_callbacks *callbacks,
+		       void *userdata, struct portal_connect **ret)
 {
 	_cleanup_(portal_connect_freep) struct portal_connect *c = NULL;
 	int r;
@@ -402,7 +405,8 @@ int portal_connect_new(sd_event *event, struct work *resolver, const struct port
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	c->event = event;
+	c->poller = poller;
+	c->event = poller_event(poller);
 	c->callbacks = callbacks;
 	c->userdata = userdata;
 	c->port = config->port;

@@ -16,6 +16,7 @@
 #include "parse.h"
 #include "work.h"
 
+struct poller;
 struct portal_connect;
 
 struct portal_config {
@@ -52,9 +53,9 @@ struct portal_callbacks {
  * Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM; -EINVAL
  * (the source address is not numeric).
  */
-int portal_connect_new(sd_event *event, struct work *resolver, const struct portal_config *config,
-		       const struct portal_callbacks *callbacks, void *userdata,
-		       struct portal_connect **ret);
+int portal_connect_new(struct poller *poller, struct work *resolver,
+		       const struct portal_config *config, const struct portal_callbacks *callbacks,
+		       void *userdata, struct portal_connect **ret);
 /* Of what failed() was told. */
 const char *portal_failure_text(int error, enum event_number event);
 /* Cancels what is under way. */

@@ -101,7 +101,7 @@ static void begin_connect(struct session *session, const char *address)
 	int r;
 
 	session_set_phase(session, SESSION_RESOLVING, NULL);
-	r = portal_connect_new(session->manager->event, session->manager->resolver, &config,
+	r = portal_connect_new(session->manager->poller, session->manager->resolver, &config,
 			       &connect_callbacks, session, &p->connect);
 	if (r < 0) {
 		session_lack(session, r, EVENT_REQUEST_RESOURCES);
@@ -429,7 +429,7 @@ void session_action_login(struct session *session)
 		bind_again(session);
 		return;
 	}
-	r = channel_new_socket(session->manager->event, p->fd, &channel_callbacks, session,
+	r = channel_new_socket(session->manager->poller, p->fd, &channel_callbacks, session,
 			       &p->channel);
 	if (r >= 0)
 		(void)TAKE_FD(p->fd);

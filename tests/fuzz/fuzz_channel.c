@@ -14,6 +14,7 @@
 #include "fuzz.h"
 #include "bounds.h"
 #include "pdu.h"
+#include "poller.h"
 
 #define PIECES_MAX 500
 
@@ -67,12 +68,14 @@ static void drain(sd_event *event, const struct run *run)
 /* Takes @wanted PDUs at most, and then gives the socket away, as a login does. */
 static void converse(struct run *run, const uint8_t *data, size_t size, size_t piece)
 {
+	struct poller *poller = NULL;
 	sd_event *event = NULL;
 	int fds[2], fd, left = 0;
 
 	FUZZ_CHECK(sd_event_new(&event) >= 0);
+	FUZZ_CHECK(poller_new(event, &poller) >= 0);
 	FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-	FUZZ_CHECK(channel_new_socket(event, fds[0], &callbacks, run, &run->channel) == 0);
+	FUZZ_CHECK(channel_new_socket(poller, fds[0], &callbacks, run, &run->channel) == 0);
 	while (size > 0 && more(run)) {
 		size_t now = size < piece ? size : piece;
 
@@ -88,6 +91,7 @@ static void converse(struct run *run, const uint8_t *data, size_t size, size_t p
 	}
 	run->left = (size_t)left + size;
 	(void)channel_free(run->channel);
+	(void)poller_free(poller);
 	(void)close(fds[1]);
 	sd_event_unref(event);
 }

@@ -15,6 +15,7 @@
 #include "bounds.h"
 #include "channel.h"
 #include "pdu.h"
+#include "poller.h"
 
 static void received(void *userdata, const uint8_t header[48], const void *data, size_t length)
 {
@@ -34,20 +35,23 @@ static void test_unread(void **state)
 	static const uint8_t header[PDU_HEADER_LENGTH], data[LOGIN_DATA_SEGMENT_MAX];
 	int sockets[2], small = 1, r = 0;
 	struct channel *channel;
+	struct poller *poller;
 	sd_event *event;
 	size_t n = 0;
 
 	assert_int_equal(sd_event_new(&event), 0);
+	assert_int_equal(poller_new(event, &poller), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
 	assert_int_equal(
 		setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &small, (socklen_t)sizeof(small)), 0);
-	assert_int_equal(channel_new_socket(event, sockets[0], &callbacks, NULL, &channel), 0);
+	assert_int_equal(channel_new_socket(poller, sockets[0], &callbacks, NULL, &channel), 0);
 	while (r >= 0 && n++ < 1000)
 		r = channel_send(channel, header, data, sizeof(data));
 	assert_int_equal(r, -ENOBUFS);
 	/* Some go on their way at once; the others are as many as the bound allows. */
 	assert_in_range(n, CHANNEL_UNSENT_MAX / (sizeof(header) + sizeof(data)), 100);
 	(void)channel_free(channel);
+	(void)poller_free(poller);
 	(void)close(sockets[1]);
 	(void)sd_event_unref(event);
 }

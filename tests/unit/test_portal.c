@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "poller.h"
 #include "portal.h"
 
 #define LISTENS  "127.0.0.1"
@@ -36,6 +37,7 @@
 	.deadline_usec = DEADLINE_NONE
 
 static sd_event *event;
+static struct poller *poller;
 static struct work *resolver;
 static struct portal_connect *connect_now;
 static int listener, silent[2], waiting[2];
@@ -222,6 +224,7 @@ static int set_up(void **state)
 	open_peers();
 	assert_int_equal(pipe2(mute, O_CLOEXEC), 0);
 	assert_int_equal(sd_event_new(&event), 0);
+	assert_int_equal(poller_new(event, &poller), 0);
 	return work_new(event, "test-resolver", 2, SD_EVENT_PRIORITY_NORMAL, &resolver);
 }
 
@@ -232,6 +235,7 @@ static int tear_down(void **state)
 	(void)close(mute[1]);
 	resolver = work_free(resolver);
 	(void)close(mute[0]);
+	poller = poller_free(poller);
 	event = sd_event_unref(event);
 	forget();
 	(void)close(listener);
@@ -246,7 +250,7 @@ static int tear_down(void **state)
 static void start(const struct portal_config *config)
 {
 	assert_int_equal(
-		portal_connect_new(event, resolver, config, &callbacks, NULL, &connect_now), 0);
+		portal_connect_new(poller, resolver, config, &callbacks, NULL, &connect_now), 0);
 	assert_false(ended);
 }
 
@@ -554,7 +558,7 @@ static void test_setup_failed(void **state)
 		assert_string_equal(event_get(events[0], FIELD_STATUS_TEXT),
 				    portal_failure_text(failure, reported));
 	}
-	assert_int_equal(portal_connect_new(event, resolver,
+	assert_int_equal(portal_connect_new(poller, resolver,
 					    &(struct portal_config){ .address = LISTENS,
 								     .source_address = "host" },
 					    &callbacks, NULL, &connect_now),
