@@ -276,6 +276,7 @@ static int fail_start(const char *doing, const char *what, int error)
 /* sd_event_loop(), and how long one thing ever kept all others waiting. */
 static int run_turns(struct manager *manager)
 {
+	struct timespec now;
 	uint64_t woken, turn;
 	int code = 0, r = 0;
 
@@ -283,7 +284,8 @@ static int run_turns(struct manager *manager)
 		r = sd_event_run(manager->event, UINT64_MAX);
 		if (r < 0 || sd_event_now(manager->event, CLOCK_MONOTONIC, &woken) < 0)
 			continue;
-		turn = manager_monotonic() - woken;
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+		turn = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 - woken;
 		if (turn > manager->longest_turn_usec)
 			manager->longest_turn_usec = turn;
 		if (turn > TURN_TRACED_USEC)
