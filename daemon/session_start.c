@@ -268,14 +268,19 @@ static void hand_over(struct session *session)
 			(uint16_t)session_setting(session, SETTING_QUEUE_DEPTH));
 		kernel_batch_create_connection(batch);
 		kernel_batch_bind(batch, (uint64_t)p->fd);
+		/* It would be started without a socket, too. */
 		kernel_batch_barrier(batch);
 	}
 	if (batch) {
 		add_labels(session, batch);
 		add_negotiated(session, batch);
-		kernel_batch_barrier(batch);
+		/* There may be commands waiting, which must not go out with wrong parameters; a new
+		 * session has none. */
+		if (session->in_kernel)
+			kernel_batch_barrier(batch);
 		kernel_batch_start(batch);
-		kernel_batch_barrier(batch);
+		if (session->in_kernel)
+			kernel_batch_barrier(batch);
 		session_add_ping(batch);
 	}
 	session->private->answered = false;
