@@ -2,12 +2,14 @@
 /*
  * Worker threads. Queue and list of ended pieces are guarded by one mutex; an idle thread waits on
  * the condition and costs nothing. Ended pieces reach the loop through an eventfd, which is written
- * only when the list was empty, so a burst of completions is one wake-up.
+ * only when the list was empty, so a burst of completions is one wake-up. Each write is an edge of
+ * its own, so the counter need not be read.
  */
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include "work.h"
@@ -158,11 +160,7 @@ static int on_completed(sd_event_source *source, int fd, uint32_t events, void *
 {
 	struct work *work = userdata;
 	struct piece *first;
-	eventfd_t count;
 
-	/* The counter goes first: a piece that ends after the list was taken must wake the loop
-	 * again. */
-	(void)eventfd_read(fd, &count);
 	pthread_mutex_lock(&work->mutex);
 	first = pieces_take_all(&work->completed);
 	pthread_mutex_unlock(&work->mutex);
@@ -191,7 +189,8 @@ int work_new(sd_event *event, const char *name, unsigned threads_max, int64_t pr
 	work->completed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (work->completed_fd < 0)
 		return -errno;
-	r = sd_event_add_io(event, &work->source, work->completed_fd, EPOLLIN, on_completed, work);
+	r = sd_event_add_io(event, &work->source, work->completed_fd, EPOLLIN | EPOLLET,
+			    on_completed, work);
 	if (r < 0)
 		return r;
 	r = sd_event_source_set_priority(work->source, priority);
