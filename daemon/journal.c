@@ -62,7 +62,7 @@ struct journal {
 	size_t bytes_queued;
 	uint64_t dropped; /* not told yet */
 	sd_event_source *retry;
-	uint64_t retry_usec;
+	uint64_t retry_usec, tried_usec;
 };
 
 static bool is_temporary(int error)
@@ -290,6 +290,18 @@ static int serialize(struct buffer *buffer, const struct event *event, const cha
 	return r;
 }
 
+/* A burst of events does not try for each of them. */
+static bool may_try(struct journal *journal)
+{
+	uint64_t now = 0;
+
+	(void)sd_event_now(sd_event_source_get_event(journal->retry), CLOCK_MONOTONIC, &now);
+	if (now - journal->tried_usec < RETRY_FIRST_USEC)
+		return false;
+	journal->tried_usec = now;
+	return true;
+}
+
 void journal_write(struct journal *journal, const struct event *event, const char *message,
 		   uint64_t realtime_usec, uint64_t monotonic_usec, uint64_t repeated)
 {
@@ -302,7 +314,8 @@ void journal_write(struct journal *journal, const struct event *event, const cha
 		return;
 	}
 	/* In order: what waits goes first. */
-	flush(journal);
+	if (journal->n_queued > 0 && may_try(journal))
+		flush(journal);
 	r = journal->n_queued > 0
 		    ? -EAGAIN
 		    : send_entry(journal, journal->scratch.data, journal->scratch.length, NULL);
