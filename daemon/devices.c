@@ -166,13 +166,7 @@ static int run_scan(void *argument)
 		r = renew_units(sysfs, scan->sid, scan->host, lun, &scan->kept, &scan->n_kept);
 	if (r >= 0)
 		r = sysfs_session_scan(sysfs, scan->sid, scan->host, lun);
-	if (r < 0)
-		return r;
-	/* As a rule there is something to wait for; only otherwise the list is worth its price. */
-	r = sysfs_lun_count_unbound(sysfs, scan->sid, scan->host, &scan->n_unbound);
-	if (r < 0)
-		return r;
-	return scan->n_unbound > 0 ? 0 : list_luns(scan);
+	return r < 0 ? r : list_luns(scan);
 }
 
 /* In the loop */

@@ -126,7 +126,7 @@ DEFINE_CLEANUP(struct usage *, usage_free);
 
 /*
  * Devices of a session in the order of their LUNs; the caller frees *@ret. With @usage (may be
- * NULL) .use names the first who uses the disk or a partition of it. Some forty system calls per
+ * NULL) .use names the first who uses the disk or a partition of it. Some thirty system calls per
  * device: worker threads only. Errors: -ENOENT (no such session).
  */
 int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
@@ -140,8 +140,6 @@ bool sysfs_lun_is_disk(const struct sysfs_lun *lun);
  */
 int sysfs_lun_revive(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool stable,
 		     struct sysfs_lun **ret, size_t *ret_n);
-/* How many disks of a session are not bound yet; cheaper than a list. */
-int sysfs_lun_count_unbound(const struct sysfs *sysfs, uint32_t sid, uint32_t host, unsigned *ret);
 
 /*
  * Scans a session for all LUNs, or for one unless @lun is NULL; returns when probing has ended.

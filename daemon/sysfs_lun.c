@@ -12,6 +12,9 @@
 #include "sysfs.h"
 #include "sysfs_private.h"
 
+/* The kernel has at least as much of each device. */
+#define INQUIRY_LENGTH 36
+
 /* Device types the sd driver takes: disk, optical memory, simplified disk, zoned disk. SPC-6, 6.7.2
  */
 bool sysfs_lun_is_disk(const struct sysfs_lun *lun)
@@ -177,27 +180,30 @@ static bool device_has(struct device *device, const char *attribute)
 			 AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int count_unbound(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata)
+/* Text of SCSI data: padded with blanks, seldom ended by NUL. */
+static void copy_padded(char *ret, const uint8_t *data, size_t length)
 {
-	unsigned *n = userdata;
-	struct device device;
-
-	device_init(&device, target_fd, name);
-	lun->type = (int)device_read_number(&device, "type");
-	if (sysfs_lun_is_disk(lun) && !device_has(&device, "block"))
-		(*n)++;
-	return 0;
+	memcpy(ret, data, length);
+	ret[length] = '\0';
+	for (length = strlen(ret); length > 0 && ret[length - 1] == ' '; length--)
+		ret[length - 1] = '\0';
 }
 
-int sysfs_lun_count_unbound(const struct sysfs *sysfs, uint32_t sid, uint32_t host, unsigned *ret)
+/* Standard INQUIRY data (SPC-6, 6.7.2): what three attributes would tell, in one. */
+static int read_inquiry(struct device *device, struct sysfs_lun *lun)
 {
-	unsigned n = 0;
-	int r;
+	_cleanup_close_ int fd =
+		openat(device->target_fd, device_path(device, "inquiry"), O_RDONLY | O_CLOEXEC);
+	uint8_t data[INQUIRY_LENGTH];
 
-	r = visit_luns(sysfs, sid, host, count_unbound, &n);
-	if (r < 0)
-		return r;
-	*ret = n;
+	_Static_assert(sizeof(lun->vendor) > 8 && sizeof(lun->model) > 16, "texts do not fit");
+	if (fd < 0)
+		return -errno;
+	if (read(fd, data, sizeof(data)) != (ssize_t)sizeof(data))
+		return -ENODATA;
+	lun->type = data[0] & 0x1f;
+	copy_padded(lun->vendor, data + 8, 8);
+	copy_padded(lun->model, data + 16, 16);
 	return 0;
 }
 
@@ -257,9 +263,8 @@ static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void
 
 	device_init(&device, target_fd, name);
 	lun->size_bytes = -1;
-	lun->type = (int)device_read_number(&device, "type");
-	(void)device_read_string(&device, "vendor", lun->vendor, sizeof(lun->vendor));
-	(void)device_read_string(&device, "model", lun->model, sizeof(lun->model));
+	if (read_inquiry(&device, lun) < 0)
+		return 0;
 	(void)device_read_string(&device, "wwid", lun->wwid, sizeof(lun->wwid));
 	lun->queue_depth = device_read_number(&device, "queue_depth");
 	read_block(&device, lun);
@@ -271,8 +276,7 @@ static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void
 		(void)usage_describe(list->usage, target_fd, device_path(&device, "block"),
 				     lun->block, lun->use, sizeof(lun->use));
 	/* Last: a device whose state cannot be read is gone. */
-	if (lun->type < 0 ||
-	    device_read_string(&device, "state", lun->state, sizeof(lun->state)) < 0)
+	if (device_read_string(&device, "state", lun->state, sizeof(lun->state)) < 0)
 		return 0;
 	added = list_add(list);
 	if (!added)

@@ -67,6 +67,15 @@ static _unused_ void fake_put(const char *path, const char *content)
 	assert_int_equal(fclose(file), 0);
 }
 
+static void fake_put_bytes(const char *path, const void *bytes, size_t length)
+{
+	FILE *file = fopen(fake_path(path), "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
 static _unused_ void fake_directory(const char *path)
 {
 	char with_slash[1024];
@@ -130,13 +139,16 @@ static _unused_ const char *fake_lun(unsigned sid, unsigned host, const char *hc
 				     const char *type)
 {
 	static char directory[256];
-	const char *const attributes[] = { "type",        type,       "state", "running",
-					   "vendor",      "LIO-ORG ", "model", "disk0           ",
-					   "queue_depth", "64",       NULL };
+	char path[512];
+	const char *const attributes[] = { "state", "running", "queue_depth", "64", NULL };
+	char inquiry[] = "0       LIO-ORG disk0           0001";
 
 	(void)snprintf(directory, sizeof(directory),
 		       "devices/platform/host%u/session%u/target%u:0:0/%s", host, sid, host, hctl);
 	fake_attributes(directory, attributes);
+	(void)snprintf(path, sizeof(path), "%s/inquiry", directory);
+	inquiry[0] = (char)atoi(type);
+	fake_put_bytes(path, inquiry, sizeof(inquiry) - 1);
 	return directory;
 }
 
