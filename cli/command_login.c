@@ -298,7 +298,7 @@ static void wait_for_replies(struct batch *batch)
 
 	while (batch->pending > 0 && (r >= 0 || r == -EINTR)) {
 		r = ois_client_process(batch->cli->client);
-		if (r == 0)
+		if (r >= 0 && batch->pending > 0)
 			r = ois_client_wait(batch->cli->client, OIS_TIMEOUT_NONE);
 	}
 }

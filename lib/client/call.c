@@ -262,7 +262,7 @@ int ois_call_run(struct ois_call *call, ois_handler_t handler, void *userdata,
 	r = ois_call_start(call, handler, userdata);
 	while (r >= 0 && call->state != CALL_DONE) {
 		r = ois_client_process(call->client);
-		if (r == 0)
+		if (r >= 0 && call->state != CALL_DONE)
 			r = ois_client_wait(call->client, OIS_TIMEOUT_NONE);
 		if (r == -EINTR)
 			r = 0;

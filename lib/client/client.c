@@ -351,13 +351,13 @@ static int dispatch_queue(struct ois_client *client)
 static int expire_calls(struct ois_client *client)
 {
 	struct ois_call *call;
-	uint64_t now = client_now(client);
 	int done = 0;
 
 	/* A handler may change the list, so it is searched anew after each. */
 	do {
 		for (call = client->calls; call; call = call->next)
-			if (call->deadline_usec <= now)
+			if (call->deadline_usec != OIS_TIMEOUT_NONE &&
+			    call->deadline_usec <= client_now(client))
 				break;
 		if (call) {
 			_cleanup_(ois_call_unrefp) struct ois_call *held = ois_call_ref(call);
@@ -510,13 +510,16 @@ int ois_client_process(struct ois_client *client)
 
 int ois_client_wait(struct ois_client *client, uint64_t timeout_usec)
 {
-	uint64_t now = now_usec(), until = ois_client_get_timeout(client), wait;
+	uint64_t until = ois_client_get_timeout(client), wait = until, now;
 	struct pollfd pollfd = { .fd = client->epoll, .events = POLLIN };
 	struct timespec time;
 	bool due;
 	int n;
 
-	wait = until <= now ? 0 : until == OIS_TIMEOUT_NONE ? OIS_TIMEOUT_NONE : until - now;
+	if (until != OIS_TIMEOUT_NONE) {
+		now = now_usec();
+		wait = until <= now ? 0 : until - now;
+	}
 	due = wait <= timeout_usec;
 	if (timeout_usec < wait)
 		wait = timeout_usec;
