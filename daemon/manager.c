@@ -18,6 +18,7 @@
 #include "service.h"
 #include "session_private.h"
 #include "trace.h"
+#include "turn.h"
 
 #define RESOLVER_THREADS 8
 /*
@@ -36,27 +37,14 @@
 /* Descriptors beside those of logins: clients, the kernel's interface, and so on. */
 #define DESCRIPTORS_OTHER 256
 
-/* Of this turn of the loop, which is short, without a look at the clock. */
-static uint64_t clock_usec(clockid_t clock)
-{
-	struct timespec now;
-	uint64_t usec;
-
-	if (sd_event_now(SD_EVENT_DEFAULT, clock, &usec) >= 0)
-		return usec;
-	if (clock_gettime(clock, &now) < 0)
-		return 0;
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 uint64_t manager_now(void)
 {
-	return clock_usec(CLOCK_REALTIME);
+	return turn_usec(CLOCK_REALTIME);
 }
 
 uint64_t manager_monotonic(void)
 {
-	return clock_usec(CLOCK_MONOTONIC);
+	return turn_usec(CLOCK_MONOTONIC);
 }
 
 /* Finding sessions */

@@ -14,6 +14,7 @@
 #include "method_common.h"
 #include "parse.h"
 #include "table.h"
+#include "turn.h"
 
 enum record_mode {
 	RECORD_NONE,
@@ -40,14 +41,6 @@ struct discover {
 	uint64_t oldest_seen_usec;            /* of the nodes found now; CLOCK_REALTIME */
 	int64_t targets, portals, created, updated, deleted;
 };
-
-static uint64_t monotonic_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void nobody_waits(void *userdata, int error)
 {
@@ -250,7 +243,7 @@ static json_object *summary_to_json(const struct discover *discover)
 	r |= json_set_int(object, "recordsUpdated", discover->updated);
 	r |= json_set_int(object, "recordsDeleted", discover->deleted);
 	r |= json_set_int(object, "durationUSec",
-			  (int64_t)(monotonic_usec() - discover->started_usec));
+			  (int64_t)(turn_usec(CLOCK_MONOTONIC) - discover->started_usec));
 	return r < 0 ? NULL : json_wrap("summary", TAKE_PTR(object));
 }
 
@@ -433,7 +426,7 @@ int method_discovery_discover(struct call *call)
 	}
 	discover->call = call;
 	discover->manager = call_manager(call);
-	discover->started_usec = monotonic_usec();
+	discover->started_usec = turn_usec(CLOCK_MONOTONIC);
 	discover->oldest_seen_usec = UINT64_MAX;
 	r = discovery_start(discover->manager, &config, &discover_callbacks, discover,
 			    &discover->discovery);

@@ -15,6 +15,7 @@
 
 #include "parse.h"
 #include "record_private.h"
+#include "turn.h"
 
 struct record_waiter {
 	records_done_t done;
@@ -36,10 +37,7 @@ struct record_write {
 
 uint64_t record_now(void)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	return turn_usec(CLOCK_REALTIME);
 }
 
 const char *node_key_fault(const struct node_key *key)
