@@ -24,7 +24,7 @@
 /* Events taken with one system call, and system calls made before others in the loop have their
  * turn. */
 #define EVENTS_AT_ONCE     8
-#define EVENT_ROUNDS_MAX   8
+#define EVENT_ROUNDS_MAX   2
 #define REPLY_TIMEOUT_MSEC 2000
 #define KERNEL_PRIORITY    (SD_EVENT_PRIORITY_NORMAL - 10)
 
