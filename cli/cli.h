@@ -89,6 +89,7 @@ struct secret_option {
 };
 
 struct cli {
+	char **argv; /* as the program was called; options may have moved to its front */
 	struct output output;
 	struct ois_client *client;
 	const struct verb *verb;

@@ -13,9 +13,9 @@
 #include "cli.h"
 #include "journal.h"
 
-static inline void journal_closep(struct journal **journal)
+static inline void journal_closep(sd_journal **journal)
 {
-	journal_close(*journal);
+	sd_journal_close(*journal);
 }
 
 /* --- Showing --- */
@@ -65,7 +65,7 @@ static int add_field(const char *name, const char *value, void *userdata)
 }
 
 /* The members of org.ois.event Event that the journal has. */
-static int print_entry_json(const struct output *output, struct journal *journal, uint64_t usec,
+static int print_entry_json(const struct output *output, sd_journal *journal, uint64_t usec,
 			    const struct ois_event_type *type, const char *message)
 {
 	struct json_text json = {};
@@ -92,7 +92,7 @@ static int print_entry_json(const struct output *output, struct journal *journal
 }
 
 /* True if the present entry is about a target the user asked for. */
-static bool wanted(const struct cli *cli, struct journal *journal)
+static bool wanted(const struct cli *cli, sd_journal *journal)
 {
 	_cleanup_free_ char *target = NULL;
 
@@ -102,13 +102,13 @@ static bool wanted(const struct cli *cli, struct journal *journal)
 	       fnmatch(cli->target, target, 0) == 0;
 }
 
-static int print_entry(const struct cli *cli, struct journal *journal)
+static int print_entry(const struct cli *cli, sd_journal *journal)
 {
 	_cleanup_free_ char *number = NULL, *message = NULL, *sent = NULL;
 	const struct ois_event_type *type;
 	uint64_t usec = 0;
 
-	(void)journal_get_usec(journal, &usec);
+	(void)sd_journal_get_realtime_usec(journal, &usec);
 	/* Entries that waited for the journal carry the time of the event itself. */
 	if (journal_get(journal, "OIS_REALTIME_USEC", &sent) >= 0)
 		usec = strtoull(sent, NULL, 10);
@@ -127,19 +127,20 @@ static int print_entry(const struct cli *cli, struct journal *journal)
 }
 
 /* Steps back over as many entries as are to be shown. */
-static int seek_back(const struct cli *cli, struct journal *journal)
+static int seek_back(const struct cli *cli, sd_journal *journal)
 {
 	int64_t left = cli->lines;
 	int r;
 
-	r = journal_seek_tail(journal);
+	r = sd_journal_seek_tail(journal);
 	while (r >= 0 && left >= 0) {
 		uint64_t usec = 0;
 
-		r = journal_previous(journal);
+		r = sd_journal_previous(journal);
 		if (r == 0) /* all of them */
 			return journal_seek_since(journal, cli->since_usec);
-		if (r > 0 && cli->since_usec >= 0 && journal_get_usec(journal, &usec) >= 0 &&
+		if (r > 0 && cli->since_usec >= 0 &&
+		    sd_journal_get_realtime_usec(journal, &usec) >= 0 &&
 		    usec < (uint64_t)cli->since_usec)
 			break;
 		/* One more than asked for: the next step forward is the first one shown. */
@@ -149,7 +150,7 @@ static int seek_back(const struct cli *cli, struct journal *journal)
 	return r;
 }
 
-static int read_journal(struct cli *cli, struct journal *journal, size_t *ret_shown)
+static int read_journal(struct cli *cli, sd_journal *journal, size_t *ret_shown)
 {
 	bool follow = option_given(cli, OPTION_FOLLOW);
 	size_t shown = 0;
@@ -158,7 +159,7 @@ static int read_journal(struct cli *cli, struct journal *journal, size_t *ret_sh
 	r = cli->lines >= 0 ? seek_back(cli, journal)
 			    : journal_seek_since(journal, cli->since_usec);
 	while (r >= 0) {
-		r = journal_next(journal);
+		r = sd_journal_next(journal);
 		if (r > 0 && wanted(cli, journal)) {
 			r = print_entry(cli, journal);
 			shown++;
@@ -166,7 +167,7 @@ static int read_journal(struct cli *cli, struct journal *journal, size_t *ret_sh
 			break;
 		} else if (r == 0) {
 			(void)fflush(stdout);
-			r = journal_wait(journal);
+			r = sd_journal_wait(journal, UINT64_MAX);
 		}
 	}
 	*ret_shown = shown;
@@ -175,17 +176,16 @@ static int read_journal(struct cli *cli, struct journal *journal, size_t *ret_sh
 
 static enum status events_from_journal(struct cli *cli)
 {
-	_cleanup_(journal_closep) struct journal *journal = NULL;
-	const char *why = NULL;
+	_cleanup_(journal_closep) sd_journal *journal = NULL;
 	size_t shown = 0;
 	int r;
 
 	if (option_given(cli, OPTION_FOLLOW) && cli->lines < 0 && cli->since_usec < 0)
 		cli->lines = 10;
-	r = journal_open(&journal, &why);
+	r = journal_open(&journal);
 	if (r < 0) {
 		message_error("Failed to open the journal: %s; --live asks the daemon",
-			      why ?: strerror(-r));
+			      strerror(-r));
 		return r == -EACCES ? STATUS_DENIED : STATUS_FAILED;
 	}
 	r = journal_match(journal, cli->numbers, cli->n_numbers);
@@ -251,7 +251,7 @@ static const char *const list_headers[] = { ">NUMBER", "SYMBOL",  "SEVERITY",
 /* What the tests of this version have raised each event against: in words, and as JSON. */
 static const struct proof {
 	unsigned number;
-	const char *text, *json;
+	char text[32], json[40];
 } proofs[] = {
 #define PROOF(...) { __VA_ARGS__ },
 #include "event-proofs.def"

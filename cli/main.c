@@ -10,7 +10,7 @@
 
 int main(int argc, char **argv)
 {
-	struct cli cli = {};
+	struct cli cli = { .argv = argv };
 	char **arguments;
 	int status, r;
 

@@ -44,7 +44,7 @@ since()
 resident() { awk '/^VmRSS/ { print $2 * 1024 }' "/proc/$oisd/status"; }
 descriptors() { find "/proc/$oisd/fd" -mindepth 1 | wc -l; }
 processor_usec() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) * 1000000 / hz }' "/proc/$oisd/stat"; }
-ctl() { "$build/cli/ois-ctl" --socket="$work/socket" "$@"; }
+ctl() { "$build/bin/ois-ctl" --socket="$work/socket" "$@"; }
 status() { ctl status --json=short | jq ".$1"; }
 
 start_crowd()

@@ -9,7 +9,7 @@
 
 #include "fake_daemon.h"
 
-#define PROGRAM         PROJECT_BINARY "/cli/ois-ctl"
+#define PROGRAM         PROJECT_BINARY "/bin/ois-ctl"
 #define OK(...)         "{\"parameters\":" __VA_ARGS__ "}"
 #define MORE(...)       "{\"continues\":true,\"parameters\":" __VA_ARGS__ "}"
 #define FAIL(name, ...) "{\"error\":\"" name "\",\"parameters\":" __VA_ARGS__ "}"

@@ -1,4 +1,4 @@
-// layers: ois-cli
+// layers: ois-cli-events
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the command line prints: escaping, widths, tables, JSON, sizes, times; and the values of its
