@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "changes.h"
 #include "clock_watch.h"
 #include "crypto.h"
 #include "datapath.h"
@@ -118,6 +119,8 @@ void manager_add_session(struct manager *manager, struct session *session)
 		session->next->previous = &session->next;
 	manager->sessions = session;
 	manager->n_sessions++;
+	session_changed(session);
+	session->phase_noted = session->noted;
 }
 
 static void drop_session(struct manager *manager, struct session *session)
@@ -133,6 +136,7 @@ static void drop_session(struct manager *manager, struct session *session)
 	if (session->next)
 		session->next->previous = session->previous;
 	manager->n_sessions--;
+	changes_settle(manager->changes);
 	manager_unindex_session(session);
 	if (manager->service)
 		service_session_gone(manager->service, session);

@@ -28,6 +28,7 @@ struct datapath;
 struct service;
 struct network;
 struct clock_watch;
+struct changes;
 struct stranger;
 struct passthrough;
 
@@ -83,6 +84,7 @@ struct manager {
 	struct stranger *strangers; /* sessions of others that are being looked at */
 	sd_event_source *look;      /* when the next one is due */
 	struct service *service;
+	struct changes *changes; /* of sessions; NULL: nobody follows them */
 
 	struct session *sessions; /* list through session->next */
 	/* Sessions whose ping was answered before their number was known; a ring. */

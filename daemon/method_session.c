@@ -9,7 +9,7 @@
 
 #include "interfaces.h"
 #include "json.h"
-#include "method_common.h"
+#include "method_session.h"
 #include "parse.h"
 #include "service_private.h"
 
@@ -196,13 +196,8 @@ static int set_identity(json_object *object, const struct session *session)
 	char isid[13];
 	int r = 0;
 
-	if (session->in_kernel) {
-		r |= json_set_int(object, "session", session->sid);
+	if (session->in_kernel)
 		r |= json_set_int(object, "hostNumber", session->host);
-	}
-	r |= json_set_string(object, "targetName", session->target_name);
-	r |= json_set_string(object, "address", session->address);
-	r |= json_set_int(object, "port", session->port);
 	r |= set_known(object, "portalGroupTag", session->portal_group_tag);
 	if (session->isid_known) {
 		hex_encode(session->isid, sizeof(session->isid), isid);
@@ -231,30 +226,60 @@ static json_object *redirect_to_json(const struct login_redirect *redirect)
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
-static int set_life(json_object *object, const struct session *session)
+/* The fields that Session and Status share. */
+static int set_status(json_object *object, const struct session_status *status)
 {
 	int r;
 
-	r = session_state_to_json(object, session);
-	r |= json_set_string(object, "phase", session_phase_to_string(session->phase));
-	r |= json_set_int(object, "sinceTimestampUSec", (int64_t)session->since_usec);
-	r |= json_set_bool(object, "managed", session->managed);
-	r |= json_set_bool(object, "recovering", session->recovering);
-	r |= json_set_int(object, "reconnects", session->reconnects);
+	if (status->sid != KERNEL_SESSION_NEW)
+		r = json_set_int(object, "session", status->sid);
+	else
+		r = 0;
+	r |= json_set_string(object, "targetName", status->target_name);
+	r |= json_set_string(object, "address", status->address);
+	r |= json_set_int(object, "port", status->port);
+	r |= json_set_bool(object, "managed", status->managed);
+	r |= set_lower(object, "state", session_state_to_string(status->state));
+	r |= json_set_string(object, "phase", session_phase_to_string(status->phase));
+	r |= json_set_int(object, "sinceTimestampUSec", (int64_t)status->since_usec);
+	r |= json_set_bool(object, "recovering", status->recovering);
+	r |= json_set_int(object, "reconnects", status->reconnects);
+	if (status->lost_usec > 0)
+		r |= json_set_int(object, "lostTimestampUSec", (int64_t)status->lost_usec);
+	if (status->attempt > 0)
+		r |= json_set_int(object, "attempt", status->attempt);
+	if (status->next_attempt_usec > 0)
+		r |= json_set_int(object, "nextAttemptTimestampUSec",
+				  (int64_t)status->next_attempt_usec);
+	if (status->failure.error || status->failure.event)
+		r |= json_set(object, "failure", failure_to_json(&status->failure));
+	return r;
+}
+
+json_object *session_status_to_json(const struct session_status *status)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return NULL;
+	r = set_status(object, status);
+	r |= set_lower(object, "connectionState", connection_state_to_string(status->connection));
+	r |= json_set_string(object, "ending", session_ending_to_string(status->ending));
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+static int set_life(json_object *object, const struct session *session)
+{
+	const struct session_status status = session_get_status(session);
+	int r;
+
+	r = set_status(object, &status);
 	if (session->created_usec > 0)
 		r |= json_set_int(object, "createdTimestampUSec", (int64_t)session->created_usec);
 	if (session->logged_in_usec > 0)
 		r |= json_set_int(object, "loggedInTimestampUSec",
 				  (int64_t)session->logged_in_usec);
-	if (session->recovering && session->lost_usec > 0)
-		r |= json_set_int(object, "lostTimestampUSec", (int64_t)session->lost_usec);
-	if (session->phase != SESSION_LOGGED_IN && session->attempt > 0)
-		r |= json_set_int(object, "attempt", session->attempt);
-	if (session->phase == SESSION_RETRYING)
-		r |= json_set_int(object, "nextAttemptTimestampUSec",
-				  (int64_t)session_next_attempt(session));
-	if (session->failure.error || session->failure.event)
-		r |= json_set(object, "failure", failure_to_json(&session->failure));
 	if (session->redirect.address[0])
 		r |= json_set(object, "redirect", redirect_to_json(&session->redirect));
 	return r;
@@ -297,31 +322,31 @@ static json_object *session_to_json(const struct session *session, bool logical_
 
 	if (!object)
 		return NULL;
-	r = set_identity(object, session);
-	r |= set_life(object, session);
+	r = set_life(object, session);
+	r |= set_identity(object, session);
 	r |= set_parameters(object, session);
 	if (logical_units)
 		r |= json_set(object, "logicalUnits", luns_to_json(session->luns, session->n_luns));
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
-/* List */
+/* Listings */
 
 struct session_listing {
 	struct session_listing *next, **previous; /* service->listings */
-	bool logical_units;
 	size_t position, n;
 	struct session *sessions[]; /* NULL: gone since the listing began */
 };
 
-static void listing_free(void *userdata)
+struct session_listing *session_listing_free(struct session_listing *listing)
 {
-	struct session_listing *listing = userdata;
-
+	if (!listing)
+		return NULL;
 	*listing->previous = listing->next;
 	if (listing->next)
 		listing->next->previous = listing->previous;
 	free(listing);
+	return NULL;
 }
 
 void service_session_gone(struct service *service, const struct session *session)
@@ -345,27 +370,8 @@ static int compare_sessions(const void *a, const void *b)
 	return strcmp(left->target_name, right->target_name);
 }
 
-static void list_produce(struct call *call, void *userdata)
-{
-	struct session_listing *listing = userdata;
-
-	while (!call_full(call)) {
-		const struct session *session;
-
-		if (listing->position == listing->n) {
-			call_list_end(call);
-			return;
-		}
-		session = listing->sessions[listing->position++];
-		if (session &&
-		    !call_list(call, json_wrap("session",
-					       session_to_json(session, listing->logical_units))))
-			return;
-	}
-}
-
-static int listing_new(struct service *service, const struct selector *selector, bool logical_units,
-		       struct session_listing **ret)
+int session_listing_new(struct service *service, const struct selector *selector,
+			struct session_listing **ret)
 {
 	const struct manager *manager = service->manager;
 	struct session_listing *listing;
@@ -376,7 +382,6 @@ static int listing_new(struct service *service, const struct selector *selector,
 	*listing = (struct session_listing){
 		.next = service->listings,
 		.previous = &service->listings,
-		.logical_units = logical_units,
 	};
 	for (struct session *s = manager->sessions; s && listing->n < manager->n_sessions;
 	     s = s->next)
@@ -390,30 +395,94 @@ static int listing_new(struct service *service, const struct selector *selector,
 	return 0;
 }
 
-int method_session_list(struct call *call)
+struct session *session_listing_next(struct session_listing *listing)
 {
-	json_object *parameters = call_parameters(call), *object = NULL;
+	while (listing->position < listing->n) {
+		struct session *session = listing->sessions[listing->position++];
+
+		if (session && session->phase != SESSION_CLOSED)
+			return session;
+	}
+	return NULL;
+}
+
+int call_list_sessions(struct call *call, struct selector *ret,
+		       struct session_listing **ret_listing)
+{
 	struct session_listing *listing;
+	json_object *object = NULL;
 	struct selector selector;
-	bool logical_units = false;
 	int r;
 
-	(void)json_get_object(parameters, "selector", &object);
-	(void)json_get_bool(parameters, "logicalUnits", &logical_units);
+	(void)json_get_object(call_parameters(call), "selector", &object);
 	if (selector_read(object, &selector) < 0) {
 		call_invalid_parameter(call, "selector");
 		return 0;
 	}
-	r = listing_new(call_service(call), &selector, logical_units, &listing);
+	r = session_listing_new(call_service(call), &selector, &listing);
 	if (r < 0)
 		return r;
 	if (listing->n == 0 && selector.session >= 0) {
-		listing_free(listing);
+		(void)session_listing_free(listing);
 		call_error(call, ERROR_SESSION_NO_SUCH_SESSION,
 			   json_wrap("selector", json_object_get(object)));
 		return 0;
 	}
-	call_keep(call, listing, listing_free);
+	*ret = selector;
+	*ret_listing = listing;
+	return 1;
+}
+
+/* List */
+
+struct list {
+	struct session_listing *listing;
+	bool logical_units;
+};
+
+static void list_free(void *userdata)
+{
+	struct list *list = userdata;
+
+	list->listing = session_listing_free(list->listing);
+	free(list);
+}
+
+static void list_produce(struct call *call, void *userdata)
+{
+	struct list *list = userdata;
+
+	while (!call_full(call)) {
+		const struct session *session = session_listing_next(list->listing);
+
+		if (!session) {
+			call_list_end(call);
+			return;
+		}
+		if (!call_list(call,
+			       json_wrap("session", session_to_json(session, list->logical_units))))
+			return;
+	}
+}
+
+int method_session_list(struct call *call)
+{
+	struct session_listing *listing;
+	struct selector selector;
+	struct list *list;
+	int r;
+
+	r = call_list_sessions(call, &selector, &listing);
+	if (r <= 0)
+		return r;
+	list = calloc(1, sizeof(*list));
+	if (!list) {
+		(void)session_listing_free(listing);
+		return -ENOMEM;
+	}
+	list->listing = listing;
+	(void)json_get_bool(call_parameters(call), "logicalUnits", &list->logical_units);
+	call_keep(call, list, list_free);
 	call_produce(call, list_produce);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "authentication.h"
+#include "changes.h"
 #include "crypto.h"
 #include "session_private.h"
 #include "table.h"
@@ -40,6 +41,39 @@ static const char *const session_ending_names[] = {
 const char *session_ending_to_string(enum session_ending ending)
 {
 	return table_name(session_ending_names, ELEMENTSOF(session_ending_names), ending);
+}
+
+/* Its status, and those who follow it */
+
+struct session_status session_get_status(const struct session *session)
+{
+	bool numbered = session->in_kernel || session->phase == SESSION_CLOSED;
+
+	return (struct session_status){
+		.target_name = session->target_name,
+		.address = session->address,
+		.port = session->port,
+		.sid = numbered ? session->sid : KERNEL_SESSION_NEW,
+		.managed = session->managed,
+		.phase = session->phase,
+		.state = session->state,
+		.connection = session->connection,
+		.ending = session->ending,
+		.recovering = session->recovering,
+		.attempt = session->phase != SESSION_LOGGED_IN ? session->attempt : 0,
+		.reconnects = session->reconnects,
+		.since_usec = session->since_usec,
+		.lost_usec = session->recovering ? session->lost_usec : 0,
+		.next_attempt_usec =
+			session->phase == SESSION_RETRYING ? session_next_attempt(session) : 0,
+		.failure = session->failure,
+	};
+}
+
+void session_changed(struct session *session)
+{
+	if (session->manager->changes)
+		changes_note(session->manager->changes, session);
 }
 
 /* The machine */
@@ -81,6 +115,7 @@ static void handle_event(struct session *session, enum connection_event event)
 	      connection_state_to_string(session->connection),
 	      connection_state_to_string(row->result), row->rfc);
 	session->connection = row->result;
+	session_changed(session);
 	actions[row->action](session);
 }
 
@@ -117,6 +152,8 @@ void session_apply(struct session *session, enum session_event event)
 	      session_state_to_string(session->state), session_state_to_string(row->result),
 	      row->rfc);
 	session->state = row->result;
+	session->since_usec = manager_now();
+	session_changed(session);
 }
 
 /* Events */
@@ -261,9 +298,15 @@ void session_set_phase(struct session *session, enum session_phase phase,
 		return;
 	trace("%s: %s%s%s", session->target_name, session_phase_to_string(phase),
 	      failure ? ": " : "", failure ? failure->message : "");
-	if (session->phase != phase)
+	if (session->phase != phase) {
+		/* Each phase is told, however short. */
+		if (session->phase_noted)
+			changes_settle(session->manager->changes);
 		session->since_usec = manager_now();
+	}
 	session->phase = phase;
+	session_changed(session);
+	session->phase_noted = session->noted;
 	/* A watcher may add or drop watches in its callback; rows are freed by session_tell() only.
 	 */
 	for (struct session_watcher *w = session->private->watchers; w; w = w->next)
@@ -499,6 +542,7 @@ static int session_new_named(struct manager *manager, const struct node_key *key
 		return -ENOMEM;
 	session->private->fd = -EBADF;
 	session->manager = manager;
+	session->sid = KERNEL_SESSION_NEW;
 	session->state = SESSION_STATE_FREE;
 	session->connection = CONNECTION_STATE_FREE;
 	session->portal_group_tag = -1;

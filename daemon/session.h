@@ -69,6 +69,23 @@ struct session_failure {
 	char message[256];               /* one sentence, cut if need be */
 };
 
+/* Where a session is at one moment, and why. Strings are borrowed from it. */
+struct session_status {
+	const char *target_name, *address;
+	uint16_t port;
+	uint32_t sid; /* KERNEL_SESSION_NEW: none; in SESSION_CLOSED the one it had */
+	bool managed;
+	enum session_phase phase;
+	enum session_state state;
+	enum connection_state connection;
+	enum session_ending ending;
+	bool recovering;
+	unsigned attempt, reconnects;
+	/* CLOCK_REALTIME; 0: does not apply */
+	uint64_t since_usec, lost_usec, next_attempt_usec;
+	struct session_failure failure;
+};
+
 /*
  * Somebody who follows a login or logout. Called at every change of phase, also with the phase that
  * holds when the watch is added (from the loop, not from inside). To a login @failure tells why it
@@ -88,6 +105,8 @@ struct session {
 	struct session *queue_next, **queue_previous;
 	struct session *tend_next, *sid_next, *key_next;
 	bool tended;
+	struct session *noted_next; /* manager->changes */
+	bool noted, phase_noted;    /* for a new phase */
 	struct manager *manager;
 	struct transport *transport;
 
@@ -105,7 +124,7 @@ struct session {
 	struct settings
 		*settings; /* effective at the time of the login; NULL for foreign sessions */
 
-	/* In the kernel; sid is valid while in_kernel. */
+	/* In the kernel; sid is valid while in_kernel, then it is the one that was. */
 	bool in_kernel;
 	uint32_t sid, host;
 	struct login_result
@@ -123,7 +142,7 @@ struct session {
 	uint64_t created_usec, logged_in_usec; /* CLOCK_REALTIME; 0: not yet */
 	unsigned attempt;                      /* of the present login or recovery, from 1 */
 	unsigned reconnects;
-	uint64_t since_usec;        /* of the phase */
+	uint64_t since_usec;        /* of phase and state */
 	uint64_t next_attempt_usec; /* CLOCK_MONOTONIC, in SESSION_RETRYING */
 	bool recovering;            /* was logged in and lost its connection */
 	uint64_t lost_usec;
@@ -135,6 +154,8 @@ struct session {
 
 /* In SESSION_RETRYING: when it goes on, CLOCK_REALTIME as it is now. */
 uint64_t session_next_attempt(const struct session *session);
+
+struct session_status session_get_status(const struct session *session);
 
 /* Where the connection is, or goes to. */
 const char *session_address(const struct session *session);

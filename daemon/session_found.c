@@ -272,6 +272,7 @@ static int take(struct session *session)
 	if (r < 0)
 		return r;
 	session->managed = true;
+	session_changed(session);
 	records_set_logged_out(records, node, false);
 	(void)records_commit(records, stored, NULL);
 	event = event_new(EVENT_SESSION_ADOPTED);

@@ -158,7 +158,11 @@ void session_kernel_destroyed(struct session *session)
 	session_fail(session, -ENODEV, EVENT_SESSION_VANISHED, "somebody else removed the session");
 	manager_unindex_session(session);
 	session->in_kernel = false;
-	session_close(session, &session->failure);
+	session_apply(session, SESSION_EVENT_CLOSED);
+	if (session->connection == CONNECTION_STATE_FREE)
+		session_action_close(session);
+	else
+		session_post(session, CONNECTION_EVENT_SESSION_CLOSED);
 }
 
 /* Logout */
@@ -330,7 +334,7 @@ void session_action_close(struct session *session)
 	if (session->in_kernel)
 		session_remove(session);
 	else
-		session_close(session, NULL);
+		session_close(session, session->private->vanished ? &session->failure : NULL);
 }
 
 static void stopped(void *userdata, const struct kernel_result *result)

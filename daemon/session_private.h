@@ -160,6 +160,8 @@ void session_post(struct session *session, enum connection_event event);
 int64_t session_setting(const struct session *session, enum setting which);
 void session_set_phase(struct session *session, enum session_phase phase,
 		       const struct session_failure *failure);
+/* Tells those who follow, if any: after each change of what session_get_status() says. */
+void session_changed(struct session *session);
 /* Completes the event with what it is about, and reports it. */
 void session_raise(struct session *session, struct event *event);
 /* A request was not answered in time: event 8, and @then, the one for this kind of request. */

@@ -547,6 +547,15 @@ struct ois_session **ois_sessions_free(struct ois_session **sessions);
 /* Replies: ois_reply_get_session(). */
 int ois_list_sessions_call(struct ois_client *client, const struct ois_selector *selector,
 			   unsigned flags, struct ois_call **ret);
+/*
+ * Follows the sessions selected, all if NULL. Replies: ois_reply_get_session() with the fields of
+ * Status of org.ois.session, for each session there is; the boolean "ready"; then a session for
+ * each change, the last of one with the phase "closed". The number "missed" says that changes were
+ * lost on the way, and that all begins anew. Ends only with the connection, or when it is
+ * cancelled.
+ */
+int ois_subscribe_sessions_call(struct ois_client *client, const struct ois_selector *selector,
+				struct ois_call **ret);
 
 /* Number in the kernel; absent while the first login is under way. */
 int ois_session_get_session(const struct ois_session *session, int64_t *ret);

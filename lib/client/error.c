@@ -49,6 +49,7 @@ static const struct error_row error_rows[] = {
 	{ ERROR_SESSION_SESSION_IN_USE, -EBUSY, "a device of the session is in use" },
 	{ ERROR_SESSION_NOT_MANAGED, -EOPNOTSUPP, "the daemon does not manage this session" },
 	{ ERROR_SESSION_NOT_ADOPTABLE, -EOPNOTSUPP, NULL },
+	{ ERROR_SESSION_SUBSCRIPTION_LIMIT, -EBUSY, "too many subscriptions" },
 	{ ERROR_SESSION_NOT_LOGGED_IN, -ENOTCONN, "the session has no connection now" },
 	{ ERROR_SCSI_NO_SUCH_SESSION, -ESRCH, "no such session" },
 	{ ERROR_SCSI_NO_SUCH_LOGICAL_UNIT, -ENODEV,

@@ -88,6 +88,22 @@ int ois_list_sessions_call(struct ois_client *client, const struct ois_selector 
 			     OIS_CALL_MORE | OIS_CALL_READ, ret);
 }
 
+int ois_subscribe_sessions_call(struct ois_client *client, const struct ois_selector *selector,
+				struct ois_call **ret)
+{
+	_cleanup_json_ json_object *parameters = json_object_new_object();
+	int r;
+
+	if (!parameters || json_set(parameters, "selector", selector_to_json(selector)) < 0)
+		return -ENOMEM;
+	r = call_new_json(client, METHOD_SESSION_SUBSCRIBE, TAKE_PTR(parameters),
+			  OIS_CALL_MORE | OIS_CALL_READ, ret);
+	if (r < 0)
+		return r;
+	call_set_patient(*ret);
+	return 0;
+}
+
 static void *get_session(const struct ois_reply *reply)
 {
 	return ois_reply_get_session(reply);

@@ -613,6 +613,186 @@ static void test_login_goes_on(void **state)
 	(void)close(fd);
 }
 
+/* Sessions */
+
+#define FOLLOW "org.ois.session.Subscribe"
+
+static void follow(struct client *follower, const char *parameters)
+{
+	client_open(follower, &oisd);
+	client_send_call(follower, FOLLOW, parameters, "more");
+}
+
+/* The status in the next reply; the caller puts the reply. */
+static json_object *followed(struct client *follower, json_object **ret)
+{
+	json_object *reply = client_receive(follower), *status;
+
+	assert_non_null(reply);
+	status = json_get_path(reply, "parameters.session");
+	if (!status)
+		fail_msg("%s", json_object_to_json_string(reply));
+	*ret = status;
+	return reply;
+}
+
+static void expect_phase(struct client *follower, const char *phase)
+{
+	json_object *status, *reply = followed(follower, &status);
+
+	assert_string_equal(text_at(status, "phase"), phase);
+	assert_string_equal(text_at(status, "targetName"), "iqn.2026-11.example:a");
+	assert_true(number_at(status, "sinceTimestampUSec") > 0);
+	json_object_put(reply);
+}
+
+static void expect_ready(struct client *follower)
+{
+	json_object *reply = client_receive(follower);
+
+	assert_true(json_object_get_boolean(json_get_path(reply, "parameters.ready")));
+	json_object_put(reply);
+}
+
+static void log_in_once(const char *parameters)
+{
+	json_object_put(client_stream(&client, LOGIN, parameters));
+}
+
+/* Each phase of a login that fails, with its reason; and nothing of a session not selected. */
+static void test_follow(void **state)
+{
+	int port, fd = reserve_port(false, &port);
+	json_object *status, *reply;
+	struct client all, one;
+
+	follow(&all, "{}");
+	expect_ready(&all);
+	follow(&one, "{\"selector\":{\"targetName\":\"*:b\"}}");
+	expect_ready(&one);
+	expect_number("org.ois.manager.GetStatus", NULL, "parameters.status.subscribers", 2);
+	create_node("a", port);
+	log_in_once("{\"selector\":{},\"retryMax\":0}");
+	expect_phase(&all, "queued");
+	expect_phase(&all, "resolving");
+	expect_phase(&all, "connecting");
+	reply = followed(&all, &status);
+	assert_string_equal(text_at(status, "phase"), "closed");
+	assert_string_equal(text_at(status, "state"), "free");
+	assert_string_equal(text_at(status, "connectionState"), "free");
+	assert_int_equal(number_at(status, "failure.event"), 1);
+	assert_int_equal(number_at(status, "attempt"), 1);
+	json_object_put(reply);
+	create_node("b", port);
+	log_in_once("{\"selector\":{\"targetName\":\"*:b\"},\"retryMax\":0}");
+	for (size_t i = 0; i < 4; i++) {
+		reply = followed(&one, &status);
+		assert_string_equal(text_at(status, "targetName"), "iqn.2026-11.example:b");
+		json_object_put(reply);
+	}
+	client_close(&one);
+	client_close(&all);
+	(void)close(fd);
+}
+
+/* What is there comes first; a login that waits says until when. */
+static void test_follow_present(void **state)
+{
+	int port, fd = reserve_port(false, &port);
+	json_object *status, *reply;
+	struct client follower;
+
+	create_node("a", port);
+	client_send_call(&client, LOGIN, "{\"selector\":{},\"retryMax\":5}", "more");
+	do {
+		reply = client_receive(&client);
+		status = json_get_path(reply, "parameters.progress.failure");
+		json_object_put(reply);
+	} while (!status);
+	follow(&follower, "{}");
+	reply = followed(&follower, &status);
+	assert_string_equal(text_at(status, "phase"), "retrying");
+	assert_int_equal(number_at(status, "failure.event"), 1);
+	assert_true(number_at(status, "nextAttemptTimestampUSec") >
+		    number_at(status, "sinceTimestampUSec"));
+	json_object_put(reply);
+	expect_ready(&follower);
+	client_close(&client);
+	client_open(&client, &oisd);
+	json_object_put(client_stream(&client, "org.ois.session.Logout", "{\"selector\":{}}"));
+	/* Perhaps the next attempt was made meanwhile. */
+	do {
+		reply = followed(&follower, &status);
+		port = strcmp(text_at(status, "phase"), "closed");
+		json_object_put(reply);
+	} while (port != 0);
+	client_close(&follower);
+	(void)close(fd);
+}
+
+/* Who does not read misses changes, is told how many, and begins anew. */
+static void test_follow_missed(void **state)
+{
+	int port, waiting_port, fd = reserve_port(false, &port),
+				waiting = reserve_port(true, &waiting_port);
+	int64_t received = 0, missed = 0;
+	struct client follower;
+	json_object *reply;
+	bool ready = false;
+
+	create_node("b", waiting_port);
+	log_in_once("{\"selector\":{},\"noWait\":true}");
+	follow(&follower, "{}");
+	do {
+		reply = client_receive(&follower);
+		ready = json_get_path(reply, "parameters.ready");
+		json_object_put(reply);
+	} while (!ready);
+	create_node("a", port);
+	for (int i = 0; i < 1500; i++)
+		log_in_once("{\"selector\":{\"targetName\":\"*:a\"},\"retryMax\":0}");
+	for (ready = false; !ready; received++) {
+		int64_t lost;
+
+		reply = client_receive(&follower);
+		lost = number_at(reply, "parameters.missed");
+		if (lost > 0) {
+			missed += lost;
+			/* The only session there is now. */
+			assert_string_equal(text_at(reply, "parameters.session.targetName"),
+					    "iqn.2026-11.example:b");
+		}
+		ready = json_get_path(reply, "parameters.ready");
+		json_object_put(reply);
+	}
+	assert_true(missed > 0);
+	assert_true(received + missed >= INT64_C(1500) * 4);
+	client_close(&follower);
+	(void)close(waiting);
+	(void)close(fd);
+}
+
+static void test_follow_limit(void **state)
+{
+	struct client followers[129];
+	json_object *reply;
+
+	expect(FOLLOW, "{}", "org.varlink.service.ExpectedMore");
+	reply = client_stream(&client, FOLLOW, "{\"selector\":{\"session\":4711}}");
+	assert_string_equal(text_at(reply_at(reply, 0), "error"), "org.ois.session.NoSuchSession");
+	json_object_put(reply);
+	for (size_t i = 0; i < ELEMENTSOF(followers); i++)
+		follow(&followers[i], "{}");
+	for (size_t i = 0; i < ELEMENTSOF(followers) - 1; i++)
+		expect_ready(&followers[i]);
+	reply = client_receive(&followers[128]);
+	assert_string_equal(text_at(reply, "error"), "org.ois.session.SubscriptionLimit");
+	assert_int_equal(number_at(reply, "parameters.maximum"), 128);
+	json_object_put(reply);
+	for (size_t i = 0; i < ELEMENTSOF(followers); i++)
+		client_close(&followers[i]);
+}
+
 static void expect_discovery(const char *parameters, const char *error)
 {
 	json_object *replies = client_stream(&client, DISCOVER, parameters);
@@ -845,6 +1025,10 @@ int main(int argc, char **argv)
 		TEST(test_recent),
 		TEST(test_login_fails),
 		TEST(test_login_goes_on),
+		TEST(test_follow),
+		TEST(test_follow_present),
+		TEST(test_follow_missed),
+		TEST(test_follow_limit),
 		TEST(test_discovery_fails),
 		TEST(test_discovery_cancelled),
 		TEST(test_notify),

@@ -711,6 +711,48 @@ static void test_events(void **state)
 	fake_stop(&fake);
 }
 
+static int hear_phases(struct ois_call *call, const struct ois_reply *reply, void *userdata)
+{
+	const struct ois_session *session = ois_reply_get_session(reply);
+	char *phases = userdata;
+
+	if (session)
+		(void)strcat(phases, ois_session_get_phase(session));
+	if (ois_reply_get_boolean(reply, "ready") == 1)
+		(void)strcat(phases, " ready ");
+	return 0;
+}
+
+static void test_subscribe_sessions(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = METHOD_SESSION_SUBSCRIBE,
+		  .parameters = "{\"selector\":{\"session\":3}}",
+		  .replies = { MORE("{\"session\":{\"phase\":\"logged_in\"}}"),
+			       MORE("{\"ready\":true}"),
+			       MORE("{\"session\":{\"phase\":\"retrying\"}}") },
+		  .hang_up = true },
+		{},
+	};
+	struct ois_selector *selector = NULL;
+	struct ois_client *client;
+	struct ois_call *call = NULL;
+	struct fake_daemon fake;
+	char phases[64] = "";
+
+	fake_start(&fake, scenes);
+	client = new_client(&fake);
+	assert_int_equal(ois_selector_new(&selector), 0);
+	assert_int_equal(ois_selector_set_session(selector, 3), 0);
+	assert_int_equal(ois_subscribe_sessions_call(client, selector, &call), 0);
+	assert_int_equal(ois_call_run(call, hear_phases, phases, NULL), -ECONNRESET);
+	assert_string_equal(phases, "logged_in ready retrying");
+	ois_call_unref(call);
+	ois_selector_free(selector);
+	ois_client_free(client);
+	fake_stop(&fake);
+}
+
 static void test_call_outlives_client(void **state)
 {
 	struct fake_daemon fake = {};
@@ -1386,6 +1428,7 @@ int main(void)
 		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_handler),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_subscribe_sessions),
 		cmocka_unit_test(test_call_outlives_client),
 		cmocka_unit_test(test_any_call),
 		cmocka_unit_test(test_settings),

@@ -41,6 +41,7 @@ HANDLER(node_update)
 HANDLER(node_delete)
 HANDLER(node_set_secret)
 HANDLER(session_list)
+HANDLER(session_subscribe)
 HANDLER(session_login)
 HANDLER(session_logout)
 HANDLER(scsi_inquiry)
@@ -237,6 +238,7 @@ static const struct {
 	{ "org.ois.session.GetStatistics", VARLINK_ACCESS_READ, true, false,
 	  method_session_get_statistics },
 	{ "org.ois.session.List", VARLINK_ACCESS_READ, true, false, method_session_list },
+	{ "org.ois.session.Subscribe", VARLINK_ACCESS_READ, true, false, method_session_subscribe },
 	{ "org.ois.session.Login", VARLINK_ACCESS_CHANGE, true, false, method_session_login },
 	{ "org.ois.session.Logout", VARLINK_ACCESS_CHANGE, true, false, method_session_logout },
 	{ "org.ois.session.Adopt", VARLINK_ACCESS_CHANGE, false, false, method_session_adopt },
