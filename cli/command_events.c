@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -32,13 +31,10 @@ static enum style severity_style(const char *severity)
 static void print_event(const struct output *output, uint64_t usec, int64_t number,
 			const char *symbol, const char *severity, const char *message)
 {
-	time_t seconds = (time_t)(usec / 1000000);
 	_cleanup_free_ char *text = escape_text(message), *name = escape_text(symbol);
-	struct tm local;
-	char when[32] = "";
+	char when[32];
 
-	if (localtime_r(&seconds, &local))
-		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &local);
+	format_moment((int64_t)usec, when, sizeof(when));
 	(void)printf("%s%s%s %4" PRId64 " %-26s %s%s%s\n", style_begin(output, STYLE_GREY), when,
 		     style_end(output, STYLE_GREY), number, name ?: "",
 		     style_begin(output, severity_style(severity)), text ?: "",

@@ -65,6 +65,9 @@ static enum style describe_state(const struct ois_session *session, char *ret, s
 		   *phase = ois_session_get_phase(session) ?: state;
 	bool recovering = ois_session_is_recovering(session) > 0;
 
+	/* The kernel is being told; then it waits for the next attempt. */
+	if (strcmp(phase, "logged_in") == 0 && strcmp(state, "failed") == 0)
+		phase = "connection lost";
 	(void)snprintf(ret, size, "%s%s", recovering ? "recovering: " : "", phase);
 	spaces_for_underscores(ret);
 	if (recovering)
@@ -88,10 +91,22 @@ static void describe_trouble(const struct ois_session *session, char *ret, size_
 		       message ?: "");
 }
 
+/* The same in one line. */
+static enum style describe(const struct ois_session *session, char *ret, size_t size)
+{
+	char state[64], trouble[320] = "";
+	enum style style = describe_state(session, state, sizeof(state));
+
+	if (style != STYLE_GOOD)
+		describe_trouble(session, trouble, sizeof(trouble));
+	(void)snprintf(ret, size, "%s%s", state, trouble);
+	return style;
+}
+
 /* --- sessions --- */
 
-static const char *const sessions_headers[] = { ">SESSION", "TARGET",  "PORTAL",
-						"STATE",    "DEVICES", NULL };
+static const char *const sessions_headers[] = { ">SESSION", "TARGET",  "PORTAL", "STATE",
+						"SINCE",    "DEVICES", NULL };
 
 /* Sessions are printed or reduced to a row as they arrive: a thousand of them take little memory.
  */
@@ -106,18 +121,18 @@ static void list_as_row(struct table *table, const struct ois_session *session)
 {
 	_cleanup_free_ char *portal = session_portal(session), *devices = session_devices(session);
 	enum style style;
-	int64_t number = 0;
+	int64_t number = 0, usec;
 	bool known = ois_session_get_session(session, &number) >= 0;
-	char state[64], trouble[320] = "", line[400];
+	char line[400], age[32] = "";
 
-	style = describe_state(session, state, sizeof(state));
-	if (style != STYLE_GOOD)
-		describe_trouble(session, trouble, sizeof(trouble));
-	(void)snprintf(line, sizeof(line), "%s%s", state, trouble);
+	style = describe(session, line, sizeof(line));
+	if (ois_session_get_number(session, "sinceTimestampUSec", &usec) >= 0)
+		format_age(usec, age, sizeof(age));
 	(void)table_add_number(table, known, number);
 	(void)table_add(table, ois_session_get_target_name(session));
 	(void)table_add(table, portal);
 	(void)table_add_style(table, style, line);
+	(void)table_add(table, age);
 	(void)table_add(table, devices);
 }
 
@@ -170,6 +185,79 @@ static int list_sessions(struct cli *cli, const struct ois_selector *selector,
 	return r;
 }
 
+/* --- sessions --follow --- */
+
+/* Columns are as wide as the widest word so far. */
+struct following {
+	const struct output *output;
+	int target_width, portal_width;
+};
+
+static int widen(int *width, const char *text)
+{
+	int columns = (int)text_width(text);
+
+	if (columns > *width)
+		*width = columns;
+	return *width - columns;
+}
+
+static void follow_as_line(struct following *following, const struct ois_session *session)
+{
+	_cleanup_free_ char *portal = session_portal(session);
+	_cleanup_free_ char *target = escape_text(ois_session_get_target_name(session) ?: "-");
+	_cleanup_free_ char *text = NULL;
+	const struct output *output = following->output;
+	char when[32], number[24] = "-", line[400];
+	int target_space, portal_space;
+	int64_t usec = 0, sid;
+	enum style style;
+
+	style = describe(session, line, sizeof(line));
+	text = escape_text(line);
+	if (ois_session_get_session(session, &sid) >= 0)
+		(void)snprintf(number, sizeof(number), "%" PRId64, sid);
+	(void)ois_session_get_number(session, "sinceTimestampUSec", &usec);
+	format_moment(usec, when, sizeof(when));
+	target_space = widen(&following->target_width, target ?: "");
+	portal_space = widen(&following->portal_width, portal ?: "");
+	(void)printf("%s%s%s %4s %s%*s %s%*s %s%s%s\n", style_begin(output, STYLE_GREY), when,
+		     style_end(output, STYLE_GREY), number, target ?: "", target_space, "",
+		     portal ?: "", portal_space, "", style_begin(output, style), text ?: "",
+		     style_end(output, style));
+	(void)fflush(stdout);
+}
+
+static int hear_change(struct ois_call *call, const struct ois_reply *reply, void *userdata)
+{
+	const struct ois_session *session = ois_reply_get_session(reply);
+	struct following *following = userdata;
+	int64_t missed;
+
+	if (ois_reply_get_number(reply, "missed", &missed) >= 0 && missed > 0)
+		message_notice(following->output,
+			       "%" PRId64 " changes were lost on the way; these are all sessions.",
+			       missed);
+	if (session && following->output->json != JSON_OFF)
+		json_print(following->output, ois_session_get_json(session));
+	else if (session)
+		follow_as_line(following, session);
+	return 0;
+}
+
+static enum status follow_sessions(struct cli *cli, const struct ois_selector *selector)
+{
+	struct following following = { .output = &cli->output };
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	_cleanup_(call_unrefp) struct ois_call *call = NULL;
+	int r;
+
+	r = ois_subscribe_sessions_call(cli->client, selector, &call);
+	if (r >= 0)
+		r = ois_call_run(call, hear_change, &following, &error);
+	return r < 0 ? report(cli, r, error, "follow the sessions") : STATUS_DONE;
+}
+
 enum status verb_sessions(struct cli *cli, char **arguments)
 {
 	_cleanup_(selector_freep) struct ois_selector *selector = NULL;
@@ -182,6 +270,8 @@ enum status verb_sessions(struct cli *cli, char **arguments)
 	status = select_sessions(cli, NULL, &selector);
 	if (status != STATUS_DONE)
 		return status;
+	if (option_given(cli, OPTION_FOLLOW))
+		return follow_sessions(cli, selector);
 	if (cli->output.json == JSON_OFF)
 		listing.table = table = table_new(sessions_headers);
 	r = list_sessions(cli, selector, &listing, &error);

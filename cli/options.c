@@ -54,7 +54,7 @@ const struct option_row option_rows[_OPTION_MAX] = {
 	[OPTION_REMOVE_TARGET_SECRET] = { "remove-target-secret", '\0', NULL,
 					  "Forget the CHAP secret of the target" },
 	[OPTION_LUN] = { "lun", '\0', "LUN", "Only this logical unit" },
-	[OPTION_FOLLOW] = { "follow", 'f', NULL, "Go on with new events" },
+	[OPTION_FOLLOW] = { "follow", 'f', NULL, "Go on with new events, or changes of sessions" },
 	[OPTION_LIVE] = { "live", '\0', NULL, "Follow the daemon itself instead of the journal" },
 	[OPTION_LIST] = { "list", '\0', NULL, "List the event numbers" },
 	[OPTION_NUMBER] = { "number", '\0', "N,...", "Only events of these numbers" },

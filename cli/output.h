@@ -72,6 +72,8 @@ void spaces_for_underscores(char *text);
 void format_size(int64_t bytes, char *ret, size_t size);
 /* "Mon 2026-11-23 23:45:01 UTC", local time. */
 void format_time(int64_t realtime_usec, char *ret, size_t size);
+/* The same for a line of a stream: "2026-11-23 23:45:01"; "" if there is no such time. */
+void format_moment(int64_t realtime_usec, char *ret, size_t size);
 /* "3min 20s" since then. */
 void format_age(int64_t realtime_usec, char *ret, size_t size);
 /* "in 3min 20s", "now" */

@@ -155,6 +155,15 @@ void format_time(int64_t realtime_usec, char *ret, size_t size)
 		(void)snprintf(ret, size, "%" PRId64, realtime_usec);
 }
 
+void format_moment(int64_t realtime_usec, char *ret, size_t size)
+{
+	time_t seconds = (time_t)(realtime_usec / 1000000);
+	struct tm local;
+
+	if (!localtime_r(&seconds, &local) || strftime(ret, size, "%Y-%m-%d %H:%M:%S", &local) == 0)
+		*ret = '\0';
+}
+
 static int64_t seconds_since(int64_t realtime_usec)
 {
 	struct timespec now;

@@ -15,8 +15,8 @@
 	 BIT(OPTION_TARGET_SECRET_FILE) | BIT(OPTION_SECRET_FORMAT))
 
 const struct verb verbs[] = {
-	{ "sessions", NULL, 0, 0, BIT(OPTION_PORTAL), COMPLETE_NONE, verb_sessions,
-	  "List sessions" },
+	{ "sessions", NULL, 0, 0, BIT(OPTION_PORTAL) | BIT(OPTION_FOLLOW), COMPLETE_NONE,
+	  verb_sessions, "List sessions" },
 	{ "session show", "SESSION|TARGET...", 1, -1, BIT(OPTION_PORTAL), COMPLETE_SESSIONS,
 	  verb_session_show, "Show all about sessions" },
 	{ "session adopt", "SESSION...", 1, -1, 0, COMPLETE_SESSIONS, verb_session_adopt,

@@ -90,18 +90,60 @@ static void test_sessions(void **state)
 	};
 
 	check(scenes, "", 0,
-	      "SESSION TARGET                     PORTAL        STATE                DEVICES\n"
-	      "      3 iqn.2026-01.org.example:db 10.0.0.1:3260 logged in            sda sdb\n"
-	      "      - iqn.2026-01.org.example:db 10.0.0.1:3260 security negotiation -\n"
+	      "SESSION TARGET                     PORTAL        STATE                SINCE "
+	      "DEVICES\n"
+	      "      3 iqn.2026-01.org.example:db 10.0.0.1:3260 logged in            -     sda "
+	      "sdb\n"
+	      "      - iqn.2026-01.org.example:db 10.0.0.1:3260 security negotiation -     -\n"
 	      "\n2 sessions listed.\n",
 	      "");
 	check(scenes, "sessions --no-legend", 0,
-	      "3 iqn.2026-01.org.example:db 10.0.0.1:3260 logged in            sda sdb\n"
-	      "- iqn.2026-01.org.example:db 10.0.0.1:3260 security negotiation -\n",
+	      "3 iqn.2026-01.org.example:db 10.0.0.1:3260 logged in            - sda sdb\n"
+	      "- iqn.2026-01.org.example:db 10.0.0.1:3260 security negotiation - -\n",
 	      "");
 	check(nothing, "sessions", 0, "", "No sessions.\n");
 	check(nothing, "sessions -q", 0, "", "");
 	check(nothing, "-j sessions", 0, "[]\n", "");
+}
+
+#define STATUS(number, phase, state, extra)                                                        \
+	"{\"session\":{\"session\":" number ",\"targetName\":\"iqn.2026-01.org.example:db\","      \
+	"\"address\":\"10.0.0.1\",\"port\":3260,\"managed\":true,\"phase\":\"" phase               \
+	"\",\"state\":\"" state                                                                    \
+	"\",\"connectionState\":\"free\",\"sinceTimestampUSec\":5000000,\"recovering\":false,"     \
+	"\"reconnects\":0" extra "}}"
+
+static void test_follow(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.session.Subscribe",
+		  .parameters = "{\"selector\":{\"address\":\"10.0.0.1\",\"port\":3260}}",
+		  .replies = { MORE(STATUS("3", "logged_in", "logged_in", "")),
+			       MORE("{\"ready\":true}"),
+			       MORE(STATUS("3", "logged_in", "failed",
+					   ",\"failure\":{\"message\":\"no answer\"}")),
+			       MORE("{\"missed\":2,\"ready\":true}"),
+			       MORE(STATUS("null", "queued", "free", "")) },
+		  .hang_up = true },
+		{},
+	};
+	static const struct scene json[] = {
+		{ .method = "org.ois.session.Subscribe",
+		  .parameters = "{\"selector\":{}}",
+		  .replies = { MORE("{\"session\":{\"phase\":\"queued\"}}"),
+			       MORE("{\"ready\":true}"),
+			       MORE("{\"session\":{\"phase\":\"closed\"}}") },
+		  .hang_up = true },
+		{},
+	};
+
+	check(scenes, "sessions --follow --portal=10.0.0.1:3260", 5,
+	      "1970-01-01 00:00:05    3 iqn.2026-01.org.example:db 10.0.0.1:3260 logged in\n"
+	      "1970-01-01 00:00:05    3 iqn.2026-01.org.example:db 10.0.0.1:3260 connection lost: "
+	      "no answer\n"
+	      "1970-01-01 00:00:05    - iqn.2026-01.org.example:db 10.0.0.1:3260 queued\n",
+	      NULL);
+	check(json, "-j sessions -f", 5, "{\"phase\":\"queued\"}\n{\"phase\":\"closed\"}\n", NULL);
 }
 
 /* What a target sends must not reach the terminal as it is. */
@@ -114,7 +156,7 @@ static void test_hostile_text(void **state)
 		{},
 	};
 
-	check(scenes, "sessions --no-legend", 0, "- \\x1b[2J\\x0ax - \\x1b -\n", "");
+	check(scenes, "sessions --no-legend", 0, "- \\x1b[2J\\x0ax - \\x1b - -\n", "");
 }
 
 static void test_failures(void **state)
@@ -794,8 +836,8 @@ static void test_session_show(void **state)
 	      "  0 sda    1.5 GiB V      -     5:0:0:0      running -\n",
 	      "");
 	check(trouble, "sessions", 0,
-	      "SESSION TARGET PORTAL STATE                               DEVICES\n"
-	      "      3 iqn.x  h:3260 recovering: retrying now: no answer -\n"
+	      "SESSION TARGET PORTAL STATE                               SINCE DEVICES\n"
+	      "      3 iqn.x  h:3260 recovering: retrying now: no answer -     -\n"
 	      "\n1 session listed.\n",
 	      "");
 	check(adopt, "session adopt 3 4", 7, "Session 3: managed\n",
@@ -1301,6 +1343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_follow),
 		cmocka_unit_test(test_hostile_text),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_timeout),
