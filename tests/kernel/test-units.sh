@@ -3,6 +3,7 @@
 #
 # Logical units that come, go and grow while a session is in use: the target tells the kernel with a unit attention, and
 # the daemon follows. What is in use stays.
+# kernels: 6.1 6.12
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
@@ -77,6 +78,46 @@ if load_modules loop target_core_iblock 2>/dev/null && truncate -s 1M "$work/fil
 	check_event 1133 OIS_SESSION="$grown" OIS_LUN=7 OIS_SIZE=3145728 OIS_SIZE_BEFORE=1048576
 	ois-ctl logout "$target" >/dev/null
 	check_nothing_left
+fi
+
+# A unit that says so itself when it grows: scsi_debug, which the target hands through as it is. The first read of the
+# new size finds the condition, and nobody does anything by hand.
+if load_modules target_core_pscsi && { [[ -d /sys/bus/pseudo/drivers/scsi_debug ]] || modprobe scsi_debug add_host=0; }; then
+	debug=/sys/bus/pseudo/drivers/scsi_debug
+	before=$(echo /sys/class/scsi_host/*)
+	echo 1 >$debug/add_host
+	for host in /sys/class/scsi_host/*; do
+		[[ " $before " == *" $host "* ]] || break
+	done
+	number=${host##*host}
+	until [[ -e $(echo "/sys/class/scsi_disk/$number:0:0:0/device/block/"*) ]]; do ois-ctl status >/dev/null; done
+	local_disk=$(basename "/sys/class/scsi_disk/$number:0:0:0/device/block/"*)
+	old_size=$((512 * $(<"/sys/block/$local_disk/size")))
+	passed=/sys/kernel/config/target/core/pscsi_0/passed
+	mkdir -p "$passed"
+	echo "scsi_host_id=$number,scsi_channel_id=0,scsi_target_id=0,scsi_lun_id=0" >"$passed/control"
+	echo "/dev/$local_disk" >"$passed/udev_path"
+	echo 1 >"$passed/enable"
+	unit=/sys/kernel/config/target/iscsi/$target/tpgt_1/lun/lun_8
+	mkdir "$unit"
+	ln -s "$passed" "$unit/disk"
+	ois-ctl node set "$target" rescanOnChange=yes >/dev/null
+	check "login" ois-ctl login "$target"
+	passed_sid=$(ois-ctl sessions --json=short | jq -r '.[].session')
+	passed_disk=$(ois-ctl sessions --json=short | jq -r '.[].logicalUnits[] | select(.lun == "8") | .blockDevice')
+	check_equal "the disk has the size of the one behind it" "$old_size" "$((512 * $(<"/sys/block/$passed_disk/size")))"
+	echo 1 >$debug/virtual_gb
+	check "the disk hears of it" touch_disk "/dev/$passed_disk"
+	check_event 1134 OIS_SESSION="$passed_sid" OIS_LUN=8 OIS_STATUS=10761
+	check_event 1133 OIS_SESSION="$passed_sid" OIS_LUN=8 OIS_SIZE=1073741824 OIS_SIZE_BEFORE="$old_size"
+	check_equal "the disk has grown by itself" 1073741824 "$((512 * $(<"/sys/block/$passed_disk/size")))"
+	ois-ctl logout "$target" >/dev/null
+	rm "$unit/disk"
+	rmdir "$unit" "$passed"
+	echo -1 >$debug/add_host
+	check_nothing_left
+else
+	skip "a unit that says that it has grown" "this kernel has no scsi_debug, or no way through to it"
 fi
 
 # tgt says of a unit that is gone that it is none; its number 0 is no disk.
