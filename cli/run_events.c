@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * "events" in ois-ctl: ois-ctl-events, which is the same program with libsystemd to read the journal
- * and with the verb itself, takes over. No other verb has to load that, and what it needs in turn.
+ * "events" in ois-ctl: ois-ctl-events, which is the same program with libsystemd to read the
+ * journal and with the verb itself, takes over. No other verb has to load that, and what it needs
+ * in turn.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A scan has three steps: a worker writes to the host's scan file, which returns when the SCSI
+ * A scan has three steps: the scanner writes to the host's scan file, which returns when the SCSI
  * devices exist; the kernel binds drivers to them in its own time, and says so in an event each; a
- * worker lists what is there. Scans may hang as long as a target does, so lists have a thread of
- * their own. We listen to events all the time: a filter lets none pass that does not concern us,
- * and a socket that hears uevents takes the kernel milliseconds to close, with everybody else
- * waiting.
+ * worker lists what is there, which takes no command to the target and never waits. We listen to
+ * events all the time: a filter lets none pass that does not concern us, and a socket that hears
+ * uevents takes the kernel milliseconds to close, with everybody else waiting.
  */
-#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "devices.h"
-#include "module.h"
 #include "parse.h"
-#include "renew.h"
 #include "uevent.h"
 #include "work.h"
 
@@ -25,7 +20,7 @@
 struct devices {
 	sd_event *event;
 	const struct sysfs *sysfs;
-	struct work *scan_work;
+	struct scanner *scanner;
 	struct work *list_work;
 	struct uevent *uevent;
 	devices_attention_t attention;
@@ -42,24 +37,24 @@ struct devices_scan {
 	struct devices *devices;
 	struct devices_scan *next, **previous; /* in the bucket */
 	uint32_t sid, host;
-	uint64_t lun;
-	bool list_only, all_luns, renew, in_use, stable, load_disk_driver;
+	bool list_only, in_use;
 	uint64_t timeout_usec;
 	uint64_t asked_usec;
 	sd_event_source *timer;
 	devices_done_t done;
 	void *userdata;
 
-	bool running; /* a worker has it: it must not be freed now */
-	bool scanned; /* the scan file has been written */
+	struct scanner_job *job; /* the scanner has it */
+	bool running;            /* the list thread has it: it must not be freed now */
 	bool expired;
-	unsigned n_bound; /* events since the worker began to look */
+	unsigned n_bound;       /* events since somebody began to look */
+	struct sysfs_lun *told; /* by the scanner */
+	size_t n_told;
 
-	_Atomic bool forgotten; /* to be freed when the worker gives it back */
-	/* The worker's while it runs */
-	_Atomic uint64_t started_usec;
-	struct sysfs_lun *luns, *kept;
-	size_t n_luns, n_kept;
+	_Atomic bool forgotten; /* to be freed when the list thread gives it back */
+	/* The list thread's while it runs */
+	struct sysfs_lun *luns;
+	size_t n_luns;
 	unsigned n_unbound;
 };
 
@@ -71,7 +66,7 @@ static uint64_t now_usec(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* In worker threads */
+/* In the list thread */
 
 /* What was read after a list was asked for is good enough for it: many logouts at once read it
  * once. */
@@ -96,11 +91,19 @@ static int refresh_usage(struct devices *devices, uint64_t asked_usec)
 static void mark_kept(struct devices_scan *scan)
 {
 	for (size_t i = 0; i < scan->n_luns; i++)
-		for (size_t k = 0; k < scan->n_kept; k++)
-			if (scan->luns[i].lun == scan->kept[k].lun &&
-			    scan->luns[i].channel == scan->kept[k].channel &&
-			    scan->luns[i].target == scan->kept[k].target)
+		for (size_t k = 0; k < scan->n_told; k++)
+			if (scan->luns[i].lun == scan->told[k].lun &&
+			    scan->luns[i].channel == scan->told[k].channel &&
+			    scan->luns[i].target == scan->told[k].target)
 				scan->luns[i].gone = true;
+}
+
+static void count_unbound(struct devices_scan *scan)
+{
+	scan->n_unbound = 0;
+	for (size_t i = 0; i < scan->n_luns; i++)
+		if (sysfs_lun_is_disk(&scan->luns[i]) && !scan->luns[i].bound)
+			scan->n_unbound++;
 }
 
 static int list_luns(struct devices_scan *scan)
@@ -119,54 +122,13 @@ static int list_luns(struct devices_scan *scan)
 	if (r < 0)
 		return r;
 	mark_kept(scan);
-	for (size_t i = 0; i < scan->n_luns; i++)
-		if (sysfs_lun_is_disk(&scan->luns[i]) && !scan->luns[i].bound)
-			scan->n_unbound++;
+	count_unbound(scan);
 	return 0;
 }
 
 static int run_list(void *argument)
 {
 	return list_luns(argument);
-}
-
-static int run_revive(void *argument)
-{
-	struct devices_scan *scan = argument;
-
-	if (atomic_load(&scan->forgotten))
-		return -ECANCELED;
-	return sysfs_lun_revive(scan->devices->sysfs, scan->sid, scan->host, scan->stable,
-				&scan->luns, &scan->n_luns);
-}
-
-/* udev loads the driver when it sees a disk; in an initial RAM disk there may be no udev. */
-static void load_disk_driver(const struct sysfs *sysfs)
-{
-	char path[PATH_MAX];
-
-	(void)snprintf(path, sizeof(path), "%s/module/sd_mod", sysfs->root);
-	if (access(path, F_OK) < 0)
-		(void)module_load("sd_mod");
-}
-
-static int run_scan(void *argument)
-{
-	struct devices_scan *scan = argument;
-	const struct sysfs *sysfs = scan->devices->sysfs;
-	const uint64_t *lun = scan->all_luns ? NULL : &scan->lun;
-	int r = 0;
-
-	if (atomic_load(&scan->forgotten))
-		return -ECANCELED;
-	atomic_store(&scan->started_usec, now_usec());
-	if (scan->load_disk_driver)
-		load_disk_driver(sysfs);
-	if (scan->renew)
-		r = renew_units(sysfs, scan->sid, scan->host, lun, &scan->kept, &scan->n_kept);
-	if (r >= 0)
-		r = sysfs_session_scan(sysfs, scan->sid, scan->host, lun);
-	return r < 0 ? r : list_luns(scan);
 }
 
 /* In the loop */
@@ -176,7 +138,7 @@ static struct devices_scan *scan_free(struct devices_scan *scan)
 	if (!scan)
 		return NULL;
 	sd_event_source_disable_unref(scan->timer);
-	free(scan->kept);
+	free(scan->told);
 	free(scan->luns);
 	free(scan);
 	return NULL;
@@ -202,10 +164,11 @@ static void unlink_scan(struct devices_scan *scan)
 		scan->next->previous = scan->previous;
 }
 
-/* Frees the scan, at once or as soon as no worker has it. */
+/* Frees the scan, at once or as soon as the list thread gives it back. */
 static void forget(struct devices_scan *scan)
 {
 	unlink_scan(scan);
+	scan->job = scanner_cancel(scan->job);
 	scan->timer = sd_event_source_disable_unref(scan->timer);
 	atomic_store(&scan->forgotten, true);
 	if (!scan->running)
@@ -228,7 +191,7 @@ static void finish(struct devices_scan *scan, int error)
 	done(userdata, &result);
 }
 
-static void on_worker_done(void *argument, int result);
+static void listed(void *argument, int result);
 
 static int start_list(struct devices_scan *scan)
 {
@@ -236,7 +199,7 @@ static int start_list(struct devices_scan *scan)
 
 	if (scan->devices->closing)
 		return -ECANCELED;
-	r = work_submit(scan->devices->list_work, run_list, on_worker_done, scan);
+	r = work_submit(scan->devices->list_work, run_list, listed, scan);
 	if (r < 0)
 		return r;
 	scan->n_bound = 0;
@@ -244,59 +207,126 @@ static int start_list(struct devices_scan *scan)
 	return 0;
 }
 
-static void on_worker_done(void *argument, int result)
+/*
+ * Each device that had no driver sends an event after somebody looked. Some of those counted may be
+ * from before that; then the next look comes too early, and another one follows.
+ */
+static bool is_waiting(const struct devices_scan *scan)
 {
-	struct devices_scan *scan = argument;
-	int r;
+	return scan->n_unbound > 0 && scan->n_bound < scan->n_unbound;
+}
 
-	scan->running = false;
-	scan->scanned = true;
-	if (atomic_load(&scan->forgotten)) {
-		scan_free(scan);
-		return;
-	}
-	if (result < 0 || scan->list_only || scan->n_unbound == 0) {
-		finish(scan, result < 0 ? result : 0);
-		return;
-	}
-	if (scan->expired) {
-		finish(scan, -ETIMEDOUT);
-		return;
-	}
-	/*
-	 * Each device that had no driver sends an event after we looked. Some of those counted may
-	 * be from before that; then the next look comes too early, and another one follows.
-	 */
-	if (scan->n_bound < scan->n_unbound)
-		return;
-	r = start_list(scan);
+static void look(struct devices_scan *scan)
+{
+	int r = start_list(scan);
+
 	if (r < 0)
 		finish(scan, r);
 }
 
+static void listed(void *argument, int result)
+{
+	struct devices_scan *scan = argument;
+
+	scan->running = false;
+	if (atomic_load(&scan->forgotten))
+		scan_free(scan);
+	else if (result < 0 || scan->list_only || scan->n_unbound == 0)
+		finish(scan, result < 0 ? result : 0);
+	else if (scan->expired)
+		finish(scan, -ETIMEDOUT);
+	else if (!is_waiting(scan))
+		look(scan);
+}
+
+/* True with the last of the devices that the scanner tells of. */
+static bool take_answer(struct devices_scan *scan, const struct scanner_answer *answer,
+			const void *payload, size_t length)
+{
+	size_t n = length / sizeof(struct sysfs_lun);
+	struct sysfs_lun *larger;
+
+	if (answer->last)
+		scan->job = NULL;
+	if (answer->error < 0) {
+		finish(scan, answer->error);
+		return false;
+	}
+	if (n > 0) {
+		larger = reallocarray(scan->told, scan->n_told + n, sizeof(*scan->told));
+		if (!larger) {
+			finish(scan, -ENOMEM);
+			return false;
+		}
+		memcpy(larger + scan->n_told, payload, n * sizeof(*larger));
+		scan->told = larger;
+		scan->n_told += n;
+	}
+	return answer->last;
+}
+
+static void take_luns(struct devices_scan *scan)
+{
+	scan->luns = TAKE_PTR(scan->told);
+	scan->n_luns = scan->n_told;
+	scan->n_told = 0;
+}
+
+static void scanned(void *userdata, const struct scanner_answer *answer, const void *payload,
+		    size_t length)
+{
+	struct devices_scan *scan = userdata;
+
+	if (!take_answer(scan, answer, payload, length))
+		return;
+	take_luns(scan);
+	count_unbound(scan);
+	if (scan->n_unbound == 0)
+		finish(scan, 0);
+	else if (!is_waiting(scan))
+		look(scan);
+}
+
+static void renewed(void *userdata, const struct scanner_answer *answer, const void *payload,
+		    size_t length)
+{
+	if (take_answer(userdata, answer, payload, length))
+		look(userdata);
+}
+
+static void revived(void *userdata, const struct scanner_answer *answer, const void *payload,
+		    size_t length)
+{
+	struct devices_scan *scan = userdata;
+
+	if (!take_answer(scan, answer, payload, length))
+		return;
+	take_luns(scan);
+	finish(scan, 0);
+}
+
 static int arm_timer(struct devices_scan *scan, uint64_t at_usec);
 
-/* Time begins when a thread begins to scan, however long the scan waited for the thread. */
+/* Time begins when the scanner begins, however long the scan waited in line. */
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct devices_scan *scan = userdata;
-	uint64_t started = atomic_load(&scan->started_usec), now = now_usec();
+	uint64_t now = now_usec(), began = scan->job ? scanner_job_began(scan->job) : 0;
 	int r;
 
-	if (started == 0)
-		started = now;
-	if (now - started < scan->timeout_usec) {
-		r = arm_timer(scan, started + scan->timeout_usec);
+	if (scan->job && began == 0)
+		began = now;
+	if (scan->job && now - began < scan->timeout_usec) {
+		r = arm_timer(scan, began + scan->timeout_usec);
 		if (r < 0)
 			finish(scan, r);
 		return 0;
 	}
 	scan->expired = true;
-	if (scan->running && scan->scanned)
-		return 0; /* a list, which does not take long */
-	r = scan->running ? -ETIMEDOUT : start_list(scan);
-	if (r < 0)
-		finish(scan, r);
+	if (scan->job)
+		finish(scan, -ETIMEDOUT);
+	else if (!scan->running) /* a list does not take long */
+		look(scan);
 	return 0;
 }
 
@@ -321,7 +351,7 @@ static int arm_timer(struct devices_scan *scan, uint64_t at_usec)
  * here. */
 static void look_again(struct devices_scan *scan)
 {
-	if (scan->running || scan->expired || scan->n_bound < scan->n_unbound)
+	if (scan->job || scan->running || scan->expired || is_waiting(scan))
 		return;
 	if (start_list(scan) < 0)
 		scan->n_bound = 0;
@@ -394,7 +424,7 @@ static const struct uevent_callbacks uevent_callbacks = {
 	.overrun = on_overrun,
 };
 
-int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads,
+int devices_new(sd_event *event, const struct sysfs *sysfs, struct scanner *scanner,
 		devices_attention_t attention, void *userdata, struct devices **ret)
 {
 	_cleanup_(devices_freep) struct devices *devices = calloc(1, sizeof(*devices));
@@ -404,13 +434,10 @@ int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_thread
 		return -ENOMEM;
 	devices->event = sd_event_ref(event);
 	devices->sysfs = sysfs;
+	devices->scanner = scanner;
 	devices->attention = attention;
 	devices->userdata = userdata;
 	r = uevent_new(event, &uevent_callbacks, devices, &devices->uevent);
-	if (r < 0)
-		return r;
-	r = work_new(event, "ois-scan", scan_threads, SD_EVENT_PRIORITY_NORMAL,
-		     &devices->scan_work);
 	if (r < 0)
 		return r;
 	r = work_new(event, "ois-list", 1, SD_EVENT_PRIORITY_NORMAL, &devices->list_work);
@@ -426,7 +453,6 @@ struct devices *devices_free(struct devices *devices)
 		return NULL;
 	devices->closing = true;
 	devices->list_work = work_free(devices->list_work);
-	devices->scan_work = work_free(devices->scan_work);
 	for (unsigned i = 0; i < BUCKETS; i++)
 		while (devices->buckets[i])
 			finish(devices->buckets[i], -ECANCELED);
@@ -453,26 +479,29 @@ static int scan_new(struct devices *devices, uint32_t sid, uint32_t host, device
 	return 0;
 }
 
-static int start_scan(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
-		      bool renew, uint64_t timeout_usec, devices_done_t done, void *userdata,
-		      struct devices_scan **ret)
+static int start_scan(struct devices *devices, enum scanner_order order, uint32_t sid,
+		      uint32_t host, const uint64_t *lun, uint64_t timeout_usec,
+		      devices_done_t done, void *userdata, struct devices_scan **ret)
 {
 	_cleanup_(scan_freep) struct devices_scan *scan = NULL;
+	const struct scanner_request request = {
+		.order = order,
+		.sid = sid,
+		.host = host,
+		.lun = lun ? *lun : 0,
+		.all_luns = !lun,
+		.load_disk_driver = !devices->disk_driver_loaded,
+	};
 	int r;
 
 	r = scan_new(devices, sid, host, done, userdata, &scan);
 	if (r < 0)
 		return r;
-	scan->all_luns = !lun;
-	scan->lun = lun ? *lun : 0;
-	scan->renew = renew;
-	scan->load_disk_driver = !devices->disk_driver_loaded;
 	scan->timeout_usec = timeout_usec;
 	r = arm_timer(scan, now_usec() + timeout_usec);
-	if (r < 0)
-		return r;
-	scan->running = true;
-	r = work_submit(devices->scan_work, run_scan, on_worker_done, scan);
+	if (r >= 0)
+		r = scanner_submit(devices->scanner, &request,
+				   order == SCANNER_RENEW ? renewed : scanned, scan, &scan->job);
 	if (r < 0)
 		return r;
 	devices->disk_driver_loaded = true;
@@ -485,14 +514,15 @@ int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uin
 		 uint64_t timeout_usec, devices_done_t done, void *userdata,
 		 struct devices_scan **ret)
 {
-	return start_scan(devices, sid, host, lun, false, timeout_usec, done, userdata, ret);
+	return start_scan(devices, SCANNER_SCAN, sid, host, lun, timeout_usec, done, userdata, ret);
 }
 
 int devices_renew(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
 		  uint64_t timeout_usec, devices_done_t done, void *userdata,
 		  struct devices_scan **ret)
 {
-	return start_scan(devices, sid, host, lun, true, timeout_usec, done, userdata, ret);
+	return start_scan(devices, SCANNER_RENEW, sid, host, lun, timeout_usec, done, userdata,
+			  ret);
 }
 
 struct devices_scan *devices_scan_cancel(struct devices_scan *scan)
@@ -526,18 +556,22 @@ int devices_revive(struct devices *devices, uint32_t sid, uint32_t host, bool st
 		   devices_done_t done, void *userdata, struct devices_scan **ret)
 {
 	_cleanup_(scan_freep) struct devices_scan *scan = NULL;
+	/* The kernel looks at a disk that is set running, and waits for it. */
+	const struct scanner_request request = {
+		.order = SCANNER_REVIVE,
+		.sid = sid,
+		.host = host,
+		.stable = stable,
+	};
 	int r;
 
 	r = scan_new(devices, sid, host, done, userdata, &scan);
 	if (r < 0)
 		return r;
 	scan->list_only = true;
-	scan->stable = stable;
-	/* The kernel looks at a disk that is set running, and waits for it. */
-	r = work_submit(devices->scan_work, run_revive, on_worker_done, scan);
+	r = scanner_submit(devices->scanner, &request, revived, scan, &scan->job);
 	if (r < 0)
 		return r;
-	scan->running = true;
 	link_scan(devices, scan);
 	*ret = TAKE_PTR(scan);
 	return 0;

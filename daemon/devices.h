@@ -12,6 +12,7 @@
 #include <systemd/sd-event.h>
 
 #include "cleanup.h"
+#include "scanner.h"
 #include "sysfs.h"
 
 struct devices;
@@ -22,14 +23,10 @@ struct devices;
  */
 typedef void (*devices_attention_t)(void *userdata, uint32_t sid, uint64_t lun, const char *name);
 
-/* @scan_threads: hosts scanned at the same time. @sysfs is borrowed. Errors: -ENOMEM, -EMFILE. */
-int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads,
+/* @sysfs and @scanner are borrowed. Errors: -ENOMEM, -EMFILE. */
+int devices_new(sd_event *event, const struct sysfs *sysfs, struct scanner *scanner,
 		devices_attention_t attention, void *userdata, struct devices **ret);
-/*
- * done() of all scans is called with -ECANCELED. Waits for the scans in progress, that is, as long
- * as targets do not answer: nothing ends a thread that waits for a SCSI command. Not from inside a
- * done().
- */
+/* done() of all scans is called with -ECANCELED. Not from inside a done(). */
 struct devices *devices_free(struct devices *devices);
 DEFINE_CLEANUP(struct devices *, devices_free);
 
@@ -48,9 +45,9 @@ struct devices_scan;
 /*
  * Scans session @sid for all LUNs, or for one unless @lun is NULL, and waits until every disk has
  * its block device. done() is called exactly once from the loop unless the scan is cancelled; the
- * scan is gone then. @timeout_usec counts from when a thread begins to scan, however many scans are
- * in line; after it done() comes in any case, with -ETIMEDOUT, though the thread may hang until the
- * kernel gives up. Errors: -ENOMEM, -EMFILE, -EAGAIN.
+ * scan is gone then. @timeout_usec counts from when the scanner begins, however many scans are in
+ * line; after it done() comes in any case, with -ETIMEDOUT, though the scanner may be at it until
+ * the kernel gives up. Errors: those of scanner_submit().
  */
 int devices_scan(struct devices *devices, uint32_t sid, uint32_t host, const uint64_t *lun,
 		 uint64_t timeout_usec, devices_done_t done, void *userdata,

@@ -20,6 +20,8 @@
 #include "manager.h"
 #include "manager_private.h"
 #include "notify.h"
+#include "scanner_message.h"
+#include "scanner_serve.h"
 #include "trace.h"
 
 /* Linux 5.6; older kernels say EINVAL. */
@@ -69,6 +71,8 @@ static const struct manager_paths default_paths = {
 	.socket = "/run/ois/org.ois",
 	.journal = JOURNAL_SOCKET,
 	.sysfs = "/sys",
+	/* What runs, even if an upgrade has put another program in its place. */
+	.program = "/proc/self/exe",
 };
 
 static const char **path_at(struct manager_paths *paths, size_t offset)
@@ -240,7 +244,7 @@ static int add_signals(struct manager *manager)
 	return 0;
 }
 
-/* Threads inherit this: signals are the loop's. */
+/* Threads inherit this: signals, and children, are the loop's. */
 static void block_signals(void)
 {
 	sigset_t signals;
@@ -249,6 +253,7 @@ static void block_signals(void)
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
 	(void)sigaddset(&signals, SIGHUP);
+	(void)sigaddset(&signals, SIGCHLD);
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 }
 
@@ -329,11 +334,30 @@ static int run(const struct manager_paths *paths)
 	return run_loop(manager);
 }
 
+/* As scanner.c starts it: with the places of sysfs and /proc, and a word if it is to write traces.
+ */
+static int run_scanner(int argc, char **argv)
+{
+	struct sysfs sysfs;
+	int r = -EINVAL;
+
+	if (argc == 3 || argc == 4) {
+		sysfs = (struct sysfs){ .root = argv[1], .proc = argv[2] };
+		trace_enabled = argc == 4;
+		prepare_process(trace_enabled);
+		r = scanner_serve(&sysfs);
+	}
+	fprintf(stderr, "%s: is started by oisd: %s\n", argv[0], strerror(-r));
+	return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	int r;
 
+	if (argc > 0 && strcmp(argv[0], SCANNER_NAME) == 0)
+		return run_scanner(argc, argv);
 	r = parse_options(argc, argv, &options);
 	if (r <= 0)
 		return r < 0 ? 2 : EXIT_SUCCESS;

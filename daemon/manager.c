@@ -13,7 +13,6 @@
 #include "manager.h"
 #include "manager_private.h"
 #include "network.h"
-#include "passthrough.h"
 #include "poller.h"
 #include "resync.h"
 #include "service.h"
@@ -483,9 +482,12 @@ int manager_open_kernel(struct manager *manager)
 	r = kernel_new(manager->event, &kernel_callbacks, manager, &manager->kernel);
 	if (r < 0)
 		trace("the kernel's iSCSI interface is not available: %s", strerror(-r));
-	else
-		(void)datapath_new(manager, &manager->datapath);
-	return r;
+	if (r < 0)
+		return r;
+	(void)datapath_new(manager, &manager->datapath);
+	/* While sessions are being recovered it would be too late for this. */
+	(void)scanner_start(manager->scanner);
+	return 0;
 }
 
 /* Configuration */
@@ -673,10 +675,11 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = work_new(event, "ois-load", 1, PRIORITY_COMPLETIONS, &manager->loader);
 	if (r >= 0)
-		r = devices_new(event, &manager->sysfs, manager->config->scans_max, attention,
-				manager, &manager->devices);
+		r = scanner_new(event, &manager->sysfs, paths->program, manager->config->scans_max,
+				manager->loader, manager->log, &manager->scanner);
 	if (r >= 0)
-		r = passthrough_new(event, &manager->sysfs, &manager->passthrough);
+		r = devices_new(event, &manager->sysfs, manager->scanner, attention, manager,
+				&manager->devices);
 	if (r >= 0)
 		r = network_new(event, network_changed, manager, &manager->network);
 	if (r >= 0)
@@ -723,7 +726,7 @@ struct manager *manager_free(struct manager *manager)
 	leftover_free_all(manager);
 	manager->resync = sd_event_source_disable_unref(manager->resync);
 	manager->devices = devices_free(manager->devices);
-	manager->passthrough = passthrough_free(manager->passthrough);
+	manager->scanner = scanner_free(manager->scanner);
 	manager->resolver = work_free(manager->resolver);
 	manager->network = network_free(manager->network);
 	manager->clock = clock_watch_free(manager->clock);

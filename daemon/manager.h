@@ -30,7 +30,7 @@ struct network;
 struct clock_watch;
 struct changes;
 struct stranger;
-struct passthrough;
+struct scanner;
 
 #define MANAGER_BUCKETS 1024
 /* More than a worker can be ahead of the loop by. */
@@ -44,6 +44,7 @@ struct manager_paths {
 	const char *socket;         /* /run/ois/org.ois */
 	const char *journal;        /* /run/systemd/journal/socket */
 	const char *sysfs;          /* /sys */
+	const char *program;        /* run as the scanner: /proc/self/exe */
 };
 
 enum manager_state {
@@ -74,7 +75,7 @@ struct manager {
 		*kernel; /* NULL: this kernel has no iSCSI transport class, or we may not use it */
 	struct datapath *datapath; /* NULL: nothing is to be seen of it */
 	struct devices *devices;
-	struct passthrough *passthrough;
+	struct scanner *scanner;
 	struct work *resolver;        /* names; several threads */
 	struct work *loader;          /* kernel modules; one thread */
 	struct transport *transports; /* the array of transport.c, ended by a NULL name */

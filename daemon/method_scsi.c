@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * org.ois.scsi: what logical units say of themselves. A command is sent in a worker thread; its
- * answer is decoded here.
+ * org.ois.scsi: what logical units say of themselves. A command is sent by the scanner; its answer
+ * is decoded here.
  */
 #include <errno.h>
 #include <string.h>
@@ -489,7 +489,9 @@ static void query_done(void *userdata, const struct passthrough_result *result)
 
 static int query_send(struct query *query)
 {
-	return passthrough_send(call_manager(query->call)->passthrough, &query->lun, &query->cdb,
+	struct manager *manager = call_manager(query->call);
+
+	return passthrough_send(manager->event, manager->scanner, &query->lun, &query->cdb,
 				query->timeout_seconds, query_done, query, &query->command);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "passthrough.h"
+#include "bsg.h"
 #include "renew.h"
 #include "trace.h"
 
@@ -16,14 +16,14 @@
  */
 static bool is_gone(const struct sysfs *sysfs, const struct sysfs_lun *lun)
 {
-	struct passthrough_answer answer;
+	struct bsg_answer answer;
 	struct scsi_inquiry inquiry;
 	struct scsi_sense sense;
 	uint8_t data[SCSI_DATA_MAX];
 	struct scsi_cdb cdb;
 
 	scsi_inquiry(-1, &cdb);
-	if (passthrough_run(sysfs, lun, &cdb, ANSWER_TIMEOUT_SECONDS, data, &answer) < 0)
+	if (bsg_run(sysfs, lun, &cdb, ANSWER_TIMEOUT_SECONDS, data, &answer) < 0)
 		return false;
 	if (answer.status == SCSI_STATUS_GOOD)
 		return scsi_inquiry_decode(data, answer.length, &inquiry) >= 0 &&

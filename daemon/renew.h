@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The second look at devices that the kernel has: does the target still have them, and have they
- * the same size? The kernel's own scan finds what is new, and nothing else. Blocks; worker threads
+ * the same size? The kernel's own scan finds what is new, and nothing else. Blocks; the scanner
  * only.
  */
 #pragma once

@@ -136,21 +136,21 @@ bool sysfs_lun_is_disk(const struct sysfs_lun *lun);
 /*
  * Sets devices of a session running that SCSI error handling left offline; *@ret lists them, the
  * caller frees it. With @stable, pages that are being written to a disk do not change from now on.
- * May block like a scan: worker threads only. Errors: -ENOENT (no such session), -ENOMEM.
+ * May block like a scan: the scanner only. Errors: -ENOENT (no such session), -ENOMEM.
  */
 int sysfs_lun_revive(const struct sysfs *sysfs, uint32_t sid, uint32_t host, bool stable,
 		     struct sysfs_lun **ret, size_t *ret_n);
 
 /*
  * Scans a session for all LUNs, or for one unless @lun is NULL; returns when probing has ended.
- * Does nothing if the session is not logged in. Blocks, for minutes if the target does not answer:
- * worker threads only.
+ * Does nothing if the session is not logged in. Blocks, for minutes if the target does not answer,
+ * and for ever without a connection: the scanner only.
  */
 int sysfs_session_scan(const struct sysfs *sysfs, uint32_t sid, uint32_t host, const uint64_t *lun);
 
 /*
  * Makes the kernel do to a device what the name of the attribute says: "delete", or "rescan", which
- * reads its size. Blocks as long as the target does not answer: worker threads only.
+ * reads its size. Blocks as long as the target does not answer: the scanner only.
  */
 int sysfs_lun_order(const struct sysfs *sysfs, const struct sysfs_lun *lun, const char *attribute);
 

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "devices.h"
+#include "fake_scanner.h"
 #include "kernel.h"
 #include "module.h"
 #include "sysfs.h"
@@ -39,6 +40,7 @@ static unsigned n_targets;
 
 static sd_event *event;
 static struct kernel *kernel;
+static struct fake_scanner scanner;
 static struct devices *devices;
 static uint64_t transport;
 
@@ -760,13 +762,16 @@ static int begin_group(void **state)
 	assert_int_equal(capabilities, 0x39);
 	assert_int_equal(sd_event_new(&event), 0);
 	assert_int_equal(kernel_new(event, &callbacks, NULL, &kernel), 0);
-	assert_int_equal(devices_new(event, &sysfs, 32, on_attention, NULL, &devices), 0);
+	fake_scanner_begin(&scanner, event, &sysfs, FAKE_SCANNER_PROGRAM, 32);
+	assert_int_equal(devices_new(event, &sysfs, scanner.scanner, on_attention, NULL, &devices),
+			 0);
 	return 0;
 }
 
 static int end_group(void **state)
 {
 	devices = devices_free(devices);
+	fake_scanner_end(&scanner);
 	kernel = kernel_free(kernel);
 	event = sd_event_unref(event);
 	return 0;

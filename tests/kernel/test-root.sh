@@ -73,21 +73,25 @@ root_is_back()
 	wait "$reader" && cmp "$work/data" "$work/data.read" && wait "$writer" && cmp "$work/data" "$root/written" && wait "$client"
 }
 
-# watch_opens: what the daemon opens from now on.
+# watch_opens: what the daemon and its scanner open from now on.
 watch_opens()
 {
-	tracer opens "$pid" >"$work/opened" &
-	tracer=$!
-	read -r word <&6
-	[[ $word == attached ]]
+	local process word
+	tracers=()
+	for process in "$pid" "$scanner"; do
+		tracer opens "$process" >"$work/opened" &
+		tracers+=($!)
+		read -r word <&6
+		[[ $word == attached ]] || return
+	done
 }
 
 # opens: and what it was that lies on its root.
 opens()
 {
 	local path
-	kill "$tracer"
-	wait "$tracer" || true
+	kill "${tracers[@]}"
+	wait "${tracers[@]}" || true
 	echo >&6
 	while read -r path <&6 && [[ $path ]]; do
 		[[ $path == /sys/* || $path == "$root"/sys/* || $path == /proc/* ]] || echo "$path"
@@ -115,16 +119,27 @@ move_root()
 	stop_service oisd
 	start_service oisd --listen /run/ois/org.ois --name varlink -- chroot "$root" /usr/sbin/oisd
 	pid=${services[oisd]}
-	[[ $(readlink "/proc/$pid/exe") == "$root/usr/sbin/oisd" ]]
+	scanner=''
+	until [[ $scanner ]]; do
+		ois-ctl status >/dev/null
+		scanner=$(pgrep -x -P "$pid" oisd-scanner)
+	done
+	[[ $(readlink "/proc/$pid/exe") == "$root/usr/sbin/oisd" && $(readlink "/proc/$scanner/exe") == "$root/usr/sbin/oisd" ]]
 }
 
-# unflushing: its threads that would wait for a disk to be written when memory is short, PF_MEMALLOC_NOIO of sched.h.
+# unflushing: their threads that would wait for a disk to be written when memory is short, PF_MEMALLOC_NOIO of sched.h.
 unflushing()
 {
 	local name flags
 	while read -r _ name _ _ _ _ _ _ flags _; do
 		((flags & 0x80000)) || echo "$name"
-	done < <(cat "/proc/$pid/task"/*/stat)
+	done < <(cat "/proc/$pid/task"/*/stat "/proc/$scanner/task"/*/stat)
+}
+
+is_locked()
+{
+	awk '/^(VmLck|RssFile):/ { kib[$1] = $2 } END { print (kib["VmLck:"] > kib["RssFile:"] && kib["RssFile:"] > 0) }' \
+		"/proc/$1/status"
 }
 
 subscribe()
@@ -141,8 +156,8 @@ lose_and_repair()
 	subscribe
 	check "$1: it is watched" watch_opens
 	check_equal "$1: no thread writes to disks to get memory" "" "$(unflushing)"
-	check_equal "$1: its memory is locked" 1 "$(awk '/^(VmLck|RssFile):/ { kib[$1] = $2 }
-		END { print (kib["VmLck:"] > kib["RssFile:"] && kib["RssFile:"] > 0) }' "/proc/$pid/status")"
+	check_equal "$1: its memory is locked" 1 "$(is_locked "$pid")"
+	check_equal "$1: and that of its scanner" 1 "$(is_locked "$scanner")"
 	kill -STOP "${services[journald]}"
 	check "$1: the disk is lost" lose_root 69
 	check "$1: a reader of the root waits" is_waiting "$reader"

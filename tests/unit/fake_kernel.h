@@ -974,7 +974,36 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-int devices_new(sd_event *event, const struct sysfs *sysfs, unsigned scan_threads,
+/* Nothing is asked of it but by the devices, which are played here. */
+int scanner_new(sd_event *event, const struct sysfs *sysfs, const char *program, unsigned scans_max,
+		struct work *loader, struct eventlog *log, struct scanner **ret)
+{
+	*ret = NULL;
+	return 0;
+}
+
+struct scanner *scanner_free(struct scanner *scanner)
+{
+	return NULL;
+}
+
+int scanner_start(struct scanner *scanner)
+{
+	return 0;
+}
+
+int scanner_submit(struct scanner *scanner, const struct scanner_request *request,
+		   scanner_told_t told, void *userdata, struct scanner_job **ret)
+{
+	return -EAGAIN;
+}
+
+struct scanner_job *scanner_cancel(struct scanner_job *job)
+{
+	return NULL;
+}
+
+int devices_new(sd_event *event, const struct sysfs *sysfs, struct scanner *scanner,
 		devices_attention_t attention, void *userdata, struct devices **ret)
 {
 	struct devices *devices = calloc(1, sizeof(*devices));
