@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An iSCSI adapter without hardware, for tests: see README.md.
+ *
+ * A port is a SCSI host; its connections are kernel sockets in a network namespace that the test
+ * chooses. Everything that user space can ask of a port comes with the transport class's mutex
+ * held, except where a comment says otherwise.
+ */
+#pragma once
+#include <linux/device.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/socket.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <scsi/libiscsi_tcp.h>
+
+struct net;
+struct scsi_host_template;
+
+/* What the drivers do differently. */
+enum {
+	ROW_NEEDS_HOST = BIT(0), /* no connection without a named host */
+	ROW_SETS_HOST = BIT(1),  /* SET_HOST_PARAM is accepted */
+	ROW_POLL_WAITS = BIT(2), /* polling an endpoint sleeps */
+	ROW_POLL_FAILS =
+		BIT(3), /* polling an endpoint shows that it failed; else it never connects */
+};
+
+/* A limit the driver puts on a parameter: it takes less, or refuses. */
+struct limit {
+	enum iscsi_param param;
+	int max;
+	bool refuses;
+};
+
+/* A real driver, as a table. */
+struct row {
+	const char *name;
+	unsigned int bit; /* in the table of attributes */
+	unsigned int caps;
+	unsigned int flags;
+	int link_error;      /* of a connection while the link is down; 0: it is tried */
+	enum iscsi_err lost; /* error code of a connection that the peer closed */
+	struct limit limits[4];
+};
+
+const struct row *ta_find_row(const char *name);
+umode_t ta_is_visible(int param_type, int param);
+
+/* Faults to order: fault.c has their names. */
+enum fault {
+	FAULT_CONNECT_ERROR,
+	FAULT_CONNECT_DELAY,
+	FAULT_CONNECT_NEVER,
+	FAULT_POLL_ERROR,
+	FAULT_BIND_ERROR,
+	FAULT_START_ERROR,
+	FAULT_CUT_AT_BIND,
+	FAULT_CUT_AFTER,
+	FAULT_DISCONNECT_DELAY,
+	N_FAULTS,
+};
+
+struct order {
+	bool armed;
+	unsigned int times; /* that often; 0: until it is cleared */
+	unsigned int value;
+};
+
+struct port {
+	struct device
+		dev; /* parent of the host; its attributes are the test's side of the adapter */
+	unsigned int number;
+	struct work_struct unplug;
+	struct mutex lock;      /* of what follows; taken inside the transport class's locks */
+	struct Scsi_Host *host; /* NULL: unplugged */
+	struct net *net;
+	struct list_head endpoints;
+	bool link;
+	u32 speed; /* enum iscsi_port_speed */
+	u8 hwaddress[6];
+	char netdev[16];
+	struct sockaddr_storage address; /* family 0: none */
+	spinlock_t order_lock;
+	struct order orders[N_FAULTS];
+};
+
+struct endpoint {
+	struct iscsi_endpoint *ep;
+	struct port *port;
+	struct list_head list; /* of the port; its lock */
+	struct sockaddr_storage target;
+	struct net *net;
+	struct socket *socket;
+	struct iscsi_conn *conn; /* NULL: not bound; under the socket's callback lock */
+	wait_queue_head_t wait;
+	int error;
+	bool never;
+	unsigned long ready; /* not connected before, in jiffies */
+	void (*data_ready)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+};
+
+/* What libiscsi_tcp keeps for us with each connection. */
+struct connection {
+	struct iscsi_conn *conn;
+	struct endpoint *endpoint;
+	struct iscsi_segment out, payload;
+	struct ahash_request *tx_hash, *rx_hash;
+	unsigned int sent; /* PDUs since it was bound */
+};
+
+/* and with each task, for the header and its digest. */
+struct task_header {
+	struct iscsi_hdr hdr;
+	char rest[ISCSI_MAX_AHS_SIZE + ISCSI_DIGEST_SIZE];
+};
+
+struct adapter {
+	const struct row *row;
+	struct iscsi_transport transport;
+	struct scsi_transport_template *template;
+	struct device *root;
+	struct port **ports;
+};
+extern struct adapter adapter;
+
+/* port.c */
+extern struct scsi_host_template ta_host_template;
+int ta_add_ports(void);
+void ta_remove_ports(void);
+struct port *ta_port(struct Scsi_Host *host);
+int ta_get_host_param(struct Scsi_Host *host, enum iscsi_host_param param, char *buffer);
+int ta_set_host_param(struct Scsi_Host *host, enum iscsi_host_param param, char *buffer,
+		      int length);
+
+/* fault.c */
+bool ta_fault(struct port *port, enum fault fault, unsigned int *ret_value);
+bool ta_fault_at(struct port *port, enum fault fault, unsigned int moment);
+ssize_t ta_show_faults(struct port *port, char *buffer);
+int ta_order_fault(struct port *port, const char *text);
+
+/* endpoint.c */
+struct iscsi_endpoint *ta_ep_connect(struct Scsi_Host *host, struct sockaddr *target,
+				     int non_blocking);
+int ta_ep_poll(struct iscsi_endpoint *ep, int timeout_ms);
+void ta_ep_disconnect(struct iscsi_endpoint *ep);
+int ta_get_ep_param(struct iscsi_endpoint *ep, enum iscsi_param param, char *buffer);
+bool ta_is_connected(struct endpoint *endpoint);
+void ta_cut(struct endpoint *endpoint);
+int ta_raise(struct port *port, const char *text);
+
+/* session.c */
+extern const struct iscsi_transport ta_transport;
+extern struct iscsi_transport ta_data_transport;
+
+/* data.c */
+struct connection *ta_connection(struct iscsi_conn *conn);
+void ta_receive_work(struct work_struct *work);
+int ta_alloc_pdu(struct iscsi_task *task, u8 opcode);
+int ta_init_pdu(struct iscsi_task *task, unsigned int offset, unsigned int count);
+int ta_xmit_pdu(struct iscsi_task *task);
