@@ -37,6 +37,34 @@ unload_adapter()
 	rmmod testadapter
 }
 
+# listen_adapter: from now on its events are on descriptor 9, one a line.
+listen_adapter()
+{
+	local line
+	exec 9< <(exec transport "$transport" events)
+	listener=$!
+	read -r line <&9
+	[[ $line == listening ]]
+}
+
+deafen_adapter()
+{
+	kill "$listener"
+	exec 9<&-
+}
+
+# await_line PATTERN...: prints the next event that begins with one of them; others are passed over.
+await_line()
+{
+	local line pattern
+	while read -r -t 10 line <&9; do
+		for pattern; do
+			[[ $line != "$pattern"* ]] || { echo "$line"; return; }
+		done
+	done
+	return 1
+}
+
 # port NUMBER ATTRIBUTE: what it says. port NUMBER ATTRIBUTE VALUE: tells it.
 port()
 {

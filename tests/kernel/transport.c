@@ -39,12 +39,18 @@ enum {
 	UNBIND_SESSION = 27,
 	CREATE_BOUND_SESSION = 28,
 	EP_CONNECT_THROUGH_HOST = 29,
+	PATH_UPDATE = 30,
 	RECEIVED_PDU = 101,
 	CONN_ERROR = 102,
 	FAILED = 103,
 	SESSION_DESTROYED = 104,
 	UNBOUND = 105,
 	SESSION_CREATED = 106,
+	PATH_REQUEST = 107,
+	IF_DOWN = 108,
+	LOGIN_STATE = 109,
+	HOST_EVENT = 110,
+	PING_DONE = 111,
 };
 
 /* A netlink header, and the kernel's struct iscsi_uevent as words; 64-bit values take two. */
@@ -66,9 +72,9 @@ static uint64_t transport;
 
 /* ---- requests and answers ---- */
 
-static void open_netlink(void)
+static void open_netlink(uint32_t groups)
 {
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 3 };
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = groups };
 
 	netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ISCSI);
 	if (netlink < 0 || bind(netlink, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -371,6 +377,11 @@ static void log_in(uint32_t sid, uint64_t endpoint, const char *target, bool dig
 	simple(START_CONN, sid);
 }
 
+static bool wants_digests(const char *word)
+{
+	return word && strcmp(word, "digests") == 0;
+}
+
 static void scan(uint32_t host)
 {
 	char path[64];
@@ -384,19 +395,17 @@ static void scan(uint32_t host)
 
 static void verb_login(char **argument)
 {
-	bool digests = argument[3] && strcmp(argument[3], "digests") == 0;
-	uint64_t endpoint = ep_connect(argument[0], argument[1]);
+	uint64_t endpoint = strtoull(argument[0], NULL, 10);
 	struct message m = request(CREATE_BOUND_SESSION, 0);
 	uint32_t sid, host;
 
-	ep_wait(endpoint);
 	m.dword[2] = endpoint;
 	m.word[6] = FIRST_CMDSN;
 	call(&m);
 	sid = m.word[10];
 	host = m.word[11];
 	simple(CREATE_CONN, sid);
-	log_in(sid, endpoint, argument[2], digests);
+	log_in(sid, endpoint, argument[1], wants_digests(argument[2]));
 	scan(host);
 	printf("%u\n", sid);
 }
@@ -413,12 +422,9 @@ static void stop(uint32_t sid, uint32_t flag)
 static void verb_relogin(char **argument)
 {
 	uint32_t sid = (uint32_t)atoi(argument[0]);
-	uint64_t endpoint;
 
 	stop(sid, 3);
-	endpoint = ep_connect(argument[1], argument[2]);
-	ep_wait(endpoint);
-	log_in(sid, endpoint, argument[3], argument[4] && strcmp(argument[4], "digests") == 0);
+	log_in(sid, strtoull(argument[1], NULL, 10), argument[2], wants_digests(argument[3]));
 }
 
 static void verb_destroy(char **argument)
@@ -463,6 +469,90 @@ static void verb_disconnect(char **argument)
 	ep_disconnect(strtoull(argument[0], NULL, 10));
 }
 
+/* The kernel's struct iscsi_path. */
+struct path {
+	uint64_t handle;
+	uint8_t mac[6], old_mac[6];
+	uint32_t length;
+	uint8_t source[16], destination[16];
+	uint16_t vlan, mtu;
+};
+
+/* HOST HANDLE MAC SOURCE VLAN MTU; a MAC of zeros is a negative answer. */
+static void verb_path(char **argument)
+{
+	struct message m = request(PATH_UPDATE, (uint32_t)atoi(argument[0]));
+	struct path path = { .handle = strtoull(argument[1], NULL, 10) };
+
+	if (sscanf(argument[2], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &path.mac[0], &path.mac[1],
+		   &path.mac[2], &path.mac[3], &path.mac[4], &path.mac[5]) != 6)
+		errx(2, "not a hardware address: %s", argument[2]);
+	path.length = strchr(argument[3], ':') ? 16 : 4;
+	if (inet_pton(path.length == 4 ? AF_INET : AF_INET6, argument[3], path.source) != 1)
+		errx(2, "not an address: %s", argument[3]);
+	path.vlan = (uint16_t)atoi(argument[4]);
+	path.mtu = (uint16_t)atoi(argument[5]);
+	add(&m, &path, sizeof(path));
+	call(&m);
+}
+
+static void print_path_request(const struct message *m)
+{
+	char destination[INET6_ADDRSTRLEN];
+	struct path path;
+
+	memcpy(&path, m->payload, sizeof(path));
+	inet_ntop(path.length == 4 ? AF_INET : AF_INET6, path.destination, destination,
+		  sizeof(destination));
+	printf("path-request %u %lu %s %u %u\n", m->word[10], path.handle, destination, path.vlan,
+	       path.mtu);
+}
+
+/* One line for each kind that has a name here: the name, and what of the event's words belongs to
+ * it. */
+static const struct {
+	unsigned type;
+	const char *name;
+	unsigned n; /* words */
+} events[] = {
+	{ CONN_ERROR, "connection-error", 3 },         /* SESSION CONNECTION CODE */
+	{ SESSION_DESTROYED, "session-destroyed", 2 }, /* HOST SESSION */
+	{ UNBOUND, "session-unbound", 2 },             /* SESSION HOST */
+	{ SESSION_CREATED, "session-created", 2 },     /* SESSION HOST */
+	{ IF_DOWN, "interface-down", 1 },              /* HOST */
+	{ LOGIN_STATE, "login-state", 3 },             /* SESSION CONNECTION STATE */
+	{ HOST_EVENT, "host-event", 3 },               /* HOST LENGTH CODE */
+	{ PING_DONE, "ping-done", 3 },                 /* HOST STATUS COOKIE */
+};
+
+static void print_event(const struct message *m)
+{
+	if (m->word[0] == PATH_REQUEST)
+		print_path_request(m);
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		if (events[i].type != m->word[0])
+			continue;
+		printf("%s", events[i].name);
+		for (unsigned n = 0; n < events[i].n; n++)
+			printf(" %u", m->word[10 + n]);
+		printf("\n");
+	}
+	fflush(stdout);
+}
+
+/* For ever. */
+static void verb_events(char **argument)
+{
+	struct message m;
+
+	(void)argument;
+	printf("listening\n");
+	fflush(stdout);
+	while (recv(netlink, &m, sizeof(m), 0) >= (ssize_t)HEAD)
+		print_event(&m);
+	err(1, "cannot hear the kernel");
+}
+
 static const struct {
 	const char *name, *arguments;
 	int n; /* of those that must be there */
@@ -472,10 +562,12 @@ static const struct {
 	{ "poll", "ENDPOINT [MS]", 1, verb_poll },
 	{ "wait", "ENDPOINT", 1, verb_wait },
 	{ "disconnect", "ENDPOINT", 1, verb_disconnect },
-	{ "login", "HOST|- ADDRESS TARGET [digests]", 3, verb_login },
-	{ "relogin", "SESSION HOST|- ADDRESS TARGET [digests]", 4, verb_relogin },
+	{ "path", "HOST HANDLE MAC SOURCE VLAN MTU", 6, verb_path },
+	{ "login", "ENDPOINT TARGET [digests]", 2, verb_login },
+	{ "relogin", "SESSION ENDPOINT TARGET [digests]", 3, verb_relogin },
 	{ "logout", "SESSION", 1, verb_logout },
 	{ "destroy", "SESSION", 1, verb_destroy },
+	{ "events", "", 0, verb_events },
 };
 
 int main(int argc, char *argv[])
@@ -484,7 +576,8 @@ int main(int argc, char *argv[])
 		if (strcmp(verbs[i].name, argv[2]) != 0 || argc - 3 < verbs[i].n)
 			continue;
 		open_transport(argv[1]);
-		open_netlink();
+		/* Who listens to the other group is asked for paths. */
+		open_netlink(verbs[i].run == verb_events ? 3 : 1);
 		verbs[i].run(argv + 3);
 		return 0;
 	}

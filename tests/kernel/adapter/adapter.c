@@ -29,6 +29,8 @@ static int __init ta_init(void)
 	adapter.transport.caps = adapter.row->caps;
 	if (!(adapter.row->flags & ROW_SETS_HOST))
 		adapter.transport.set_host_param = NULL;
+	if (!(adapter.row->flags & ROW_PATH))
+		adapter.transport.set_path = NULL;
 	ta_host_template.name = name;
 	ta_host_template.proc_name = name;
 	adapter.template = iscsi_register_transport(&adapter.transport);

@@ -20,14 +20,17 @@ struct scsi_host_template;
 
 /* What the drivers do differently. */
 enum {
-	ROW_NEEDS_HOST = BIT(0), /* no connection without a named host */
-	ROW_SETS_HOST = BIT(1),  /* SET_HOST_PARAM is accepted */
-	ROW_POLL_WAITS = BIT(2), /* polling an endpoint sleeps */
-	ROW_POLL_FAILS =
-		BIT(3), /* polling an endpoint shows that it failed; else it never connects */
+	ROW_NEEDS_HOST = BIT(0),  /* no connection without a named host */
+	ROW_SETS_HOST = BIT(1),   /* SET_HOST_PARAM is accepted */
+	ROW_POLL_WAITS = BIT(2),  /* polling an endpoint sleeps */
+	ROW_POLL_FAILS = BIT(3),  /* it shows that a connect failed; else this goes on for ever */
+	ROW_PATH = BIT(4),        /* user space is asked for the path of a connection */
+	ROW_PATH_STRICT = BIT(5), /* and hears of it if the answer is not welcome */
+	ROW_SLOW_CANCEL = BIT(6), /* a disconnect waits for the end of a connect */
+	ROW_IF_DOWN = BIT(7),     /* user space is told before the port goes */
 };
 
-/* A limit the driver puts on a parameter: it takes less, or refuses. */
+/* The most a driver takes of a parameter. It sets this where it is told more, or refuses. */
 struct limit {
 	enum iscsi_param param;
 	int max;
@@ -40,9 +43,9 @@ struct row {
 	unsigned int bit; /* in the table of attributes */
 	unsigned int caps;
 	unsigned int flags;
-	int link_error;      /* of a connection while the link is down; 0: it is tried */
-	enum iscsi_err lost; /* error code of a connection that the peer closed */
-	struct limit limits[4];
+	int link_error;             /* of a connection while the link is down; 0: it is tried */
+	enum iscsi_err lost;        /* error code of a connection that the peer closed */
+	const struct limit *limits; /* until one without a maximum */
 };
 
 const struct row *ta_find_row(const char *name);
@@ -59,6 +62,7 @@ enum fault {
 	FAULT_CUT_AT_BIND,
 	FAULT_CUT_AFTER,
 	FAULT_DISCONNECT_DELAY,
+	FAULT_PATH_IGNORED,
 	N_FAULTS,
 };
 
@@ -68,9 +72,9 @@ struct order {
 	unsigned int value;
 };
 
+/* Its device is the parent of the host, and has the attributes by which the test plays. */
 struct port {
-	struct device
-		dev; /* parent of the host; its attributes are the test's side of the adapter */
+	struct device dev;
 	unsigned int number;
 	struct work_struct unplug;
 	struct mutex lock;      /* of what follows; taken inside the transport class's locks */
@@ -82,6 +86,7 @@ struct port {
 	u8 hwaddress[6];
 	char netdev[16];
 	struct sockaddr_storage address; /* family 0: none */
+	struct iscsi_path path;          /* the last answer of user space */
 	spinlock_t order_lock;
 	struct order orders[N_FAULTS];
 };
@@ -89,13 +94,14 @@ struct port {
 struct endpoint {
 	struct iscsi_endpoint *ep;
 	struct port *port;
-	struct list_head list; /* of the port; its lock */
-	struct sockaddr_storage target;
+	struct list_head list;                  /* of the port; its lock */
+	struct sockaddr_storage target, source; /* source with family 0: any */
 	struct net *net;
 	struct socket *socket;
 	struct iscsi_conn *conn; /* NULL: not bound; under the socket's callback lock */
 	wait_queue_head_t wait;
 	int error;
+	bool asked; /* for the path, and there is no answer yet; the lock of the port */
 	bool never;
 	unsigned long ready; /* not connected before, in jiffies */
 	void (*data_ready)(struct sock *sk);
@@ -148,9 +154,15 @@ struct iscsi_endpoint *ta_ep_connect(struct Scsi_Host *host, struct sockaddr *ta
 int ta_ep_poll(struct iscsi_endpoint *ep, int timeout_ms);
 void ta_ep_disconnect(struct iscsi_endpoint *ep);
 int ta_get_ep_param(struct iscsi_endpoint *ep, enum iscsi_param param, char *buffer);
+void ta_open_socket(struct endpoint *endpoint);
 bool ta_is_connected(struct endpoint *endpoint);
 void ta_cut(struct endpoint *endpoint);
 int ta_raise(struct port *port, const char *text);
+
+/* path.c */
+int ta_ask_path(struct endpoint *endpoint, struct Scsi_Host *host);
+int ta_set_path(struct Scsi_Host *host, struct iscsi_path *path);
+ssize_t ta_show_path(struct port *port, char *buffer);
 
 /* session.c */
 extern const struct iscsi_transport ta_transport;

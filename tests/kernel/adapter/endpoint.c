@@ -10,6 +10,8 @@
 #include <scsi/scsi_host.h>
 #include "adapter.h"
 
+#define CANCEL_MAX (12 * HZ) /* bnx2i's patience with a connect in progress */
+
 /* The adapter may choose where nobody said which port; it takes the first one. */
 static struct port *choose_port(struct Scsi_Host *host)
 {
@@ -100,22 +102,22 @@ static int length_of(const struct sockaddr_storage *address)
 					      : sizeof(struct sockaddr_in);
 }
 
-/* From the port's address, if it has one of the family. */
 static int bind_source(struct endpoint *endpoint, struct socket *socket)
 {
-	struct sockaddr_storage source = endpoint->port->address;
-
-	if (source.ss_family != endpoint->target.ss_family)
+	if (endpoint->source.ss_family != endpoint->target.ss_family)
 		return 0;
-	return kernel_bind(socket, (struct sockaddr *)&source, length_of(&source));
+	return kernel_bind(socket, (struct sockaddr *)&endpoint->source,
+			   length_of(&endpoint->source));
 }
 
 /* Sends the SYN. A failure is the endpoint's: it shows when it is polled. */
-static void open_socket(struct endpoint *endpoint)
+void ta_open_socket(struct endpoint *endpoint)
 {
 	struct socket *socket;
 	int rc;
 
+	if (endpoint->never)
+		return;
 	rc = sock_create_kern(endpoint->net, endpoint->target.ss_family, SOCK_STREAM, IPPROTO_TCP,
 			      &socket);
 	if (rc) {
@@ -155,9 +157,18 @@ static struct endpoint *new_endpoint(struct port *port, const struct sockaddr *t
 					     : sizeof(struct sockaddr_in));
 	mutex_lock(&port->lock);
 	endpoint->net = get_net(port->net);
+	endpoint->source = port->address;
 	list_add_tail(&endpoint->list, &port->endpoints);
 	mutex_unlock(&port->lock);
 	return endpoint;
+}
+
+static int begin(struct endpoint *endpoint)
+{
+	if (adapter.row->flags & ROW_PATH)
+		return ta_ask_path(endpoint, endpoint->port->host);
+	ta_open_socket(endpoint);
+	return 0;
 }
 
 struct iscsi_endpoint *ta_ep_connect(struct Scsi_Host *host, struct sockaddr *target,
@@ -166,6 +177,7 @@ struct iscsi_endpoint *ta_ep_connect(struct Scsi_Host *host, struct sockaddr *ta
 	struct port *port = choose_port(host);
 	struct endpoint *endpoint;
 	unsigned int value;
+	int rc;
 
 	if (!port || !READ_ONCE(port->host))
 		return ERR_PTR(-ENXIO);
@@ -181,8 +193,12 @@ struct iscsi_endpoint *ta_ep_connect(struct Scsi_Host *host, struct sockaddr *ta
 	if (ta_fault(port, FAULT_CONNECT_DELAY, &value))
 		endpoint->ready = jiffies + msecs_to_jiffies(value);
 	endpoint->never = ta_fault(port, FAULT_CONNECT_NEVER, &value);
-	if (!endpoint->never)
-		open_socket(endpoint);
+	rc = begin(endpoint);
+	if (rc) {
+		endpoint->error = rc;
+		ta_ep_disconnect(endpoint->ep);
+		return ERR_PTR(rc);
+	}
 	return endpoint->ep;
 }
 
@@ -224,7 +240,9 @@ int ta_ep_poll(struct iscsi_endpoint *ep, int timeout_ms)
 		wait_event_interruptible_timeout(endpoint->wait, state(endpoint) != 0,
 						 msecs_to_jiffies(max(timeout_ms, 0)));
 	rc = state(endpoint);
-	return rc < 0 && !(adapter.row->flags & ROW_POLL_FAILS) ? 0 : rc;
+	if (rc >= 0)
+		return rc;
+	return adapter.row->flags & ROW_POLL_FAILS ? -1 : 0;
 }
 
 /* No task of the connection may touch the socket any more. */
@@ -247,6 +265,8 @@ void ta_ep_disconnect(struct iscsi_endpoint *ep)
 	mutex_lock(&port->lock);
 	list_del(&endpoint->list);
 	mutex_unlock(&port->lock);
+	if (adapter.row->flags & ROW_SLOW_CANCEL)
+		wait_event_timeout(endpoint->wait, state(endpoint), CANCEL_MAX);
 	if (endpoint->socket)
 		leave_socket(endpoint);
 	if (endpoint->conn)
@@ -279,7 +299,7 @@ void ta_cut(struct endpoint *endpoint)
 
 /*
  * What is to happen at once: "cut", or "error CODE" (enum iscsi_err), to all connections of the
- * port; "event CODE" (enum iscsi_host_event_code).
+ * port; "event CODE" (enum iscsi_host_event_code), "if-down".
  */
 int ta_raise(struct port *port, const char *text)
 {
@@ -292,8 +312,9 @@ int ta_raise(struct port *port, const char *text)
 	mutex_lock(&port->lock);
 	if (!strcmp(name, "event") && port->host)
 		iscsi_post_host_event(port->host->host_no, &adapter.transport, code, 0, NULL);
-	list_for_each_entry(endpoint, &port->endpoints, list)
-	{
+	if (!strcmp(name, "if-down") && port->host)
+		iscsi_offload_mesg(port->host, &adapter.transport, ISCSI_KEVENT_IF_DOWN, NULL, 0);
+	list_for_each_entry (endpoint, &port->endpoints, list) {
 		if (!strcmp(name, "cut"))
 			ta_cut(endpoint);
 		else if (!strcmp(name, "error") && endpoint->conn)

@@ -18,6 +18,7 @@ static const char *const names[N_FAULTS] = {
 	[FAULT_CUT_AT_BIND] = "cut-at-bind",
 	[FAULT_CUT_AFTER] = "cut-after",
 	[FAULT_DISCONNECT_DELAY] = "disconnect-delay",
+	[FAULT_PATH_IGNORED] = "path-ignored",
 };
 
 /* Whether it is to happen now; then it has happened once more. */

@@ -189,6 +189,8 @@ static void unplug(struct port *port)
 	mutex_unlock(&port->lock);
 	if (!host)
 		return;
+	if (adapter.row->flags & ROW_IF_DOWN)
+		iscsi_offload_mesg(host, &adapter.transport, ISCSI_KEVENT_IF_DOWN, NULL, 0);
 	iscsi_host_remove(host, false);
 	iscsi_host_free(host);
 }
@@ -343,6 +345,12 @@ static ssize_t link_store(struct device *dev, struct device_attribute *attr, con
 }
 PORT_ATTR(link);
 
+static ssize_t path_show(struct device *dev, struct device_attribute *attr, char *buffer)
+{
+	return ta_show_path(to_port(dev), buffer);
+}
+static DEVICE_ATTR_RO(path);
+
 /* ---- attributes: faults ---- */
 
 static ssize_t fault_show(struct device *dev, struct device_attribute *attr, char *buffer)
@@ -365,11 +373,17 @@ static ssize_t raise_store(struct device *dev, struct device_attribute *attr, co
 static DEVICE_ATTR_WO(raise);
 
 static struct attribute *port_attrs[] = {
-	&dev_attr_host.attr,      &dev_attr_plugged.attr,
-	&dev_attr_netns.attr,     &dev_attr_netdev.attr,
-	&dev_attr_hwaddress.attr, &dev_attr_ipaddress.attr,
-	&dev_attr_link.attr,      &dev_attr_fault.attr,
-	&dev_attr_raise.attr,     NULL,
+	&dev_attr_host.attr,
+	&dev_attr_plugged.attr,
+	&dev_attr_netns.attr,
+	&dev_attr_netdev.attr,
+	&dev_attr_hwaddress.attr,
+	&dev_attr_ipaddress.attr,
+	&dev_attr_link.attr,
+	&dev_attr_path.attr,
+	&dev_attr_fault.attr,
+	&dev_attr_raise.attr,
+	NULL,
 };
 ATTRIBUTE_GROUPS(port);
 

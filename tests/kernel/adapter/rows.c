@@ -21,39 +21,63 @@ enum {
 #define CXGB_CAPS                                                                                  \
 	(CAP_RECOVERY_L0 | CAP_MULTI_R2T | CAP_HDRDGST | CAP_DATADGST | CAP_TEXT_NEGO |            \
 	 CAP_DIGEST_OFFLOAD | CAP_PADDING_OFFLOAD)
-#define CXGB_LIMITS                                                                                \
-	{                                                                                          \
-		{ ISCSI_PARAM_MAX_RECV_DLENGTH, 15872, true },                                     \
-			{ ISCSI_PARAM_MAX_XMIT_DLENGTH, 15872, false },                            \
-	}
+
+static const struct limit cxgb_limits[] = {
+	{ ISCSI_PARAM_MAX_RECV_DLENGTH, 15872, true },
+	{ ISCSI_PARAM_MAX_XMIT_DLENGTH, 15872, false },
+	{ 0 },
+};
+static const struct limit be_limits[] = {
+	{ ISCSI_PARAM_MAX_RECV_DLENGTH, 65536, false },
+	{ ISCSI_PARAM_MAX_XMIT_DLENGTH, 65536, false },
+	{ ISCSI_PARAM_FIRST_BURST, 8192, false },
+	{ ISCSI_PARAM_MAX_BURST, 262144, false },
+	{ 0 },
+};
 
 static const struct row rows[] = {
-	{ "cxgb4i", CXGB, CXGB_CAPS, ROW_SETS_HOST, 0, ISCSI_ERR_TCP_CONN_CLOSE, CXGB_LIMITS },
-	{ "cxgb3i", CXGB, CXGB_CAPS, ROW_SETS_HOST, 0, ISCSI_ERR_TCP_CONN_CLOSE, CXGB_LIMITS },
-	{ "bnx2i",
-	  BNX,
-	  OFFLOAD_CAPS,
-	  ROW_POLL_WAITS | ROW_POLL_FAILS,
-	  -EPERM,
-	  ISCSI_ERR_CONN_FAILED,
-	  {} },
-	{ "qedi",
-	  BNX,
-	  OFFLOAD_CAPS,
-	  ROW_NEEDS_HOST | ROW_POLL_WAITS | ROW_POLL_FAILS,
-	  -ENXIO,
-	  ISCSI_ERR_CONN_FAILED,
-	  {} },
-	{ "be2iscsi",
-	  BE,
-	  OFFLOAD_CAPS,
-	  ROW_NEEDS_HOST,
-	  -EBUSY,
-	  ISCSI_ERR_CONN_FAILED,
-	  { { ISCSI_PARAM_MAX_RECV_DLENGTH, 65536, false },
-	    { ISCSI_PARAM_MAX_XMIT_DLENGTH, 65536, false },
-	    { ISCSI_PARAM_FIRST_BURST, 8192, false },
-	    { ISCSI_PARAM_MAX_BURST, 262144, false } } },
+	{
+		.name = "cxgb4i",
+		.bit = CXGB,
+		.caps = CXGB_CAPS,
+		.flags = ROW_SETS_HOST,
+		.lost = ISCSI_ERR_TCP_CONN_CLOSE,
+		.limits = cxgb_limits,
+	},
+	{
+		.name = "cxgb3i",
+		.bit = CXGB,
+		.caps = CXGB_CAPS,
+		.flags = ROW_SETS_HOST,
+		.lost = ISCSI_ERR_TCP_CONN_CLOSE,
+		.limits = cxgb_limits,
+	},
+	{
+		.name = "bnx2i",
+		.bit = BNX,
+		.caps = OFFLOAD_CAPS,
+		.flags = ROW_POLL_WAITS | ROW_POLL_FAILS | ROW_PATH | ROW_SLOW_CANCEL | ROW_IF_DOWN,
+		.link_error = -EPERM,
+		.lost = ISCSI_ERR_CONN_FAILED,
+	},
+	{
+		.name = "qedi",
+		.bit = BNX,
+		.caps = OFFLOAD_CAPS,
+		.flags = ROW_NEEDS_HOST | ROW_POLL_WAITS | ROW_POLL_FAILS | ROW_PATH |
+			 ROW_PATH_STRICT,
+		.link_error = -ENXIO,
+		.lost = ISCSI_ERR_CONN_FAILED,
+	},
+	{
+		.name = "be2iscsi",
+		.bit = BE,
+		.caps = OFFLOAD_CAPS,
+		.flags = ROW_NEEDS_HOST,
+		.link_error = -EBUSY,
+		.lost = ISCSI_ERR_CONN_FAILED,
+		.limits = be_limits,
+	},
 };
 
 const struct row *ta_find_row(const char *name)

@@ -182,13 +182,13 @@ static int set_limited(struct iscsi_cls_conn *cls_conn, const struct limit *limi
 static int set_param(struct iscsi_cls_conn *cls_conn, enum iscsi_param param, char *text,
 		     int length)
 {
-	unsigned int i;
+	const struct limit *limit;
 
 	if (param == ISCSI_PARAM_MAX_R2T)
 		return iscsi_tcp_set_max_r2t(cls_conn->dd_data, text);
-	for (i = 0; i < ARRAY_SIZE(adapter.row->limits); i++)
-		if (adapter.row->limits[i].max && adapter.row->limits[i].param == param)
-			return set_limited(cls_conn, &adapter.row->limits[i], text, length);
+	for (limit = adapter.row->limits; limit && limit->max; limit++)
+		if (limit->param == param)
+			return set_limited(cls_conn, limit, text, length);
 	return iscsi_set_param(cls_conn, param, text, length);
 }
 
@@ -225,6 +225,7 @@ const struct iscsi_transport ta_transport = {
 	.ep_connect = ta_ep_connect,
 	.ep_poll = ta_ep_poll,
 	.ep_disconnect = ta_ep_disconnect,
+	.set_path = ta_set_path,
 	.session_recovery_timedout = iscsi_session_recovery_timedout,
 };
 
