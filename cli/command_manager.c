@@ -59,18 +59,27 @@ static const char *transport_text(const struct ois_status *status, size_t index,
 	return ois_status_get_text(status, name);
 }
 
+static bool is(const char *text, const char *value)
+{
+	return text && strcmp(text, value) == 0;
+}
+
+/* Of adapters only those that are there. */
 static void show_transports(const struct output *output, const struct ois_status *status)
 {
-	const char *name, *module;
+	const char *name, *module, *title = "Transports";
 
 	for (size_t i = 0; (name = transport_text(status, i, "name")); i++) {
-		const char *loaded = transport_text(status, i, "loaded");
+		bool loaded = is(transport_text(status, i, "loaded"), "true");
+		const char *kind = transport_text(status, i, "kind");
 
-		module = transport_text(status, i, "module");
-		detailf(output, i == 0 ? "Transports" : "", "%s (%s%s%s), sessions: %s", name,
-			module ?: "", module ? " " : "",
-			loaded && strcmp(loaded, "true") == 0 ? "loaded" : "not loaded",
+		if (!loaded && !is(kind, "socket"))
+			continue;
+		module = is(kind, "unknown") ? kind : transport_text(status, i, "module");
+		detailf(output, title, "%s (%s%s%s), sessions: %s", name, module ?: "",
+			module ? " " : "", loaded ? "loaded" : "not loaded",
 			transport_text(status, i, "sessions") ?: "0");
+		title = "";
 	}
 }
 

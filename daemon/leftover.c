@@ -51,11 +51,12 @@ static bool maker_lives(const struct manager *manager, uint32_t creator)
 
 /*
  * A session gets its name with the connection and its parameters: one without a name is being made
- * right now, or its maker died.
+ * right now, or its maker died. What the firmware of an adapter makes has no maker (-1), and is
+ * never ours.
  */
 static bool is_orphan(const struct manager *manager, const struct sysfs_session *found)
 {
-	return !found->target_name[0] && found->creator >= INT32_MIN &&
+	return !found->target_name[0] && found->creator != -1 && found->creator >= INT32_MIN &&
 	       !maker_lives(manager, (uint32_t)found->creator);
 }
 

@@ -33,32 +33,61 @@ static json_object *initiator_to_json(const struct config *config)
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
+/* Of one without a row the sessions are known by its name only. */
+static int64_t count_sessions(const struct manager *manager, const struct transport *transport)
+{
+	int64_t n = 0;
+
+	for (const struct session *s = manager->sessions; s; s = s->next)
+		n += s->in_kernel && strcmp(session_transport_name(s), transport->name) == 0;
+	return n;
+}
+
 static json_object *transport_to_json(const struct manager *manager,
 				      const struct transport *transport)
 {
 	_cleanup_json_ json_object *object = json_object_new_object();
-	int64_t sessions = 0;
 	int r;
 
 	if (!object)
 		return NULL;
-	for (const struct session *s = manager->sessions; s; s = s->next)
-		sessions += s->in_kernel && s->transport == transport;
 	r = json_set_string(object, "name", transport->name);
 	r |= json_set_string(object, "module", transport->module);
 	r |= json_set_bool(object, "loaded", transport->loaded);
 	r |= json_set_string(object, "kind", transport_kind_to_string(transport->kind));
-	r |= json_set_int(object, "sessions", sessions);
+	r |= json_set_int(object, "sessions", count_sessions(manager, transport));
 	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+struct transports {
+	const struct manager *manager;
+	json_object *array;
+};
+
+static int add_unknown(void *userdata, const char *name)
+{
+	const struct transport unknown = {
+		.name = name,
+		.kind = TRANSPORT_UNKNOWN,
+		.loaded = true,
+	};
+	const struct transports *transports = userdata;
+
+	if (transport_find(name))
+		return 0;
+	return json_append(transports->array, transport_to_json(transports->manager, &unknown));
 }
 
 static json_object *transports_to_json(const struct manager *manager)
 {
 	_cleanup_json_ json_object *array = json_object_new_array();
+	struct transports transports = { manager, array };
 
 	for (const struct transport *t = manager->transports; array && t->name; t++)
 		if (json_append(array, transport_to_json(manager, t)) < 0)
 			return NULL;
+	if (array && sysfs_transport_list(&manager->sysfs, add_unknown, &transports) == -ENOMEM)
+		return NULL;
 	return TAKE_PTR(array);
 }
 

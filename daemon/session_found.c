@@ -231,7 +231,9 @@ const char *session_take_over_fault(const struct session *session)
 	const char *ours = session->manager->config->initiator_name;
 	const char *name = session->found ? session->found->initiator_name : "";
 
-	if (!session->transport || session->transport->kind != TRANSPORT_SOCKET || !session->found)
+	if (!session->transport)
+		return "its transport is not known to this daemon";
+	if (session->transport->kind == TRANSPORT_ADAPTER || !session->found)
 		return "an adapter logs in by itself, and keeps the session";
 	if (*name && strcmp(name, ours) != 0)
 		return "its initiator name is not that of this host";

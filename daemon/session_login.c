@@ -312,6 +312,7 @@ static void fill_offer(const struct session *session, struct login_config *confi
 		(uint32_t)session_setting(session, SETTING_KEYS_DEFAULT_TIME2RETAIN);
 	offer->max_outstanding_r2t =
 		(uint32_t)session_setting(session, SETTING_KEYS_MAX_OUTSTANDING_R2T);
+	transport_limit_offer(session->transport, offer);
 }
 
 /* An algorithm that is easier to break is never offered alone in silence. */

@@ -434,7 +434,8 @@ int session_logout(struct session *session, unsigned how, const struct session_w
 	struct session_private *p = session->private;
 	int r;
 
-	if (!session->transport)
+	if (!session->transport ||
+	    (session->transport->kind == TRANSPORT_ADAPTER && session->found))
 		return -EOPNOTSUPP;
 	r = session_watch(session, watch, true);
 	if (r < 0)

@@ -120,7 +120,8 @@ static void add_negotiated(struct session *session, struct kernel_batch *batch)
 	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_RECV_DLENGTH,
 				n->max_recv_data_segment_length);
 	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_XMIT_DLENGTH,
-				n->max_xmit_data_segment_length);
+				transport_limit_transmit(session->transport,
+							 n->max_xmit_data_segment_length));
 	kernel_batch_set_number(batch, KERNEL_PARAM_HEADER_DIGEST, n->header_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_DATA_DIGEST, n->data_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_INITIAL_R2T, n->initial_r2t);

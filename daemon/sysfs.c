@@ -14,6 +14,7 @@
 #include "sysfs.h"
 #include "sysfs_private.h"
 #include "table.h"
+#include "transport.h"
 
 /* Attributes */
 
@@ -111,24 +112,28 @@ const char *directory_next(struct directory *directory)
 
 /* Transports */
 
-/* What the class calls a transport, by what its SCSI hosts are called; elsewhere the two are the
- * same. */
-static const struct {
-	const char *proc_name;
-	const char *transport;
-} transports[] = {
-	{ "iscsi_tcp", "tcp" },
-	{ "iscsi_iser", "iser" },
-};
-
+/* What the class calls a transport, by what its SCSI hosts are called. */
 static void proc_name_to_transport(char *name, size_t size)
 {
-	for (size_t i = 0; i < ELEMENTSOF(transports); i++) {
-		if (strcmp(name, transports[i].proc_name) == 0) {
-			(void)snprintf(name, size, "%s", transports[i].transport);
-			return;
-		}
-	}
+	const struct transport *transport = transport_find_host(name);
+
+	if (transport)
+		(void)snprintf(name, size, "%s", transport->name);
+}
+
+int sysfs_transport_list(const struct sysfs *sysfs, sysfs_name_t found, void *userdata)
+{
+	_cleanup_close_ int fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY, "class/iscsi_transport");
+	struct directory directory;
+	const char *name;
+	int r = 0;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	directory_init(fd, &directory);
+	while (r >= 0 && (name = directory_next(&directory)))
+		r = found(userdata, name);
+	return r;
 }
 
 static int parse_hex(const char *text, uint32_t *ret)

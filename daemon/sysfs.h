@@ -19,6 +19,9 @@ struct sysfs {
 /* /sys/class/iscsi_transport/NAME. Errors: -ENOENT (module not loaded), -EACCES. */
 int sysfs_transport_read(const struct sysfs *sysfs, const char *name, uint64_t *ret_handle,
 			 uint32_t *ret_capabilities);
+typedef int (*sysfs_name_t)(void *userdata, const char *name);
+/* Calls back for each transport that is loaded, until that fails. Errors: those of found(). */
+int sysfs_transport_list(const struct sysfs *sysfs, sysfs_name_t found, void *userdata);
 
 enum sysfs_connection_state {
 	SYSFS_CONNECTION_UP,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "keys.h"
 #include "manager.h"
 #include "manager_private.h"
 #include "module.h"
@@ -12,6 +13,7 @@ static const char *const transport_kind_names[] = {
 	[TRANSPORT_SOCKET] = "socket",
 	[TRANSPORT_ENDPOINT] = "endpoint",
 	[TRANSPORT_ADAPTER] = "adapter",
+	[TRANSPORT_UNKNOWN] = "unknown",
 };
 
 const char *transport_kind_to_string(enum transport_kind kind)
@@ -20,7 +22,9 @@ const char *transport_kind_to_string(enum transport_kind kind)
 }
 
 static struct transport transports[] = {
-	{ .name = "tcp", .module = "iscsi_tcp", .kind = TRANSPORT_SOCKET },
+#define TRANSPORT(row, ...) { .name = row, __VA_ARGS__ },
+#include "transport.def"
+#undef TRANSPORT
 	{ .name = NULL },
 };
 
@@ -36,6 +40,60 @@ struct transport *transport_find(const char *name)
 			return t;
 	return NULL;
 }
+
+struct transport *transport_find_host(const char *proc_name)
+{
+	for (struct transport *t = transports; t->name; t++)
+		if (strcmp(t->proc_name, proc_name) == 0)
+			return t;
+	return NULL;
+}
+
+/* Offers */
+
+bool transport_has_digests(const struct transport *transport, enum transport_capability which)
+{
+	if (transport->quirks & TRANSPORT_RDMA)
+		return false;
+	return !transport->loaded || transport->capabilities & which;
+}
+
+static void limit(uint32_t *value, uint32_t most)
+{
+	if (most > 0 && *value > most)
+		*value = most;
+}
+
+static void limit_digests(struct iscsi_digest_list *list)
+{
+	list->digest[0] = ISCSI_DIGEST_NONE;
+	list->n = 1;
+}
+
+void transport_limit_offer(const struct transport *transport, struct iscsi_offer *offer)
+{
+	const struct transport_limits *limits = &transport->limits;
+
+	if (!transport_has_digests(transport, TRANSPORT_CAPABILITY_HEADER_DIGEST))
+		limit_digests(&offer->header_digest);
+	if (!transport_has_digests(transport, TRANSPORT_CAPABILITY_DATA_DIGEST))
+		limit_digests(&offer->data_digest);
+	if (transport->loaded && !(transport->capabilities & TRANSPORT_CAPABILITY_MULTI_R2T))
+		limit(&offer->max_outstanding_r2t, 1);
+	limit(&offer->max_recv_data_segment_length, limits->max_recv_data_segment_length);
+	limit(&offer->max_burst_length, limits->max_burst_length);
+	limit(&offer->first_burst_length, limits->first_burst_length);
+	offer->initial_r2t |= (transport->quirks & TRANSPORT_INITIAL_R2T) != 0;
+	offer->rdma_extensions = transport->quirks & TRANSPORT_RDMA;
+}
+
+uint32_t transport_limit_transmit(const struct transport *transport, uint32_t length)
+{
+	limit(&length, transport->limits.max_xmit_data_segment_length);
+	return length;
+}
+
+/* Loading */
 
 struct preparation {
 	struct manager *manager;
