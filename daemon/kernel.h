@@ -59,6 +59,9 @@ enum kernel_operation {
 	KERNEL_STOP_CONNECTION,
 	KERNEL_SEND_PDU,
 	KERNEL_UNBIND_SESSION,
+	KERNEL_CONNECT_ENDPOINT,
+	KERNEL_POLL_ENDPOINT,
+	KERNEL_DISCONNECT_ENDPOINT,
 	_KERNEL_OPERATION_MAX,
 };
 
@@ -86,6 +89,10 @@ void kernel_batch_barrier(struct kernel_batch *batch);
  */
 void kernel_batch_create_session(struct kernel_batch *batch, uint32_t initial_cmdsn,
 				 uint16_t commands_max, uint16_t queue_depth);
+/* The same of a transport whose sessions belong to the endpoint of their first connection. */
+void kernel_batch_create_bound_session(struct kernel_batch *batch, uint64_t endpoint,
+				       uint32_t initial_cmdsn, uint16_t commands_max,
+				       uint16_t queue_depth);
 void kernel_batch_create_connection(struct kernel_batch *batch);
 /* @handle: descriptor number (tcp) or endpoint handle. The descriptor must stay open until done().
  */
@@ -104,6 +111,21 @@ void kernel_batch_destroy_connection(struct kernel_batch *batch);
 /* Asynchronous in the kernel; ends with session_destroyed(). */
 void kernel_batch_destroy_session(struct kernel_batch *batch);
 
+/*
+ * Endpoints: connections of transports that make them themselves. Connecting begins with the first,
+ * whose result has the handle, and has ended when poll says so. A poll takes a millisecond at most;
+ * the other two may take many seconds, in which the kernel executes nothing else for anybody. These
+ * three are messages of batches made with KERNEL_SESSION_NEW, one in each.
+ */
+#define KERNEL_HOST_ANY UINT32_MAX
+struct sockaddr;
+/* @host: the SCSI host that connects, or KERNEL_HOST_ANY. */
+void kernel_batch_connect_endpoint(struct kernel_batch *batch, uint32_t host,
+				   const struct sockaddr *address, size_t length);
+void kernel_batch_poll_endpoint(struct kernel_batch *batch, uint64_t endpoint);
+/* Before the connection it is bound to is stopped. */
+void kernel_batch_disconnect_endpoint(struct kernel_batch *batch, uint64_t endpoint);
+
 struct kernel_result {
 	/* 0, or the errno of the first operation that failed; -ETIMEDOUT: its reply was lost, it
 	 * may be done */
@@ -111,16 +133,18 @@ struct kernel_result {
 	enum kernel_operation operation; /* which one */
 	uint32_t sid, host; /* of the session created; sid is valid once created, error or not */
 	bool created;
+	uint64_t endpoint; /* being connected; 0: none */
+	bool connected;    /* the endpoint polled */
 };
 
 typedef void (*kernel_done_t)(void *userdata, const struct kernel_result *result);
 
 /*
  * Consumes the batch in any case. done() is called exactly once from the loop, never from inside;
- * it may be NULL. Stop, unbind and destroy messages of a batch are executed even if an earlier
- * message failed, except when the session could not be created. No order is promised between done()
- * and the events that the batch caused. Errors (done() is then not called): -ENOMEM, -EMSGSIZE (a
- * value or PDU too long), -EAGAIN, -ENOTCONN (a batch made without a kernel).
+ * it may be NULL. Disconnect, stop, unbind and destroy messages of a batch are executed even if an
+ * earlier message failed, except when the session could not be created. No order is promised
+ * between done() and the events that the batch caused. Errors (done() is then not called): -ENOMEM,
+ * -EMSGSIZE (a value or PDU too long), -EAGAIN, -ENOTCONN (a batch made without a kernel).
  */
 int kernel_batch_submit(struct kernel_batch *batch, kernel_done_t done, void *userdata);
 

@@ -30,8 +30,13 @@ enum iscsi_kernel_request {
 	KERNEL_REQUEST_START_CONNECTION = 17,
 	KERNEL_REQUEST_STOP_CONNECTION = 18,
 	KERNEL_REQUEST_SEND_PDU = 19,
-	KERNEL_REQUEST_GET_STATISTICS = 20, /* also the type word of its answer */
+	KERNEL_REQUEST_GET_STATISTICS = 20,   /* also the type word of its answer */
+	KERNEL_REQUEST_CONNECT_ENDPOINT = 22, /* a sockaddr follows */
+	KERNEL_REQUEST_POLL_ENDPOINT = 23,
+	KERNEL_REQUEST_DISCONNECT_ENDPOINT = 24,
 	KERNEL_REQUEST_UNBIND_SESSION = 27,
+	KERNEL_REQUEST_CREATE_BOUND_SESSION = 28,
+	KERNEL_REQUEST_CONNECT_ENDPOINT_THROUGH_HOST = 29, /* a sockaddr follows */
 	KERNEL_REQUEST_DESTROY_SESSION_ASYNC = 43,
 };
 
@@ -52,7 +57,7 @@ enum iscsi_kernel_event_type {
 };
 
 /*
- * Parameters of SET_PARAM that a software transport takes. Values are text, decimal numbers or
+ * Parameters of SET_PARAM that transports take. Values are text, decimal numbers or
  * strings. All but SESSION_RECOVERY_TIMEOUT need a bound connection.
  */
 enum iscsi_kernel_param {
@@ -141,6 +146,26 @@ struct iscsi_kernel_event {
 			uint16_t commands_max;
 			uint16_t queue_depth;
 		} create_session;
+		struct {
+			uint64_t endpoint;
+			uint32_t initial_cmdsn;
+			uint16_t commands_max;
+			uint16_t queue_depth;
+		} create_bound_session;
+		struct {
+			uint32_t non_blocking;
+		} connect_endpoint;
+		struct {
+			uint32_t host;
+			uint32_t non_blocking;
+		} connect_endpoint_through_host;
+		struct {
+			uint64_t endpoint;
+			uint32_t timeout_msec;
+		} poll_endpoint;
+		struct {
+			uint64_t endpoint;
+		} disconnect_endpoint;
 		/* create, destroy and start of a connection; of a session only sid counts */
 		struct {
 			uint32_t sid;
@@ -173,7 +198,9 @@ struct iscsi_kernel_event {
 		uint8_t size[24];
 	} request;
 	union {
-		int32_t retcode; /* of bind, start and send PDU: 0 or a negative errno */
+		/* of bind, start and send PDU: 0 or a negative errno; of poll endpoint 1, too */
+		int32_t retcode;
+		uint64_t endpoint; /* reply to connect endpoint */
 		/* reply to create session; events created and unbound session */
 		struct {
 			uint32_t sid;
@@ -228,6 +255,16 @@ KERNEL_ABI_AT(transport_handle, 8);
 KERNEL_ABI_AT(request.create_session.initial_cmdsn, 16);
 KERNEL_ABI_AT(request.create_session.commands_max, 20);
 KERNEL_ABI_AT(request.create_session.queue_depth, 22);
+KERNEL_ABI_AT(request.create_bound_session.endpoint, 16);
+KERNEL_ABI_AT(request.create_bound_session.initial_cmdsn, 24);
+KERNEL_ABI_AT(request.create_bound_session.commands_max, 28);
+KERNEL_ABI_AT(request.create_bound_session.queue_depth, 30);
+KERNEL_ABI_AT(request.connect_endpoint.non_blocking, 16);
+KERNEL_ABI_AT(request.connect_endpoint_through_host.host, 16);
+KERNEL_ABI_AT(request.connect_endpoint_through_host.non_blocking, 20);
+KERNEL_ABI_AT(request.poll_endpoint.endpoint, 16);
+KERNEL_ABI_AT(request.poll_endpoint.timeout_msec, 24);
+KERNEL_ABI_AT(request.disconnect_endpoint.endpoint, 16);
 KERNEL_ABI_AT(request.object.sid, 16);
 KERNEL_ABI_AT(request.object.cid, 20);
 KERNEL_ABI_AT(request.bind.handle, 24);
@@ -238,6 +275,7 @@ KERNEL_ABI_AT(request.stop.flag, 32);
 KERNEL_ABI_AT(request.send_pdu.header_size, 24);
 KERNEL_ABI_AT(request.send_pdu.data_size, 28);
 KERNEL_ABI_AT(result.retcode, 40);
+KERNEL_ABI_AT(result.endpoint, 40);
 KERNEL_ABI_AT(result.session.sid, 40);
 KERNEL_ABI_AT(result.session.host, 44);
 KERNEL_ABI_AT(result.destroyed.host, 40);

@@ -28,8 +28,12 @@ static const char *const operation_names[] = {
 	[KERNEL_STOP_CONNECTION] = "stop connection",
 	[KERNEL_SEND_PDU] = "send PDU",
 	[KERNEL_UNBIND_SESSION] = "unbind session",
+	[KERNEL_CONNECT_ENDPOINT] = "connect",
+	[KERNEL_POLL_ENDPOINT] = "poll endpoint",
+	[KERNEL_DISCONNECT_ENDPOINT] = "disconnect endpoint",
 };
 
+/* Those that have another one beside it name it themselves. */
 static const uint16_t operation_requests[] = {
 	[KERNEL_CREATE_SESSION] = KERNEL_REQUEST_CREATE_SESSION,
 	[KERNEL_DESTROY_SESSION] = KERNEL_REQUEST_DESTROY_SESSION_ASYNC,
@@ -41,6 +45,9 @@ static const uint16_t operation_requests[] = {
 	[KERNEL_STOP_CONNECTION] = KERNEL_REQUEST_STOP_CONNECTION,
 	[KERNEL_SEND_PDU] = KERNEL_REQUEST_SEND_PDU,
 	[KERNEL_UNBIND_SESSION] = KERNEL_REQUEST_UNBIND_SESSION,
+	[KERNEL_CONNECT_ENDPOINT] = KERNEL_REQUEST_CONNECT_ENDPOINT,
+	[KERNEL_POLL_ENDPOINT] = KERNEL_REQUEST_POLL_ENDPOINT,
+	[KERNEL_DISCONNECT_ENDPOINT] = KERNEL_REQUEST_DISCONNECT_ENDPOINT,
 };
 
 _Static_assert(ELEMENTSOF(operation_names) == _KERNEL_OPERATION_MAX, "a name for each operation");
@@ -99,7 +106,7 @@ static void add(struct kernel_batch *batch, enum kernel_operation operation,
 	size_t length = KERNEL_MESSAGE_SIZE + first_length + second_length;
 	struct nlmsghdr header = {
 		.nlmsg_len = (uint32_t)length,
-		.nlmsg_type = operation_requests[operation],
+		.nlmsg_type = (uint16_t)(event->type ?: operation_requests[operation]),
 	};
 	uint8_t *space;
 
@@ -122,6 +129,7 @@ static void add(struct kernel_batch *batch, enum kernel_operation operation,
 		memcpy(space + KERNEL_MESSAGE_SIZE + first_length, second, second_length);
 	batch->messages[batch->n_messages++] = (struct kernel_message){
 		.operation = operation,
+		.request = header.nlmsg_type,
 		.offset = batch->data.length,
 		.length = NLMSG_ALIGN(length),
 	};
@@ -157,6 +165,24 @@ void kernel_batch_create_session(struct kernel_batch *batch, uint32_t initial_cm
 	event.request.create_session.initial_cmdsn = initial_cmdsn;
 	event.request.create_session.commands_max = commands_max;
 	event.request.create_session.queue_depth = queue_depth;
+	add(batch, KERNEL_CREATE_SESSION, &event, NULL, 0, NULL, 0);
+	kernel_batch_barrier(batch);
+}
+
+void kernel_batch_create_bound_session(struct kernel_batch *batch, uint64_t endpoint,
+				       uint32_t initial_cmdsn, uint16_t commands_max,
+				       uint16_t queue_depth)
+{
+	struct iscsi_kernel_event event = { .type = KERNEL_REQUEST_CREATE_BOUND_SESSION };
+
+	if (!batch)
+		return;
+	assert(batch->sid == KERNEL_SESSION_NEW);
+	assert(batch->n_messages == 0);
+	event.request.create_bound_session.endpoint = endpoint;
+	event.request.create_bound_session.initial_cmdsn = initial_cmdsn;
+	event.request.create_bound_session.commands_max = commands_max;
+	event.request.create_bound_session.queue_depth = queue_depth;
 	add(batch, KERNEL_CREATE_SESSION, &event, NULL, 0, NULL, 0);
 	kernel_batch_barrier(batch);
 }
@@ -249,6 +275,45 @@ void kernel_batch_destroy_session(struct kernel_batch *batch)
 	add_plain(batch, KERNEL_DESTROY_SESSION);
 }
 
+void kernel_batch_connect_endpoint(struct kernel_batch *batch, uint32_t host,
+				   const struct sockaddr *address, size_t length)
+{
+	struct iscsi_kernel_event event = { 0 };
+
+	if (!batch)
+		return;
+	if (host == KERNEL_HOST_ANY) {
+		event.request.connect_endpoint.non_blocking = 1;
+	} else {
+		event.type = KERNEL_REQUEST_CONNECT_ENDPOINT_THROUGH_HOST;
+		event.request.connect_endpoint_through_host.host = host;
+		event.request.connect_endpoint_through_host.non_blocking = 1;
+	}
+	add(batch, KERNEL_CONNECT_ENDPOINT, &event, address, length, NULL, 0);
+}
+
+void kernel_batch_poll_endpoint(struct kernel_batch *batch, uint64_t endpoint)
+{
+	struct iscsi_kernel_event event = { 0 };
+
+	if (!batch)
+		return;
+	event.request.poll_endpoint.endpoint = endpoint;
+	/* Some sleep so long, with a lock that all of the machine shares. */
+	event.request.poll_endpoint.timeout_msec = 1;
+	add(batch, KERNEL_POLL_ENDPOINT, &event, NULL, 0, NULL, 0);
+}
+
+void kernel_batch_disconnect_endpoint(struct kernel_batch *batch, uint64_t endpoint)
+{
+	struct iscsi_kernel_event event = { 0 };
+
+	if (!batch)
+		return;
+	event.request.disconnect_endpoint.endpoint = endpoint;
+	add(batch, KERNEL_DISCONNECT_ENDPOINT, &event, NULL, 0, NULL, 0);
+}
+
 /* Batches: executing, in the worker thread */
 
 struct datagram {
@@ -260,7 +325,8 @@ struct datagram {
 static bool is_cleanup(enum kernel_operation operation)
 {
 	return operation == KERNEL_STOP_CONNECTION || operation == KERNEL_UNBIND_SESSION ||
-	       operation == KERNEL_DESTROY_CONNECTION || operation == KERNEL_DESTROY_SESSION;
+	       operation == KERNEL_DESTROY_CONNECTION || operation == KERNEL_DESTROY_SESSION ||
+	       operation == KERNEL_DISCONNECT_ENDPOINT;
 }
 
 static void fail(struct kernel_batch *batch, size_t index, int error)
@@ -345,6 +411,13 @@ static int judge_reply(struct kernel_batch *batch, size_t index,
 	case KERNEL_CREATE_SESSION:
 		session_created(batch, reply);
 		return 0;
+	case KERNEL_CONNECT_ENDPOINT:
+		batch->result.endpoint = reply->result.endpoint;
+		return 0;
+	case KERNEL_POLL_ENDPOINT:
+		batch->result.connected = reply->result.retcode > 0;
+		return reply->result.retcode >= 0 ? 0 : sane_errno(reply->result.retcode);
+	case KERNEL_DISCONNECT_ENDPOINT:
 	case KERNEL_DESTROY_SESSION:
 	case KERNEL_CREATE_CONNECTION:
 	case KERNEL_DESTROY_CONNECTION:
@@ -376,8 +449,7 @@ static void take_reply(struct kernel_batch *batch, struct datagram *datagram, co
 	if (header.nlmsg_len < KERNEL_MESSAGE_SIZE || header.nlmsg_len > length)
 		return;
 	for (i = datagram->n_answered; i < datagram->n; i++)
-		if (operation_requests[batch->messages[datagram->messages[i]].operation] ==
-		    header.nlmsg_type)
+		if (batch->messages[datagram->messages[i]].request == header.nlmsg_type)
 			break;
 	if (i == datagram->n)
 		return;

@@ -33,6 +33,7 @@ struct kernel_channel {
 
 struct kernel_message {
 	enum kernel_operation operation;
+	uint16_t request; /* enum iscsi_kernel_request */
 	size_t offset, length;
 	bool barrier; /* ends its datagram */
 };

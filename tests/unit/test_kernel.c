@@ -431,7 +431,7 @@ static void answer(const uint8_t *message, unsigned at)
 	memcpy(reply, message, sizeof(reply));
 	put32(reply, 72);
 	memset(reply + 16 + 40, 0, 16);
-	if (message[4] == 11) {
+	if (message[4] == 11 || message[4] == 28) {
 		put32(reply + 16 + 40, 77);
 		put32(reply + 16 + 44, 5);
 	}
@@ -656,6 +656,118 @@ static void nothing_to_clean_up(void **state)
 	EXPECT_TYPES(11);
 }
 
+/* One endpoint message, and what comes of the answer to it; in @bytes the event. */
+static struct kernel_result run_endpoint(struct kernel_batch *batch, int32_t interface_error,
+					 int32_t retcode, uint8_t bytes[72])
+{
+	const struct answer answer = { 0, interface_error, retcode };
+	struct kernel_result result;
+
+	assert_non_null(batch);
+	start_stand_in(&answer, 1);
+	kernel_batch_execute(batch, &channel);
+	stop_stand_in();
+	result = batch->result;
+	(void)kernel_batch_free(batch);
+	assert_int_equal(stand_in.n_messages, 1);
+	memcpy(bytes, stand_in.messages[0].bytes + 16, 72);
+	return result;
+}
+
+#define EXPECT_ENDPOINT(number) assert_int_equal(stand_in.messages[0].type, number)
+#define NEW_BATCH               kernel_batch_new(NULL, HANDLE, KERNEL_SESSION_NEW)
+
+static void endpoints(void **state)
+{
+	static const uint8_t address[28] = { 10, 0, 12, 188, 9, 8, 7 };
+	static const struct {
+		int32_t interface_error, retcode;
+		int error;
+		bool connected;
+	} polls[] = {
+		{ 0, 1, 0, true },         { 0, 0, 0, false },
+		{ 0, -1, -1, false },      { 0, -EPIPE, -EPIPE, false },
+		{ 0, -5000, -EIO, false }, { -EINVAL, 1, -EINVAL, false },
+	};
+	struct kernel_result result;
+	struct kernel_batch *batch;
+	uint8_t bytes[72];
+
+	/* Any host, or a certain one, whose number may be 0. */
+	for (unsigned host = 0; host < 3; host++) {
+		bool any = host == 2;
+
+		batch = NEW_BATCH;
+		kernel_batch_connect_endpoint(batch, any ? KERNEL_HOST_ANY : host,
+					      (const struct sockaddr *)(const void *)address,
+					      any ? 28 : 16);
+		result = run_endpoint(batch, 0, 17, bytes);
+		assert_int_equal(result.error, 0);
+		assert_int_equal(result.endpoint, 17);
+		assert_false(result.created);
+		EXPECT_ENDPOINT(any ? 22 : 29);
+		assert_int_equal(get32(bytes + 16), any ? 1 : host);
+		assert_int_equal(get32(bytes + 20), any ? 0 : 1);
+		assert_memory_equal(bytes + 56, address, 16);
+		assert_int_equal(stand_in.messages[0].length, 72 + (any ? 28 : 16));
+	}
+	batch = NEW_BATCH;
+	kernel_batch_connect_endpoint(batch, 3, (const struct sockaddr *)(const void *)address, 16);
+	result = run_endpoint(batch, -ENOSPC, 17, bytes);
+	assert_int_equal(result.error, -ENOSPC);
+	assert_int_equal(result.operation, KERNEL_CONNECT_ENDPOINT);
+	assert_int_equal(result.endpoint, 0);
+
+	for (size_t i = 0; i < sizeof(polls) / sizeof(polls[0]); i++) {
+		batch = NEW_BATCH;
+		kernel_batch_poll_endpoint(batch, 0x123456789aULL);
+		result = run_endpoint(batch, polls[i].interface_error, polls[i].retcode, bytes);
+		assert_int_equal(result.error, polls[i].error);
+		assert_int_equal(result.connected, polls[i].connected);
+		EXPECT_ENDPOINT(23);
+		assert_int_equal(get32(bytes + 16), 0x3456789a);
+		assert_int_equal(get32(bytes + 20), 0x12);
+		assert_int_equal(get32(bytes + 24), 1);
+	}
+
+	batch = NEW_BATCH;
+	kernel_batch_disconnect_endpoint(batch, 17);
+	result = run_endpoint(batch, 0, 0, bytes);
+	assert_int_equal(result.error, 0);
+	EXPECT_ENDPOINT(24);
+	assert_int_equal(get32(bytes + 16), 17);
+}
+
+/* A session that belongs to an endpoint; what follows names the session, not the endpoint. */
+static void bound_session(void **state)
+{
+	_cleanup_(kernel_batch_freep) struct kernel_batch *batch = NEW_BATCH;
+	const uint8_t *bytes;
+
+	kernel_batch_create_bound_session(batch, 17, 1234, 128, 32);
+	kernel_batch_create_connection(batch);
+	kernel_batch_bind(batch, 17);
+	start_stand_in(NULL, 0);
+	kernel_batch_execute(batch, &channel);
+	stop_stand_in();
+	assert_int_equal(batch->result.error, 0);
+	assert_true(batch->result.created);
+	assert_int_equal(batch->result.sid, 77);
+	assert_int_equal(batch->result.host, 5);
+	EXPECT_TYPES(28, 13, 15);
+	assert_int_equal(stand_in.n_datagrams, 2);
+	bytes = stand_in.messages[0].bytes + 16;
+	assert_int_equal(get32(bytes + 16), 17);
+	assert_int_equal(get32(bytes + 20), 0);
+	assert_int_equal(get32(bytes + 24), 1234);
+	assert_int_equal(get32(bytes + 28), 32 << 16 | 128);
+	assert_int_equal(stand_in.messages[1].sid, 77);
+	bytes = stand_in.messages[2].bytes + 16;
+	assert_int_equal(get32(bytes + 16), 77);
+	assert_int_equal(get32(bytes + 24), 17);
+	assert_int_equal(get32(bytes + 32), 1);
+}
+
 static void lost_reply(void **state)
 {
 	/* The second reply is lost; the third shows it, without waiting. */
@@ -822,6 +934,8 @@ int main(void)
 		cmocka_unit_test(failures),
 		cmocka_unit_test(cleanup_goes_on),
 		cmocka_unit_test(nothing_to_clean_up),
+		cmocka_unit_test(endpoints),
+		cmocka_unit_test(bound_session),
 		cmocka_unit_test(lost_reply),
 		cmocka_unit_test(send_fails),
 		cmocka_unit_test(packing),
