@@ -9,6 +9,7 @@
 #include "crypto.h"
 #include "datapath.h"
 #include "discovery.h"
+#include "endpoint.h"
 #include "leftover.h"
 #include "manager.h"
 #include "manager_private.h"
@@ -724,6 +725,7 @@ struct manager *manager_free(struct manager *manager)
 	while (manager->sessions)
 		drop_session(manager, manager->sessions);
 	leftover_free_all(manager);
+	endpoint_forget_all(manager);
 	manager->resync = sd_event_source_disable_unref(manager->resync);
 	manager->devices = devices_free(manager->devices);
 	manager->scanner = scanner_free(manager->scanner);

@@ -99,6 +99,7 @@ struct manager {
 	struct session *tended;     /* through session->tend_next */
 	sd_event_source *tend;      /* tells watchers, frees what has ended */
 	struct leftover *leftovers; /* of sessions, being removed */
+	struct endpoint *endpoints; /* to be ended, through endpoint->next */
 	sd_event_source *resync;    /* after events of the kernel were lost */
 	struct discovery *discoveries;
 	struct config *retired; /* before the last reload; logins under way still use its strings */

@@ -6,6 +6,7 @@
 #include "authentication.h"
 #include "changes.h"
 #include "crypto.h"
+#include "endpoint.h"
 #include "session_private.h"
 #include "table.h"
 #include "trace.h"
@@ -188,6 +189,8 @@ void session_raise(struct session *session, struct event *event)
 		event_set_number(event, FIELD_SESSION, session->sid);
 		event_set_number(event, FIELD_CONNECTION, 0);
 		event_set_number(event, FIELD_HOST, session->host);
+	} else if (session->private->adapter != KERNEL_HOST_ANY) {
+		event_set_number(event, FIELD_HOST, session->private->adapter);
 	}
 	if (session->attempt > 1)
 		event_set_number(event, FIELD_ATTEMPT, session->attempt);
@@ -407,11 +410,15 @@ void session_disconnect(struct session *session)
 	p->timer = sd_event_source_disable_unref(p->timer);
 	p->due = false;
 	p->connect = portal_connect_free(p->connect);
+	p->endpoint_connect = endpoint_connect_free(p->endpoint_connect);
 	p->driver = login_driver_free(p->driver);
 	p->channel = channel_free(p->channel);
 	session_async_reset(session);
 	if (p->pending == 0)
 		p->fd = close_fd(p->fd);
+	/* Before the connection is stopped: else the kernel would keep the number. */
+	if (!session_connected(session))
+		p->endpoint = endpoint_free(p->endpoint);
 }
 
 void session_cancel(struct session *session)
@@ -517,6 +524,9 @@ int session_take_node(struct session *session, const struct node *node)
 	(void)settings_free(session->settings);
 	session->settings = effective;
 	session->portal_group_tag = node->portal_group_tag;
+	if (!session->in_kernel)
+		session->transport =
+			&session->manager->transports[session_setting(session, SETTING_TRANSPORT)];
 	p->remembered = (struct login_redirect){ .port = node->redirect_port, .permanent = true };
 	if (node->redirect_address)
 		(void)snprintf(p->remembered.address, sizeof(p->remembered.address), "%s",
@@ -541,6 +551,7 @@ static int session_new_named(struct manager *manager, const struct node_key *key
 	if (!session->private)
 		return -ENOMEM;
 	session->private->fd = -EBADF;
+	session->private->adapter = KERNEL_HOST_ANY;
 	session->manager = manager;
 	session->sid = KERNEL_SESSION_NEW;
 	session->state = SESSION_STATE_FREE;
@@ -570,7 +581,6 @@ int session_new(struct manager *manager, const struct node *node, struct session
 	r = session_take_node(session, node);
 	if (r < 0)
 		return r;
-	session->transport = transport_find("tcp");
 	session->managed = true;
 	session->isid_known = true;
 	*ret = TAKE_PTR(session);
@@ -611,6 +621,9 @@ int session_new_found(struct manager *manager, const struct sysfs_session *found
 	session->transport = transport_find(found->transport);
 	if (!session->transport)
 		session->managed = false;
+	/* Somebody else may have loaded it meanwhile. */
+	else if (!session->transport->loaded)
+		transport_refresh(manager, session->transport);
 	session->in_kernel = true;
 	session->sid = found->sid;
 	session->host = found->host;
@@ -630,6 +643,8 @@ struct session *session_free(struct session *session)
 		p->attention.timer = sd_event_source_disable_unref(p->attention.timer);
 		session_async_reset(session);
 		p->connect = portal_connect_free(p->connect);
+		p->endpoint_connect = endpoint_connect_free(p->endpoint_connect);
+		p->endpoint = endpoint_forget(p->endpoint);
 		p->driver = login_driver_free(p->driver);
 		p->channel = channel_free(p->channel);
 		p->scan = devices_scan_cancel(p->scan);

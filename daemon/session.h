@@ -166,8 +166,8 @@ uint16_t session_port(const struct session *session);
  * for devices in use; with SESSION_LOGOUT_FOR_NOW nothing is kept with the node. The watch ends
  * with SESSION_CLOSED, or with a failure (-EBUSY: a device is in use; the message names it). It may
  * be told from inside. Errors: -ENOMEM, -EALREADY (a logout is under way; the watch was added to
- * it), -EOPNOTSUPP (its transport is not known, or an adapter keeps it); those of devices_list(): the
- * watch was added then, too.
+ * it), -EOPNOTSUPP (its transport is not known, or an adapter keeps it); those of devices_list():
+ * the watch was added then, too.
  */
 int session_logout(struct session *session, unsigned how, const struct session_watch *watch);
 

@@ -100,8 +100,12 @@ void session_kernel_failed(struct session *session, unsigned error)
 		login_driver_channel_failed(p->driver, -ECONNRESET, false);
 		return;
 	}
-	if (!session_connected(session))
+	if (!session_connected(session)) {
+		/* The adapter goes away, with whatever is under way on it. */
+		if (p->leaving && !unwanted)
+			session_leave(session);
 		return;
+	}
 	if (unwanted)
 		session_not_recovered(session, -ECANCELED, "it is being logged out");
 	else

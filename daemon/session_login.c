@@ -2,13 +2,15 @@
 /*
  * From the wish to log in to the end of the Login Phase: connects, runs the login machine. A first
  * login runs on our own socket, which the kernel then takes; a later one goes through the kernel,
- * because only the kernel knows the session's CmdSN.
+ * because only the kernel knows the session's CmdSN, and so does any of a transport that makes its
+ * connections itself.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "address.h"
 #include "authentication.h"
+#include "endpoint.h"
 #include "session_private.h"
 
 /* Connect */
@@ -37,42 +39,53 @@ static void connect_resolved(void *userdata)
 	session_set_phase(userdata, SESSION_CONNECTING, NULL);
 }
 
+void session_connected_to(struct session *session, const char *address)
+{
+	session_arm_timer(session, 0, NULL);
+	if (!address_is_numeric(session_address(session)))
+		session_know_address(session, session_address(session), address);
+	session_post(session, CONNECTION_EVENT_CONNECTED);
+}
+
+static void begin_connect(struct session *session);
+
+void session_connect_failed(struct session *session, int error, enum event_number event,
+			    const char *text)
+{
+	struct session_private *p = session->private;
+	char message[PORTAL_TEXT_MAX + 128], portal[PORTAL_TEXT_MAX];
+
+	session_arm_timer(session, 0, NULL);
+	if (p->at_known) {
+		p->at_known = false;
+		begin_connect(session);
+		return;
+	}
+	portal_format(session_address(session), session_port(session), portal);
+	(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal, text);
+	session_fail(session, error, event, message);
+	session_post(session, CONNECTION_EVENT_CONNECT_FAILED);
+}
+
 static void connect_connected(void *userdata, const struct portal_connected *connected)
 {
 	struct session *session = userdata;
 	struct session_private *p = session->private;
 
 	p->connect = portal_connect_free(p->connect);
-	session_arm_timer(session, 0, NULL);
 	p->fd = connected->fd;
 	(void)snprintf(session->local_address, sizeof(session->local_address), "%s",
 		       connected->local_address);
 	session->local_port = connected->local_port;
-	if (!address_is_numeric(session_address(session)))
-		session_know_address(session, session_address(session), connected->address);
-	session_post(session, CONNECTION_EVENT_CONNECTED);
+	session_connected_to(session, connected->address);
 }
-
-static void begin_connect(struct session *session, const char *address);
 
 static void connect_failed(void *userdata, int error, enum event_number event)
 {
 	struct session *session = userdata;
-	struct session_private *p = session->private;
-	char message[PORTAL_TEXT_MAX + 128], portal[PORTAL_TEXT_MAX];
 
-	p->connect = portal_connect_free(p->connect);
-	session_arm_timer(session, 0, NULL);
-	if (p->at_known) {
-		p->at_known = false;
-		begin_connect(session, session_address(session));
-		return;
-	}
-	portal_format(session_address(session), session_port(session), portal);
-	(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal,
-		       portal_failure_text(error, event));
-	session_fail(session, error, event, message);
-	session_post(session, CONNECTION_EVENT_CONNECT_FAILED);
+	session->private->connect = portal_connect_free(session->private->connect);
+	session_connect_failed(session, error, event, portal_failure_text(error, event));
 }
 
 static const struct portal_callbacks connect_callbacks = {
@@ -82,11 +95,11 @@ static const struct portal_callbacks connect_callbacks = {
 	.failed = connect_failed,
 };
 
-static void begin_connect(struct session *session, const char *address)
+static void connect_socket(struct session *session)
 {
 	struct session_private *p = session->private;
 	struct portal_config config = {
-		.address = address,
+		.address = p->at_known ? p->known_address : session_address(session),
 		.port = session_port(session),
 		.source_address = settings_text(session->settings, SETTING_TCP_SOURCE_ADDRESS),
 		.net_device = settings_text(session->settings, SETTING_TCP_NET_DEVICE),
@@ -100,15 +113,22 @@ static void begin_connect(struct session *session, const char *address)
 	};
 	int r;
 
-	session_set_phase(session, SESSION_RESOLVING, NULL);
 	r = portal_connect_new(session->manager->poller, session->manager->resolver, &config,
 			       &connect_callbacks, session, &p->connect);
 	if (r < 0) {
 		session_lack(session, r, EVENT_REQUEST_RESOURCES);
 		session_post(session, CONNECTION_EVENT_CONNECT_FAILED);
-		return;
 	}
+}
+
+static void begin_connect(struct session *session)
+{
+	session_set_phase(session, SESSION_RESOLVING, NULL);
 	(void)session_arm_timer(session, CONNECT_PATIENCE_USEC, connect_is_slow);
+	if (session->transport->kind == TRANSPORT_SOCKET)
+		connect_socket(session);
+	else
+		session_connect_endpoint(session);
 }
 
 void session_know_address(struct session *session, const char *name, const char *address)
@@ -126,7 +146,7 @@ void session_action_connect(struct session *session)
 
 	p->at_known = session->in_kernel && p->known_address[0] &&
 		      strcmp(p->known_name, session_address(session)) == 0;
-	begin_connect(session, p->at_known ? p->known_address : session_address(session));
+	begin_connect(session);
 }
 
 /* Login Phase */
@@ -343,7 +363,7 @@ static int driver_new(struct session *session)
 		.target_name = session->target_name,
 		.cmdsn = SESSION_INITIAL_CMDSN,
 		.itt = 1,
-		.reconnect = session->in_kernel,
+		.reconnect = p->created_event,
 		.portal_group_tag = session->redirect.address[0] ? -1 : session->portal_group_tag,
 		.portal_address = session_address(session),
 		.portal_scope = link_scope(session),
@@ -382,11 +402,14 @@ static void begin_login(struct session *session, int channel_error)
 	}
 }
 
-static void bound_again(void *userdata, const struct kernel_result *result)
+static void bound(void *userdata, const struct kernel_result *result)
 {
 	struct session *session = userdata;
 	struct session_private *p = session->private;
 
+	session_take_number(session, result);
+	if (p->endpoint && result->error >= 0)
+		endpoint_set_bound(p->endpoint);
 	if (!session_batch_returned(session))
 		return;
 	p->fd = close_fd(p->fd);
@@ -403,17 +426,25 @@ static void bound_again(void *userdata, const struct kernel_result *result)
 				       session->sid, &channel_callbacks, session, &p->channel));
 }
 
-static void bind_again(struct session *session)
+static struct kernel_batch *bind_again(struct session *session)
 {
 	struct kernel_batch *batch = session_batch(session);
+
+	if (!batch)
+		return NULL;
+	kernel_batch_stop(batch, KERNEL_STOP_RECOVER);
+	kernel_batch_barrier(batch);
+	session_add_binding(session, batch);
+	return batch;
+}
+
+static void login_through_kernel(struct session *session)
+{
 	int r;
 
-	if (batch) {
-		kernel_batch_stop(batch, KERNEL_STOP_RECOVER);
-		kernel_batch_barrier(batch);
-		kernel_batch_bind(batch, (uint64_t)session->private->fd);
-	}
-	r = session_submit(session, batch, bound_again);
+	r = session_submit(session,
+			   session->in_kernel ? bind_again(session) : session_new_bound(session),
+			   bound);
 	if (r < 0) {
 		session_lack(session, r, EVENT_CONNECTION_RESOURCES);
 		session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
@@ -426,8 +457,8 @@ void session_action_login(struct session *session)
 	struct session_private *p = session->private;
 	int r;
 
-	if (session->in_kernel) {
-		bind_again(session);
+	if (session->in_kernel || p->endpoint) {
+		login_through_kernel(session);
 		return;
 	}
 	r = channel_new_socket(session->manager->poller, p->fd, &channel_callbacks, session,
@@ -440,5 +471,6 @@ void session_action_login(struct session *session)
 /* T7 with a redirection, or with a changed offer: the same attempt goes on. */
 void session_action_reconnect(struct session *session)
 {
+	session->private->endpoint = endpoint_free(session->private->endpoint);
 	session_post(session, CONNECTION_EVENT_CONNECT);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "endpoint.h"
 #include "session_private.h"
 #include "trace.h"
 
@@ -69,9 +70,11 @@ static void removed(struct session *session)
 	session_apply(session, SESSION_EVENT_CLOSED);
 	if (session->connection == CONNECTION_STATE_CLEANUP_WAIT)
 		session_post(session, CONNECTION_EVENT_CLEANED_UP);
+	else if (p->leaving)
+		session_close(session, NULL);
 	else
-		session_close(session,
-			      session->failure.error && !p->leaving ? &session->failure : NULL);
+		/* A first login that failed after the kernel had been given its connection. */
+		session_recover(session);
 }
 
 static bool kernel_has(const struct session *session)
@@ -156,6 +159,9 @@ void session_kernel_destroyed(struct session *session)
 	p->created_event = false;
 	p->leaving = true;
 	session_fail(session, -ENODEV, EVENT_SESSION_VANISHED, "somebody else removed the session");
+	/* Its endpoint has gone with it, and the number may be another one's. */
+	if (endpoint_is_bound(p->endpoint))
+		p->endpoint = endpoint_forget(p->endpoint);
 	manager_unindex_session(session);
 	session->in_kernel = false;
 	session_apply(session, SESSION_EVENT_CLOSED);

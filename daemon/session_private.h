@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
- * (connect, Login Phase), session_redirect.c (where it goes), session_start.c (hand-over, proof),
+ * (connect, Login Phase), session_endpoint.c (connections of
+ * the kernel's own), session_redirect.c (where it goes), session_start.c (hand-over, proof),
  * session_scan.c (logical units), session_kernel.c (what the kernel says), session_datapath.c (and
  * of commands), session_async.c (Asynchronous Messages), session_attention.c (unit attentions),
  * session_recovery.c (attempts), session_found.c and session_details.c (sessions we did not make),
@@ -77,6 +78,8 @@ struct session_private {
 	/* What is under way; at most one of them, but for the timer. */
 	sd_event_source *timer;
 	struct portal_connect *connect;
+	struct endpoint_connect *endpoint_connect;
+	struct endpoint *endpoint; /* of the present connection; NULL: none, or not known */
 	struct channel *channel;
 	struct login_driver *driver;
 	struct devices_scan *scan;
@@ -99,6 +102,7 @@ struct session_private {
 	uint64_t deadline_usec; /* of the attempt under way, CLOCK_MONOTONIC */
 
 	int fd;             /* handed to the kernel, open until it has it */
+	uint32_t adapter;   /* host that connects; KERNEL_HOST_ANY: the kernel chooses */
 	bool answered;      /* the ping of the hand-over came back */
 	bool unread;        /* was found, and more is to be read of it */
 	bool found_told;    /* by event 1009 */
@@ -217,11 +221,26 @@ void session_settled(struct session *session);
 
 /* session_login.c */
 void session_know_address(struct session *session, const char *name, const char *address);
+/* The end of connecting, one of the two. @address: of the portal, numeric. */
+void session_connected_to(struct session *session, const char *address);
+void session_connect_failed(struct session *session, int error, enum event_number event,
+			    const char *text);
 void session_action_connect(struct session *session);
 void session_action_login(struct session *session);
 void session_action_reconnect(struct session *session);
 
+/* session_endpoint.c */
+void session_connect_endpoint(struct session *session);
+/* Makes the session in the kernel, bound to the endpoint that was connected. */
+struct kernel_batch *session_new_bound(struct session *session);
+/* To whatever the connection is: an endpoint, or a socket. */
+void session_add_binding(struct session *session, struct kernel_batch *batch);
+
 /* session_start.c */
+/* By which a session is known to later runs of the daemon. */
+void session_add_identity(struct session *session, struct kernel_batch *batch);
+/* A batch has made the session, or not. */
+void session_take_number(struct session *session, const struct kernel_result *result);
 void session_action_start(struct session *session);
 /* The kernel refused a batch: reports it and keeps it as the failure. */
 void session_refused(struct session *session, const struct kernel_result *result);

@@ -68,6 +68,8 @@ void session_action_fail(struct session *session)
 	session_cancel(session);
 	if (p->leaving)
 		session_leave(session);
+	else if (session->in_kernel && !p->created_event)
+		session_remove(session);
 	else
 		session_attempt_failed(session);
 }

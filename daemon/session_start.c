@@ -73,7 +73,7 @@ bool session_batch_returned(struct session *session)
 
 /* Hand-over */
 
-static void add_labels(struct session *session, struct kernel_batch *batch)
+void session_add_identity(struct session *session, struct kernel_batch *batch)
 {
 	const struct config *ours = session->manager->config;
 
@@ -82,6 +82,10 @@ static void add_labels(struct session *session, struct kernel_batch *batch)
 	kernel_batch_set_number(batch, KERNEL_PARAM_PERSISTENT_PORT, session->port);
 	kernel_batch_set_string(batch, KERNEL_PARAM_INTERFACE_NAME, SESSION_LABEL);
 	kernel_batch_set_string(batch, KERNEL_PARAM_INITIATOR_NAME, ours->initiator_name);
+}
+
+static void add_limits(struct session *session, struct kernel_batch *batch)
+{
 	kernel_batch_set_number(batch, KERNEL_PARAM_SESSION_RECOVERY_TIMEOUT,
 				session_setting(session, SETTING_REPLACEMENT_TIMEOUT_SECONDS));
 	kernel_batch_set_number(batch, KERNEL_PARAM_FAST_ABORT,
@@ -119,9 +123,9 @@ static void add_negotiated(struct session *session, struct kernel_batch *batch)
 
 	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_RECV_DLENGTH,
 				n->max_recv_data_segment_length);
-	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_XMIT_DLENGTH,
-				transport_limit_transmit(session->transport,
-							 n->max_xmit_data_segment_length));
+	kernel_batch_set_number(
+		batch, KERNEL_PARAM_MAX_XMIT_DLENGTH,
+		transport_limit_transmit(session->transport, n->max_xmit_data_segment_length));
 	kernel_batch_set_number(batch, KERNEL_PARAM_HEADER_DIGEST, n->header_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_DATA_DIGEST, n->data_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_INITIAL_R2T, n->initial_r2t);
@@ -191,17 +195,25 @@ static void await_answer(struct session *session)
 	}
 }
 
-static void handed_over(void *userdata, const struct kernel_result *result)
+void session_take_number(struct session *session, const struct kernel_result *result)
 {
-	struct session *session = userdata;
-	struct session_private *p = session->private;
-
 	if (result->created) {
 		session->in_kernel = true;
 		session->sid = result->sid;
 		session->host = result->host;
 		manager_index_session(session);
 	}
+	/* The module may have been loaded anew, and its handle be another one. */
+	if (result->error < 0 && result->operation == KERNEL_CREATE_SESSION)
+		session->transport->loaded = false;
+}
+
+static void handed_over(void *userdata, const struct kernel_result *result)
+{
+	struct session *session = userdata;
+	struct session_private *p = session->private;
+
+	session_take_number(session, result);
 	p->started = result->error >= 0;
 	if (!session_batch_returned(session))
 		return;
@@ -211,9 +223,6 @@ static void handed_over(void *userdata, const struct kernel_result *result)
 	    session->state == SESSION_STATE_LOGGED_IN)
 		return;
 	if (result->error < 0) {
-		/* The module may have been loaded anew, and its handle be another one. */
-		if (result->operation == KERNEL_CREATE_SESSION)
-			session->transport->loaded = false;
 		session_refused(session, result);
 		start_failed(session);
 		return;
@@ -268,12 +277,13 @@ static void hand_over(struct session *session)
 			(uint16_t)session_setting(session, SETTING_COMMANDS_MAX),
 			(uint16_t)session_setting(session, SETTING_QUEUE_DEPTH));
 		kernel_batch_create_connection(batch);
-		kernel_batch_bind(batch, (uint64_t)p->fd);
+		session_add_binding(session, batch);
 		/* It would be started without a socket, too. */
 		kernel_batch_barrier(batch);
 	}
 	if (batch) {
-		add_labels(session, batch);
+		session_add_identity(session, batch);
+		add_limits(session, batch);
 		add_negotiated(session, batch);
 		/* There may be commands waiting, which must not go out with wrong parameters; a new
 		 * session has none. */

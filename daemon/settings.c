@@ -5,6 +5,7 @@
  * own.
  */
 #include <assert.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -40,6 +41,23 @@ static const char *net_device_fault(const char *text)
 {
 	return net_device_is_valid(text) ? NULL : "must be the name of a network device";
 }
+
+/* "00:0e:1e:c4:e1:6d" */
+static const char *hardware_address_fault(const char *text)
+{
+	bool valid = strlen(text) == 17;
+
+	for (size_t i = 0; valid && text[i]; i++)
+		valid = i % 3 == 2 ? text[i] == ':' : isxdigit((unsigned char)text[i]) != 0;
+	return valid ? NULL : "must be a hardware address, such as 00:0e:1e:c4:e1:6d";
+}
+
+static const char *const transport_names[] = {
+#define TRANSPORT(name, ...) name,
+#include "transport.def"
+#undef TRANSPORT
+	NULL,
+};
 
 #define NAMES(...)                                                                                 \
 	(const char *const[])                                                                      \
@@ -632,6 +650,14 @@ static bool list_has(const struct settings *effective, enum setting setting, int
 	return false;
 }
 
+/* Whether the hosts of the node's transport are ports of adapters. */
+static bool has_adapters(const struct settings *effective)
+{
+	const char *name = transport_names[settings_number(effective, SETTING_TRANSPORT)];
+
+	return strcmp(name, "tcp") != 0 && strcmp(name, "iser") != 0;
+}
+
 /* What only nodes have. */
 static int check_node(const struct settings *effective, struct settings_fault *ret_fault)
 {
@@ -650,6 +676,9 @@ static int check_node(const struct settings *effective, struct settings_fault *r
 	if (timeout && !interval)
 		return conflict(effective, SETTING_NOOP_TIMEOUT_SECONDS,
 				"must be 0 because noopIntervalSeconds is 0", ret_fault);
+	if (settings_text(effective, SETTING_ADAPTER) && !has_adapters(effective))
+		return conflict(effective, SETTING_ADAPTER,
+				"must not be set because transport is tcp or iser", ret_fault);
 	if (settings_number(effective, SETTING_HEADER_DIGEST_REQUIRED) &&
 	    !list_has(effective, SETTING_KEYS_HEADER_DIGEST, SETTING_DIGEST_CRC32C))
 		return conflict(effective, SETTING_HEADER_DIGEST_REQUIRED,

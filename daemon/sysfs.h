@@ -74,6 +74,13 @@ struct sysfs_session {
 };
 
 /*
+ * The SCSI host with this proc_name and, unless that is NULL, this hardware address. Errors:
+ * -ENODEV (none), -ENOTUNIQ (several).
+ */
+int sysfs_host_find(const struct sysfs *sysfs, const char *proc_name, const char *hardware_address,
+		    uint32_t *ret);
+
+/*
  * Session numbers present now, ascending; the caller frees *@ret. No class at all is an empty list.
  * Errors: -ENOMEM.
  */

@@ -84,7 +84,12 @@ void transport_limit_offer(const struct transport *transport, struct iscsi_offer
 	limit(&offer->max_burst_length, limits->max_burst_length);
 	limit(&offer->first_burst_length, limits->first_burst_length);
 	offer->initial_r2t |= (transport->quirks & TRANSPORT_INITIAL_R2T) != 0;
+	/*
+	 * RFC 7145, 6.2 and 6.5: another key limits what is not written by RDMA. The buffers of
+	 * ib_iser are even smaller than the least one may declare, but hold all the sense data.
+	 */
 	offer->rdma_extensions = transport->quirks & TRANSPORT_RDMA;
+	limit(&offer->initiator_recv_data_segment_length, limits->max_recv_data_segment_length);
 }
 
 uint32_t transport_limit_transmit(const struct transport *transport, uint32_t length)

@@ -62,7 +62,8 @@ struct transport {
 
 typedef void (*transport_ready_t)(void *userdata, int error);
 
-/* The rows, ended by a NULL name. One array per process. */
+/* The rows, in the order of the setting "transport", ended by a NULL name. One array per process.
+ */
 struct transport *transport_table(void);
 struct transport *transport_find(const char *name);
 /* By what the SCSI hosts are called. */

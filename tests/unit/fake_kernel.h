@@ -31,6 +31,8 @@
 #define FAKE_PORTALS     4
 #define FAKE_PORT        4242 /* of our socket */
 #define FAKE_PARAMETERS  64
+#define FAKE_ENDPOINTS   64
+#define FAKE_NOBODY      1000 /* a portal where nobody listens */
 
 struct fake_operation {
 	enum kernel_operation operation;
@@ -110,8 +112,19 @@ static struct world {
 	struct {
 		bool exists, connection, bound, started;
 		int fd;
+		uint64_t endpoint; /* instead of fd; 0: none */
 	} sessions[FAKE_SESSIONS];
 	uint32_t n_sids;
+	/* By handle; the lowest free one is the next. */
+	struct {
+		bool exists;
+		bool gone; /* somebody else removed the session that was bound to it */
+		unsigned portal;
+		unsigned asked, polls;
+	} endpoints[FAKE_ENDPOINTS];
+	uint32_t host;       /* that connected last, or KERNEL_HOST_ANY */
+	bool never_connects; /* a poll says that it is under way */
+	int poll_error;
 
 	int held_operation; /* batches with this one wait; -1: none */
 	bool held_done;     /* not to be executed, but for their done() */
@@ -167,6 +180,9 @@ static struct world {
 	bool held_module, in_module;
 	int module_error;
 } world = { .mutex = PTHREAD_MUTEX_INITIALIZER, .module_wakeup = PTHREAD_COND_INITIALIZER };
+
+/* The transport makes the connections itself. */
+static bool fake_endpoints;
 
 /* Something can be done now. */
 static void fake_kick(void)
@@ -248,12 +264,22 @@ static void fake_forget_connection(uint32_t sid)
 		fake_delete(path);
 }
 
+/* The kernel ends what a connection is bound to when it is stopped. */
+static void fake_unbind(uint32_t sid)
+{
+	if (world.sessions[sid].endpoint > 0)
+		world.endpoints[world.sessions[sid].endpoint].exists = false;
+	else if (world.sessions[sid].bound && !fake_endpoints)
+		(void)close(world.sessions[sid].fd);
+	world.sessions[sid].endpoint = 0;
+}
+
 static void fake_destroy(uint32_t sid, bool tell)
 {
 	char path[64];
 
-	if (world.sessions[sid].bound)
-		(void)close(world.sessions[sid].fd);
+	world.endpoints[world.sessions[sid].endpoint].gone = true;
+	fake_unbind(sid);
 	memset(&world.sessions[sid], 0, sizeof(world.sessions[sid]));
 	fake_forget_connection(sid);
 	(void)snprintf(path, sizeof(path), "class/iscsi_session/session%u", sid);
@@ -504,7 +530,9 @@ static int fake_login_pdu(uint32_t sid, const struct fake_operation *operation,
 	}
 	told = fake_tell(KERNEL_EVENT_RECEIVED_PDU, sid);
 	fake_answer_login(request, operation->data, operation->length,
-			  fake_portal(world.sessions[sid].fd, true), told->header, &told->data);
+			  fake_endpoints ? world.endpoints[world.sessions[sid].endpoint].portal
+					 : fake_portal(world.sessions[sid].fd, true),
+			  told->header, &told->data);
 	return 0;
 }
 
@@ -570,10 +598,79 @@ static void fake_connection_state(uint32_t sid, const char *state)
 	fake_put(path, state);
 }
 
-static int fake_create(struct kernel_batch *batch)
+static bool fake_is_endpoint(enum kernel_operation operation)
+{
+	return operation == KERNEL_CONNECT_ENDPOINT || operation == KERNEL_POLL_ENDPOINT ||
+	       operation == KERNEL_DISCONNECT_ENDPOINT;
+}
+
+static int fake_connect_endpoint(struct kernel_batch *batch, const struct fake_operation *operation)
+{
+	struct sockaddr_in address;
+	uint64_t handle = 1;
+
+	memcpy(&address, operation->data, sizeof(address));
+	while (handle < FAKE_ENDPOINTS && world.endpoints[handle].exists)
+		handle++;
+	assert_true(handle < FAKE_ENDPOINTS);
+	memset(&world.endpoints[handle], 0, sizeof(world.endpoints[handle]));
+	world.endpoints[handle].exists = true;
+	world.endpoints[handle].portal = ntohl(address.sin_addr.s_addr) & 0xff;
+	/* Nobody listens anywhere else. */
+	if (ntohs(address.sin_port) != world.port)
+		world.endpoints[handle].portal = FAKE_NOBODY;
+	world.host = (uint32_t)operation->argument;
+	batch->result.endpoint = handle;
+	return 0;
+}
+
+/* It is connected with the second question. */
+static int fake_poll_endpoint(struct kernel_batch *batch, uint64_t handle)
+{
+	if (!world.endpoints[handle].exists)
+		return -EINVAL;
+	world.endpoints[handle].asked++;
+	if (world.poll_error < 0 || world.endpoints[handle].portal == FAKE_NOBODY)
+		return world.poll_error < 0 ? world.poll_error : -1;
+	batch->result.connected = !world.never_connects && world.endpoints[handle].polls++ > 0;
+	return 0;
+}
+
+static int fake_execute_endpoint(struct kernel_batch *batch, const struct fake_operation *operation)
+{
+	assert_int_equal(batch->sid, KERNEL_SESSION_NEW);
+	if (operation->operation == KERNEL_CONNECT_ENDPOINT)
+		return fake_connect_endpoint(batch, operation);
+	assert_true(operation->argument > 0 && operation->argument < FAKE_ENDPOINTS);
+	if (operation->operation == KERNEL_POLL_ENDPOINT)
+		return fake_poll_endpoint(batch, operation->argument);
+	/* Once, and only of what is still there: the number may be another one's. */
+	assert_true(world.endpoints[operation->argument].exists ||
+		    world.endpoints[operation->argument].gone);
+	world.endpoints[operation->argument].exists = false;
+	for (uint32_t sid = 0; sid < FAKE_SESSIONS; sid++)
+		if (world.sessions[sid].endpoint == operation->argument)
+			world.sessions[sid].endpoint = 0;
+	return 0;
+}
+
+static _unused_ unsigned fake_n_endpoints(void)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
+		n += world.endpoints[i].exists;
+	return n;
+}
+
+/* @endpoint 0: a session that is bound to none. */
+static int fake_create(struct kernel_batch *batch, uint64_t endpoint)
 {
 	char path[80];
 
+	assert_int_equal(endpoint > 0, fake_endpoints);
+	if (endpoint > 0 && !world.endpoints[endpoint].exists)
+		return -EINVAL;
 	batch->sid = ++world.n_sids;
 	assert_true(batch->sid < FAKE_SESSIONS);
 	world.sessions[batch->sid].exists = true;
@@ -587,21 +684,41 @@ static int fake_create(struct kernel_batch *batch)
 
 static void fake_stop(uint32_t sid)
 {
-	if (world.sessions[sid].bound)
-		(void)close(world.sessions[sid].fd);
+	fake_unbind(sid);
 	world.sessions[sid].bound = world.sessions[sid].started = false;
 	fake_connection_state(sid, "failed");
 }
 
-static int fake_bind(uint32_t sid, int fd)
+static int fake_take_fd(uint32_t sid, int fd)
 {
+	world.sessions[sid].fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return world.sessions[sid].fd < 0 ? -errno : 0;
+}
+
+/* Of one that is connected, and bound to nothing else. */
+static int fake_take_endpoint(uint32_t sid, uint64_t endpoint)
+{
+	assert_true(endpoint > 0 && endpoint < FAKE_ENDPOINTS);
+	if (!world.endpoints[endpoint].exists)
+		return -EINVAL;
+	assert_true(world.endpoints[endpoint].polls > 0);
+	for (uint32_t i = 0; i < FAKE_SESSIONS; i++)
+		assert_int_not_equal(world.sessions[i].endpoint, endpoint);
+	world.sessions[sid].endpoint = endpoint;
+	return 0;
+}
+
+static int fake_bind(uint32_t sid, uint64_t handle)
+{
+	int r;
+
 	/* Over a bound one the kernel would lose the socket it has. */
 	assert_false(world.sessions[sid].bound);
 	if (!world.sessions[sid].connection)
 		return -EINVAL;
-	world.sessions[sid].fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (world.sessions[sid].fd < 0)
-		return -errno;
+	r = fake_endpoints ? fake_take_endpoint(sid, handle) : fake_take_fd(sid, (int)handle);
+	if (r < 0)
+		return r;
 	world.sessions[sid].bound = true;
 	fake_connection_state(sid, "bound");
 	return 0;
@@ -612,7 +729,9 @@ static int fake_execute(struct kernel_batch *batch, const struct fake_operation 
 	char path[80];
 
 	if (operation->operation == KERNEL_CREATE_SESSION)
-		return fake_create(batch);
+		return fake_create(batch, operation->argument);
+	if (fake_is_endpoint(operation->operation))
+		return fake_execute_endpoint(batch, operation);
 	if (!world.sessions[batch->sid].exists)
 		return -EINVAL;
 	switch (operation->operation) {
@@ -620,7 +739,7 @@ static int fake_execute(struct kernel_batch *batch, const struct fake_operation 
 		world.sessions[batch->sid].connection = true;
 		return 0;
 	case KERNEL_BIND_CONNECTION:
-		return fake_bind(batch->sid, (int)operation->argument);
+		return fake_bind(batch->sid, operation->argument);
 	case KERNEL_SET_PARAMETER:
 		world.parameters[operation->param] = (int64_t)operation->argument;
 		return world.sessions[batch->sid].bound ? 0 : -ENOTCONN;
@@ -659,7 +778,8 @@ static int fake_execute(struct kernel_batch *batch, const struct fake_operation 
 static bool fake_is_cleanup(enum kernel_operation operation)
 {
 	return operation == KERNEL_STOP_CONNECTION || operation == KERNEL_UNBIND_SESSION ||
-	       operation == KERNEL_DESTROY_CONNECTION || operation == KERNEL_DESTROY_SESSION;
+	       operation == KERNEL_DESTROY_CONNECTION || operation == KERNEL_DESTROY_SESSION ||
+	       operation == KERNEL_DISCONNECT_ENDPOINT;
 }
 
 static void fake_run(struct kernel_batch *batch)
@@ -861,6 +981,33 @@ void kernel_batch_create_session(struct kernel_batch *batch, uint32_t initial_cm
 {
 	assert_int_equal(batch->sid, KERNEL_SESSION_NEW);
 	fake_add(batch, KERNEL_CREATE_SESSION)->barrier = true;
+}
+
+void kernel_batch_create_bound_session(struct kernel_batch *batch, uint64_t endpoint,
+				       uint32_t initial_cmdsn, uint16_t commands_max,
+				       uint16_t queue_depth)
+{
+	kernel_batch_create_session(batch, initial_cmdsn, commands_max, queue_depth);
+	batch->operations[0]->argument = endpoint;
+}
+
+void kernel_batch_connect_endpoint(struct kernel_batch *batch, uint32_t host,
+				   const struct sockaddr *address, size_t length)
+{
+	struct fake_operation *operation = fake_add(batch, KERNEL_CONNECT_ENDPOINT);
+
+	operation->argument = host;
+	memcpy(operation->data, address, length);
+}
+
+void kernel_batch_poll_endpoint(struct kernel_batch *batch, uint64_t endpoint)
+{
+	fake_add(batch, KERNEL_POLL_ENDPOINT)->argument = endpoint;
+}
+
+void kernel_batch_disconnect_endpoint(struct kernel_batch *batch, uint64_t endpoint)
+{
+	fake_add(batch, KERNEL_DISCONNECT_ENDPOINT)->argument = endpoint;
 }
 
 void kernel_batch_create_connection(struct kernel_batch *batch)
@@ -1145,6 +1292,16 @@ void tracepoints_look(struct tracepoints *tracepoints)
 {
 }
 
+static void fake_load(const char *transport)
+{
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "class/iscsi_transport/%s/handle", transport);
+	fake_put(path, "4711");
+	(void)snprintf(path, sizeof(path), "class/iscsi_transport/%s/caps", transport);
+	fake_put(path, strcmp(transport, "tcp") == 0 ? "0x39" : "0x89");
+}
+
 /* module.h; in a worker thread */
 
 int module_load(const char *name)
@@ -1157,10 +1314,8 @@ int module_load(const char *name)
 		pthread_cond_wait(&world.module_wakeup, &world.mutex);
 	world.in_module = false;
 	r = world.module_error;
-	if (r == 0) {
-		fake_put("class/iscsi_transport/tcp/handle", "4711");
-		fake_put("class/iscsi_transport/tcp/caps", "0x39");
-	}
+	if (r == 0)
+		fake_load(strcmp(name, "ib_iser") == 0 ? "iser" : "tcp");
 	pthread_mutex_unlock(&world.mutex);
 	return r;
 }
@@ -1174,6 +1329,7 @@ static _unused_ void fake_world_begin(sd_event *event)
 
 	memset(world.portals, 0, sizeof(world.portals));
 	memset(world.sessions, 0, sizeof(world.sessions));
+	memset(world.endpoints, 0, sizeof(world.endpoints));
 	world.event = event;
 	world.n_sids = 0;
 	world.stat_sn = 1000;
@@ -1201,6 +1357,8 @@ static _unused_ void fake_release(void)
 	pthread_mutex_unlock(&world.mutex);
 	world.held_operation = world.refused_operation = world.silent_stage = -1;
 	world.held_done = world.held_scan = world.held_list = false;
+	world.never_connects = false;
+	world.poll_error = 0;
 	world.lost_nop = world.lost_unbound = world.lost_logout = world.lost_destroyed = false;
 	world.status_class = world.status_detail = 0;
 	world.list_error = world.scan_error = world.submit_error = 0;

@@ -158,7 +158,7 @@ static void begin(const char *point, const char *deed)
 	t.node.key.port = world.port;
 	assert_int_equal(manager_new(t.event, &t.paths, &t.manager), 0);
 	assert_int_equal(eventlog_subscribe(t.manager->log, on_event, NULL, &subscription), 0);
-	transport_find("tcp")->loaded = false;
+	transport_find("tcp")->loaded = transport_find("iser")->loaded = false;
 	assert_int_equal(manager_open_kernel(t.manager), 0);
 	t.manager->service = &t.service;
 	t.manager->state = MANAGER_RUNNING;
@@ -179,8 +179,9 @@ static int set_up(void **state)
 
 	alarm(300);
 	fake_begin();
-	fake_put("class/iscsi_transport/tcp/handle", "4711");
-	fake_put("class/iscsi_transport/tcp/caps", "0x39");
+	fake_endpoints = false;
+	fake_load("tcp");
+	fake_load("iser");
 	(void)snprintf(t.directory, sizeof(t.directory), "%s/records", fake_root);
 	(void)snprintf(t.none, sizeof(t.none), "%s/none", fake_root);
 	(void)snprintf(t.initiator_name, sizeof(t.initiator_name), "%s/name", fake_root);
@@ -202,6 +203,15 @@ static int set_up(void **state)
 	};
 	assert_int_equal(settings_new(SETTINGS_NODE, &t.node.settings), 0);
 	return settings_set_text(t.node.settings, "loginTimeoutSeconds", "1", NULL);
+}
+
+/* The same over a transport that makes its connections itself. */
+static int set_up_endpoints(void **state)
+{
+	int r = set_up(state);
+
+	fake_endpoints = true;
+	return r < 0 ? r : settings_set_text(t.node.settings, "transport", "iser", NULL);
 }
 
 static int tear_down(void **state)
@@ -331,7 +341,7 @@ static void log_out(bool force)
 
 static bool no_connections(const struct session *session)
 {
-	return fake_n_connections() == 0;
+	return fake_n_connections() == 0 && fake_n_endpoints() == 0;
 }
 
 /* Whatever has happened: the world goes on, the session comes to rest, and can be logged out. */
@@ -380,6 +390,15 @@ PHASE(LOGGING_OUT)
 static bool is_held(const struct session *session)
 {
 	return fake_holds(world.held_operation);
+}
+
+/* Asked more than once. */
+static bool is_polled(const struct session *session)
+{
+	for (size_t i = 0; i < FAKE_ENDPOINTS; i++)
+		if (world.endpoints[i].exists && world.endpoints[i].asked > 2)
+			return true;
+	return false;
 }
 
 static bool is_loading(const struct session *session)
@@ -458,6 +477,9 @@ static const struct point {
 	int held, refused; /* operations, AT() */
 	int silent_stage;  /* of the login, AT() */
 	bool queued, module, nop, scan, unbound, logout, destroyed, list;
+	bool endpoint;   /* only of transports that make their connections */
+	bool unanswered; /* the endpoint is neither connected nor not */
+	int poll_error;
 	bool redirected;
 	const char *text;    /* answers a Text Request */
 	uint16_t remembered; /* port of a portal that is tried first; 1: of nobody */
@@ -487,12 +509,59 @@ static const struct point {
 	  .refused = AT(KERNEL_BIND_CONNECTION),
 	  .held = AT(KERNEL_DESTROY_SESSION) },
 	{ .name = "failed creation", .reached = is_RETRYING, .refused = AT(KERNEL_CREATE_SESSION) },
+	{ .name = "beginning to connect",
+	  .reached = is_held,
+	  .held = AT(KERNEL_CONNECT_ENDPOINT),
+	  .endpoint = true },
+	{ .name = "asking for the connection",
+	  .reached = is_held,
+	  .held = AT(KERNEL_POLL_ENDPOINT),
+	  .endpoint = true },
+	{ .name = "connecting for ever",
+	  .reached = is_polled,
+	  .unanswered = true,
+	  .endpoint = true },
+	{ .name = "connection refused",
+	  .reached = is_held,
+	  .poll_error = -1,
+	  .held = AT(KERNEL_DISCONNECT_ENDPOINT),
+	  .endpoint = true },
+	{ .name = "no room for a connection",
+	  .reached = is_RETRYING,
+	  .refused = AT(KERNEL_CONNECT_ENDPOINT),
+	  .endpoint = true },
+	{ .name = "binding", .reached = is_held, .held = AT(KERNEL_BIND_CONNECTION) },
+	{ .name = "undoing a login",
+	  .reached = is_held,
+	  .refused = AT(KERNEL_SEND_PDU),
+	  .held = AT(KERNEL_DESTROY_CONNECTION),
+	  .endpoint = true },
 
 	{ .name = "lost",
 	  .start = START_RECOVERY,
 	  .reached = is_held,
 	  .held = AT(KERNEL_STOP_CONNECTION) },
 	{ .name = "waiting", .start = START_RECOVERY, .reached = is_RETRYING },
+	{ .name = "disconnecting",
+	  .start = START_RECOVERY,
+	  .reached = is_held,
+	  .held = AT(KERNEL_DISCONNECT_ENDPOINT),
+	  .endpoint = true },
+	{ .name = "beginning to connect again",
+	  .start = START_RECOVERY,
+	  .reached = is_held,
+	  .held = AT(KERNEL_CONNECT_ENDPOINT),
+	  .endpoint = true },
+	{ .name = "connecting again for ever",
+	  .start = START_RECOVERY,
+	  .reached = is_polled,
+	  .unanswered = true,
+	  .endpoint = true },
+	{ .name = "connection refused again",
+	  .start = START_RECOVERY,
+	  .reached = is_RETRYING,
+	  .poll_error = -1,
+	  .endpoint = true },
 	{ .name = "queued again", .start = START_RECOVERY, .reached = is_QUEUED, .queued = true },
 	{ .name = "connecting again", .start = START_RECOVERY, .reached = is_CONNECTING },
 	{ .name = "binding again",
@@ -624,6 +693,8 @@ static void hold(const struct point *point)
 	world.held_list = point->list;
 	world.held_module = point->module;
 	world.redirects = point->redirected;
+	world.never_connects = point->unanswered;
+	world.poll_error = point->poll_error;
 	world.text.answer = point->text;
 	world.text.length = point->text ? strlen(point->text) + 1 : 0;
 	if (point->module)
@@ -709,6 +780,11 @@ static void deed_lose_and_log_out(void)
 	world.held_list = true;
 	log_out(false);
 	lose(KERNEL_ERROR_CLOSED);
+}
+
+static void deed_unplug(void)
+{
+	lose(KERNEL_ERROR_INVALID_HOST);
 }
 
 static void deed_starve(void)
@@ -848,6 +924,7 @@ static const struct deed {
 	{ "connection lost twice", deed_lose_twice },
 	{ "connection lost and forced logout", deed_lose_and_force },
 	{ "connection lost while checking", deed_lose_and_log_out },
+	{ "adapter removed", deed_unplug },
 	{ "kernel takes no request", deed_starve },
 	{ "kernel takes no request, connection lost", deed_starve_and_lose },
 	{ "kernel takes no request, forced logout", deed_starve_and_force },
@@ -870,8 +947,8 @@ static void restore(const struct point *point)
 {
 	if (!point->module)
 		return;
-	fake_put("class/iscsi_transport/tcp/handle", "4711");
-	fake_put("class/iscsi_transport/tcp/caps", "0x39");
+	fake_load("tcp");
+	fake_load("iser");
 }
 
 static void try_deed(const struct point *point, const struct deed *deed, bool executed)
@@ -891,10 +968,15 @@ static void try_deed(const struct point *point, const struct deed *deed, bool ex
 	check(count_descriptors() == before);
 }
 
+static bool applies(const struct point *point)
+{
+	return fake_endpoints || !point->endpoint;
+}
+
 static void everywhere(void **state)
 {
 	for (size_t i = 0; i < ELEMENTSOF(points); i++)
-		for (size_t k = 0; k < ELEMENTSOF(deeds); k++) {
+		for (size_t k = 0; k < ELEMENTSOF(deeds) && applies(&points[i]); k++) {
 			try_deed(&points[i], &deeds[k], false);
 			if (points[i].held)
 				try_deed(&points[i], &deeds[k], true);
@@ -907,7 +989,7 @@ static void end_everywhere(void **state)
 	for (size_t i = 0; i < ELEMENTSOF(points); i++) {
 		unsigned before = count_descriptors();
 
-		for (unsigned executed = 0; executed < 2; executed++) {
+		for (unsigned executed = 0; executed < 2 && applies(&points[i]); executed++) {
 			begin(points[i].name, "end");
 			world.held_done = executed;
 			go_to(&points[i]);
@@ -2440,10 +2522,17 @@ static void rescans_what_changed(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_ENDPOINTS(name)                                                                       \
+	{                                                                                          \
+#name " over endpoints", name, set_up_endpoints, tear_down, NULL                   \
+	}
 	const struct CMUnitTest tests[] = {
 		TEST(everywhere),
 		TEST(end_everywhere),
+		TEST_ENDPOINTS(everywhere),
+		TEST_ENDPOINTS(end_everywhere),
 		TEST(tells_of_a_session),
+		TEST_ENDPOINTS(tells_of_a_session),
 		TEST(hears_only_of_the_present_connection),
 		TEST(hears_what_was_lost),
 		TEST(honours_a_request),

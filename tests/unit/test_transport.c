@@ -14,21 +14,28 @@
 
 #include "fake_sysfs.h"
 #include "keys.h"
+#include "settings.h"
 #include "sysfs.h"
 #include "transport.h"
 
 static void rows(void **state)
 {
-	for (const struct transport *t = transport_table(); t->name; t++) {
+	const struct setting_description *setting = setting_describe(SETTING_TRANSPORT);
+	size_t n = 0;
+
+	for (const struct transport *t = transport_table(); t->name; t++, n++) {
 		assert_ptr_equal(transport_find(t->name), t);
 		assert_ptr_equal(transport_find_host(t->proc_name), t);
 		assert_non_null(t->module);
 		assert_false(t->loaded);
 		assert_true(t->kind != TRANSPORT_UNKNOWN);
+		/* A number of the setting is one of these rows. */
+		assert_string_equal(setting->values[n], t->name);
 		/* One host for each session cannot be chosen. */
 		if (t->quirks & TRANSPORT_HOST_NEEDED)
 			assert_true(t->quirks & TRANSPORT_ADAPTERS);
 	}
+	assert_null(setting->values[n]);
 	assert_null(transport_find("iscsi_iser"));
 	assert_null(transport_find_host("iser"));
 	assert_null(transport_find_host(""));
@@ -63,7 +70,7 @@ static void offers(void **state)
 		bool initial_r2t, rdma;
 	} cases[] = {
 		{ "tcp", 0x39, 2, 2, 16777215, 16777215, 16777215, 32768, false, false },
-		{ "iser", 0x89, 1, 1, 16777215, 16777215, 16777215, 32768, false, true },
+		{ "iser", 0x89, 1, 1, 512, 16777215, 16777215, 32768, false, true },
 		{ "cxgb3i", 0x30b9, 2, 2, 8192, 16777215, 16777215, 32768, false, false },
 		{ "cxgb4i", 0x30b9, 2, 2, 8192, 16777215, 16777215, 32768, false, false },
 		{ "bnx2i", 0x8b9, 2, 2, 16777215, 16777215, 16777215, 32768, false, false },
@@ -73,7 +80,7 @@ static void offers(void **state)
 		{ "bnx2i", 0x18, 2, 1, 16777215, 16777215, 16777215, 32768, false, false },
 		{ "bnx2i", 0x28, 1, 2, 16777215, 16777215, 16777215, 32768, false, false },
 		{ "bnx2i", 0, 1, 1, 16777215, 16777215, 16777215, 1, false, false },
-		{ "iser", 0x39, 1, 1, 16777215, 16777215, 16777215, 32768, false, true },
+		{ "iser", 0x39, 1, 1, 512, 16777215, 16777215, 32768, false, true },
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -91,6 +98,8 @@ static void offers(void **state)
 		assert_int_equal(offer.max_outstanding_r2t, cases[i].r2t);
 		assert_int_equal(offer.initial_r2t, cases[i].initial_r2t);
 		assert_int_equal(offer.rdma_extensions, cases[i].rdma);
+		if (cases[i].rdma)
+			assert_int_equal(offer.initiator_recv_data_segment_length, cases[i].recv);
 	}
 }
 
