@@ -468,6 +468,10 @@ static int check_outcome(struct login *login)
 	if (!negotiation->parameters.data_digest &&
 	    (config->data_digest_required || !offers_none(&config->offer.data_digest)))
 		return login_fail_plain(login, -EPROTO, false, EVENT_DATA_DIGEST_REQUIRED);
+	/* RFC 7145, 6.3. What an RDMA connection would be without it nobody knows. */
+	if (config->offer.rdma_extensions && config->target_name &&
+	    !negotiation->parameters.rdma_extensions)
+		return login_fault(login, "the target does not agree to RDMAExtensions=Yes");
 	return check_portal_group(login);
 }
 

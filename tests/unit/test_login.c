@@ -237,6 +237,39 @@ static void test_digests(void **state)
 	assert_false(last.result->parameters.data_digest);
 }
 
+/* RFC 7145, chapter 6: its keys are for RDMA connections, which cannot do without. */
+static void test_rdma(void **state)
+{
+	static const char *const names[] = { "RDMAExtensions", "InitiatorRecvDataSegmentLength",
+					     "TargetRecvDataSegmentLength" };
+	static const char *const declined[] = { "RDMAExtensions=No", "RDMAExtensions=NotUnderstood",
+						"" };
+	char value[64];
+
+	for (unsigned rdma = 0; rdma < 2; rdma++) {
+		config.offer.rdma_extensions = rdma > 0;
+		begin();
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			assert_int_equal(request_has(&request_text, names[i], value, sizeof(value)),
+					 rdma > 0);
+	}
+	config.offer.initiator_recv_data_segment_length = 512;
+	begin();
+	reply("RDMAExtensions=Yes|InitiatorRecvDataSegmentLength=512|"
+	      "TargetRecvDataSegmentLength=4096|MaxOutstandingUnexpectedPDUs=16",
+	      true, NULL);
+	assert_int_equal(last.type, LOGIN_STEP_DONE);
+	assert_true(last.result->parameters.rdma_extensions);
+	assert_int_equal(last.result->parameters.max_recv_data_segment_length, 512);
+	assert_int_equal(last.result->parameters.max_xmit_data_segment_length, 4096);
+	assert_int_equal(last.result->parameters.max_outstanding_unexpected_pdus, 16);
+	for (size_t i = 0; i < sizeof(declined) / sizeof(declined[0]); i++) {
+		begin();
+		reply_only(declined[i], true, NULL);
+		assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	}
+}
+
 /* One fault at a time */
 
 static void wrong_itt(struct pdu *response)
@@ -1410,6 +1443,7 @@ int main(void)
 		TEST(test_unasked),
 		TEST(test_text_faults),
 		TEST(test_portal_group),
+		TEST(test_rdma),
 		TEST(test_limits),
 		TEST(test_answer_before_end),
 		TEST(test_stat_sn),
