@@ -73,7 +73,7 @@ ois_start()
 	start_oisd
 }
 ois_stop() { stop_service oisd; }
-ois_pids() { echo "${services[oisd]}"; }
+ois_pids() { echo "${services[oisd]}"; pgrep -x oisd-scanner; }
 ois_discover() { ois-ctl discover "$portal"; }
 ois_login() { ois-ctl login --all; }
 ois_list() { ois-ctl sessions --json=short; }
