@@ -54,8 +54,10 @@ static const char *hardware_address_fault(const char *text)
 
 static const char *const transport_names[] = {
 #define TRANSPORT(name, ...) name,
+#define SELF_TRANSPORT(name, ...)
 #include "transport.def"
 #undef TRANSPORT
+#undef SELF_TRANSPORT
 	NULL,
 };
 

@@ -617,7 +617,7 @@ static int fake_connect_endpoint(struct kernel_batch *batch, const struct fake_o
 	world.endpoints[handle].exists = true;
 	world.endpoints[handle].portal = ntohl(address.sin_addr.s_addr) & 0xff;
 	/* Nobody listens anywhere else. */
-	if (ntohs(address.sin_port) != world.port)
+	if (world.endpoints[handle].portal > FAKE_PORTALS || ntohs(address.sin_port) != world.port)
 		world.endpoints[handle].portal = FAKE_NOBODY;
 	world.host = (uint32_t)operation->argument;
 	batch->result.endpoint = handle;

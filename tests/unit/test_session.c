@@ -1980,8 +1980,8 @@ static void misses_the_module(void **state)
 	world.module_error = 0;
 	finish();
 	end();
-	fake_put("class/iscsi_transport/tcp/handle", "4711");
-	fake_put("class/iscsi_transport/tcp/caps", "0x39");
+	fake_load("tcp");
+	fake_load("iser");
 }
 
 static void tells_what_the_kernel_refuses(void **state)
@@ -2028,6 +2028,138 @@ static void tells_what_the_kernel_refuses(void **state)
 	check_raised(EVENT_ADDRESS_MAPPING);
 	check_raised(EVENT_IO_RESOURCES);
 	check_raised(EVENT_TAG_RESOURCES);
+}
+
+/* The same of what only these transports ask for; what the kernel was given goes away again. */
+static void tells_why_it_does_not_connect(void **state)
+{
+	static const struct {
+		enum kernel_operation operation;
+		int error;
+		enum event_number number;
+	} rows[] = {
+		{ KERNEL_CONNECT_ENDPOINT, -ENOSPC, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_CONNECT_ENDPOINT, -EBUSY, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_CONNECT_ENDPOINT, -ENOMEM, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_CONNECT_ENDPOINT, -EAGAIN, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_CONNECT_ENDPOINT, -ENODEV, EVENT_PORTAL_SETUP_FAILED },
+		{ KERNEL_CONNECT_ENDPOINT, -ENXIO, EVENT_PORTAL_SETUP_FAILED },
+		{ KERNEL_CONNECT_ENDPOINT, -EINVAL, EVENT_PORTAL_SETUP_FAILED },
+		{ KERNEL_CONNECT_ENDPOINT, -EFAULT, EVENT_ADDRESS_MAPPING },
+		{ KERNEL_CONNECT_ENDPOINT, -EHOSTUNREACH, EVENT_CONNECT_FAILED },
+		/* No such requests for a path. */
+		{ KERNEL_CONNECT_ENDPOINT, -ESRCH, EVENT_CONNECT_FAILED },
+		{ KERNEL_POLL_ENDPOINT, -1, EVENT_CONNECT_FAILED },
+		{ KERNEL_CREATE_SESSION, -ENOMEM, EVENT_SESSION_RESOURCES },
+		{ KERNEL_CREATE_CONNECTION, -ENOMEM, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_BIND_CONNECTION, -EINVAL, EVENT_CONNECTION_RESOURCES },
+		{ KERNEL_SEND_PDU, -EPERM, EVENT_SEND_FAILED },
+		{ KERNEL_START_CONNECTION, -EFAULT, EVENT_ADDRESS_MAPPING },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		begin("not connected", strerror(-rows[i].error));
+		world.refused_operation = (int)rows[i].operation;
+		world.refusal = rows[i].error;
+		log_in();
+		check(run(gone, true));
+		check(t.login.failed == 1 && t.events[rows[i].number] == 3);
+		check(t.events[EVENT_SESSION_ESTABLISHED] == 0);
+		check(t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+		finish();
+		end();
+	}
+}
+
+/* An adapter that does not tell: its silence ends in time, and is not asked about all the time. */
+static void waits_for_a_connection(void **state)
+{
+	assert_int_equal(settings_set_text(t.node.settings, "connectTimeoutSeconds", "1", NULL), 0);
+	begin("connecting", "no end of it");
+	world.never_connects = true;
+	log_in();
+	check(run(gone, true));
+	check(t.login.failed == 1 && t.events[EVENT_CONNECT_FAILED] == 3);
+	/* 2, 4, 8 ms and so on. */
+	check(world.endpoints[1].asked >= 5 && world.endpoints[1].asked <= 12);
+	finish();
+	end();
+}
+
+static void put_host(unsigned host, const char *proc_name, const char *address)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "class/scsi_host/host%u/proc_name", host);
+	fake_put(path, proc_name);
+	(void)snprintf(path, sizeof(path), "class/iscsi_host/host%u/hwaddress", host);
+	fake_put(path, address);
+}
+
+/* Which port of an adapter connects, where the driver has to be told. */
+static void chooses_a_port(void **state)
+{
+	static const struct {
+		unsigned n_hosts;
+		const char *wanted;
+		int64_t chosen; /* -1: none */
+	} rows[] = {
+		{ 0, NULL, -1 },
+		{ 1, NULL, 0 },
+		{ 1, "00:00:5e:00:53:00", 0 },
+		{ 1, "00:00:5e:00:53:01", -1 },
+		{ 2, NULL, -1 },
+		{ 2, "00:00:5E:00:53:01", 1 },
+	};
+
+	fake_load("be2iscsi");
+	put_host(7, "iscsi_tcp", "00:00:5e:00:53:00");
+	assert_int_equal(settings_set_text(t.node.settings, "transport", "be2iscsi", NULL), 0);
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		if (rows[i].n_hosts > 0)
+			put_host(0, "be2iscsi", "00:00:5e:00:53:00");
+		if (rows[i].n_hosts > 1)
+			put_host(1, "be2iscsi", "00:00:5e:00:53:01");
+		(void)settings_reset(t.node.settings, "adapter");
+		if (rows[i].wanted)
+			assert_int_equal(
+				settings_set_text(t.node.settings, "adapter", rows[i].wanted, NULL),
+				0);
+		begin("port", rows[i].wanted ?: "any");
+		world.host = KERNEL_HOST_ANY;
+		log_in();
+		if (rows[i].chosen < 0) {
+			check(run(gone, true));
+			check(t.events[EVENT_PORTAL_SETUP_FAILED] == 3);
+			check(world.host == KERNEL_HOST_ANY);
+		} else {
+			check(run(at_rest, true));
+			check(world.host == (uint32_t)rows[i].chosen);
+			/* What this adapter cannot do was not asked for. */
+			check(session_now()->result.parameters.initial_r2t &&
+			      session_now()->result.parameters.first_burst_length <= 8192 &&
+			      session_now()->result.parameters.max_burst_length <= 262144);
+			check(world.parameters[KERNEL_PARAM_MAX_RECV_DLENGTH] == 65536);
+		}
+		finish();
+		end();
+	}
+}
+
+/* The session goes with its adapter, and is not tried again. */
+static void leaves_with_its_adapter(void **state)
+{
+	begin("logged in", "adapter removed");
+	log_in();
+	check(run(at_rest, true));
+	lose(KERNEL_ERROR_INVALID_HOST);
+	check(run(gone, true));
+	check(t.events[EVENT_CONNECTION_LOST] == 1 &&
+	      outcome_is(EVENT_CONNECTION_LOST, EVENT_OUTCOME_FAILED));
+	check(t.events[EVENT_SESSION_CLOSED] == 1 && t.events[EVENT_RECOVERY_FAILED] == 0);
+	check(world.logins == 1);
+	finish();
+	end();
 }
 
 /* A name is looked up in a thread, of which the host allows no more. */
@@ -2560,6 +2692,14 @@ int main(void)
 		TEST(falls_back_to_what_is_listed),
 		TEST(misses_the_module),
 		TEST(tells_what_the_kernel_refuses),
+		TEST_ENDPOINTS(tells_why_it_does_not_connect),
+		TEST_ENDPOINTS(waits_for_a_connection),
+		TEST_ENDPOINTS(chooses_a_port),
+		TEST_ENDPOINTS(leaves_with_its_adapter),
+		TEST_ENDPOINTS(follows_redirections),
+		TEST_ENDPOINTS(misses_the_module),
+		TEST_ENDPOINTS(never_gives_up_a_session),
+		TEST_ENDPOINTS(comes_back_without_names),
 		TEST(lacks_a_thread),
 		TEST(tells_what_the_kernel_refuses_again),
 		TEST(tells_what_is_not_found),
