@@ -26,7 +26,6 @@
 #define END_MSEC 1000
 
 struct scanner_job {
-	struct scanner *scanner;
 	struct scanner_request request;
 	scanner_told_t told; /* NULL: cancelled */
 	void *userdata;
@@ -474,7 +473,6 @@ int scanner_submit(struct scanner *scanner, const struct scanner_request *reques
 	if (!job)
 		return -ENOMEM;
 	*job = (struct scanner_job){
-		.scanner = scanner,
 		.request = *request,
 		.told = told,
 		.userdata = userdata,

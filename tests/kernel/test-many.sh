@@ -7,9 +7,15 @@ source "${BASH_SOURCE[0]%/*}/lib.sh"
 
 n=200
 
-# Memory and descriptors of the daemon.
-resident() { awk '/^VmRSS/ { print $2 }' "/proc/${services[oisd]}/status"; }
-descriptors() { find "/proc/${services[oisd]}/fd" -mindepth 1 | wc -l; }
+# Memory and descriptors of the daemon and its scanner.
+processes()
+{
+	echo "/proc/${services[oisd]}"
+	pgrep -x -P "${services[oisd]}" oisd-scanner | sed 's|^|/proc/|'
+}
+
+resident() { processes | sed 's|$|/status|' | xargs cat | awk '/^VmRSS/ { sum += $2 } END { print sum }'; }
+descriptors() { processes | sed 's|$|/fd|' | xargs -I{} find {} -mindepth 1 | wc -l; }
 
 # The socket for uevents stays open for a second after the last scan, and a client's for a moment after it is gone.
 await_descriptors()
