@@ -4,7 +4,6 @@
 # Scans of a session whose target is away wait in the kernel, where no signal ends them, for as long as the session is
 # to wait: here for ever. The daemon can be killed, restarted and stopped all the same, under a real systemd, and the
 # next one brings the session back.
-# kernels: 6.1 6.12
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 # shellcheck source=tests/kernel/faults.sh
