@@ -37,11 +37,11 @@ unload_adapter()
 	rmmod testadapter
 }
 
-# listen_adapter: from now on its events are on descriptor 9, one a line.
+# listen_adapter NAME: from now on its events are on descriptor 9, one a line.
 listen_adapter()
 {
 	local line
-	exec 9< <(exec transport "$transport" events)
+	exec 9< <(exec transport "$1" events)
 	listener=$!
 	read -r line <&9
 	[[ $line == listening ]]
@@ -65,6 +65,13 @@ await_line()
 	return 1
 }
 
+# Events so far are of no interest: an event of our own comes after them.
+forget_events()
+{
+	port 0 raise "event 99"
+	await_line "host-event $(port 0 host) 0 99" >/dev/null
+}
+
 # port NUMBER ATTRIBUTE: what it says. port NUMBER ATTRIBUTE VALUE: tells it.
 port()
 {
@@ -74,4 +81,60 @@ port()
 	else
 		echo "$3" >"$file"
 	fi
+}
+
+# ---- driving it without the daemon ----
+
+target=iqn.2026-11.org.example:disk1
+
+# ep VERB...: of the transport that is loaded.
+ep()
+{
+	transport "$transport" "$@"
+}
+
+# connect PORT: prints the endpoint.
+connect()
+{
+	ep connect "$(port "$1" host)" "$storage"
+}
+
+
+# log_in PORT [WORD]...: prints the session.
+log_in()
+{
+	local endpoint
+	endpoint=$(connect "$1")
+	ep wait "$endpoint"
+	ep login "$endpoint" "$target" "${@:2}"
+}
+
+# relogin SESSION PORT
+relogin()
+{
+	local endpoint
+	endpoint=$(connect "$2")
+	ep wait "$endpoint"
+	ep relogin "$1" "$endpoint" "$target"
+}
+
+conn_attribute()
+{
+	cat "/sys/class/iscsi_connection/connection$1:0/$2"
+}
+
+load()
+{
+	transport=$1
+	check "the adapter plays $transport" load_adapter "$transport" "${@:3}"
+	check_equal "$transport has the capabilities of the real one" "$2" "$(cat "/sys/class/iscsi_transport/$transport/caps")"
+	listen_adapter "$transport"
+}
+
+unload()
+{
+	check_equal "no endpoint of $transport is left" "" "$(ls /sys/class/iscsi_endpoint)"
+	deafen_adapter
+	check "$transport is unloaded" unload_adapter
+	check_nothing_left
 }

@@ -9,60 +9,6 @@ source "${BASH_SOURCE[0]%/*}/lib.sh"
 # shellcheck source=tests/kernel/adapter.sh
 source "${BASH_SOURCE[0]%/*}/adapter.sh"
 
-target=iqn.2026-11.org.example:disk1
-
-# ep VERB...: of the transport that is loaded.
-ep()
-{
-	transport "$transport" "$@"
-}
-
-# connect PORT: prints the endpoint.
-connect()
-{
-	ep connect "$(port "$1" host)" "$storage"
-}
-
-
-# log_in PORT [WORD]...: prints the session.
-log_in()
-{
-	local endpoint
-	endpoint=$(connect "$1")
-	ep wait "$endpoint"
-	ep login "$endpoint" "$target" "${@:2}"
-}
-
-# relogin SESSION PORT
-relogin()
-{
-	local endpoint
-	endpoint=$(connect "$2")
-	ep wait "$endpoint"
-	ep relogin "$1" "$endpoint" "$target"
-}
-
-conn_attribute()
-{
-	cat "/sys/class/iscsi_connection/connection$1:0/$2"
-}
-
-load()
-{
-	transport=$1
-	check "the adapter plays $transport" load_adapter "$transport" "${@:3}"
-	check_equal "$transport has the capabilities of the real one" "$2" "$(cat "/sys/class/iscsi_transport/$transport/caps")"
-	listen_adapter
-}
-
-unload()
-{
-	check_equal "no endpoint of $transport is left" "" "$(ls /sys/class/iscsi_endpoint)"
-	deafen_adapter
-	check "$transport is unloaded" unload_adapter
-	check_nothing_left
-}
-
 test_data_path()
 {
 	local sid
@@ -178,7 +124,7 @@ test_paths()
 	deafen_adapter
 	check_fails "nobody to be asked for a path" 1 connect 0
 	check_equal "is told so" "transport: request 29: No such process" "$(tail -n 1 "$work/output")"
-	listen_adapter
+	listen_adapter "$transport"
 }
 
 load_iscsi

@@ -7,65 +7,16 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "transport.h"
 
-#define BHS         48
-#define DATA_MAX    8192
-#define FIRST_CMDSN 1
-#define PATIENCE    20 /* seconds */
-
-enum {
-	DESTROY_SESSION = 12,
-	CREATE_CONN = 13,
-	DESTROY_CONN = 14,
-	BIND_CONN = 15,
-	SET_PARAM = 16,
-	START_CONN = 17,
-	STOP_CONN = 18,
-	SEND_PDU = 19,
-	EP_CONNECT = 22,
-	EP_POLL = 23,
-	EP_DISCONNECT = 24,
-	UNBIND_SESSION = 27,
-	CREATE_BOUND_SESSION = 28,
-	EP_CONNECT_THROUGH_HOST = 29,
-	PATH_UPDATE = 30,
-	RECEIVED_PDU = 101,
-	CONN_ERROR = 102,
-	FAILED = 103,
-	SESSION_DESTROYED = 104,
-	UNBOUND = 105,
-	SESSION_CREATED = 106,
-	PATH_REQUEST = 107,
-	IF_DOWN = 108,
-	LOGIN_STATE = 109,
-	HOST_EVENT = 110,
-	PING_DONE = 111,
-};
-
-/* A netlink header, and the kernel's struct iscsi_uevent as words; 64-bit values take two. */
-struct message {
-	struct nlmsghdr header;
-	union {
-		uint32_t
-			word[14]; /* 0 type, 1 error, 2-3 transport, 4-9 arguments, 10-13 results */
-		uint64_t dword[7];
-		uint16_t half[28];
-	};
-	char payload[BHS + DATA_MAX + 8];
-};
-
-#define HEAD offsetof(struct message, payload)
+#define PATIENCE 20 /* seconds */
 
 static int netlink;
 static uint64_t transport;
@@ -94,7 +45,7 @@ static void open_transport(const char *name)
 }
 
 /* The next message; false when none came in time. */
-static bool next(struct message *m)
+bool next(struct message *m)
 {
 	struct pollfd p = { .fd = netlink, .events = POLLIN };
 
@@ -105,7 +56,7 @@ static bool next(struct message *m)
 	return true;
 }
 
-static struct message request(unsigned type, uint32_t sid)
+struct message request(unsigned type, uint32_t sid)
 {
 	struct message m = { .header.nlmsg_type = (uint16_t)type, .header.nlmsg_len = HEAD };
 
@@ -115,7 +66,7 @@ static struct message request(unsigned type, uint32_t sid)
 	return m;
 }
 
-static void add(struct message *m, const void *data, size_t length)
+void add(struct message *m, const void *data, size_t length)
 {
 	if (m->header.nlmsg_len + length > sizeof(*m))
 		errx(1, "request too long");
@@ -127,7 +78,7 @@ static void add(struct message *m, const void *data, size_t length)
 static struct message kept[16];
 static unsigned n_kept;
 
-static void send_request(const struct message *m)
+void send_request(const struct message *m)
 {
 	if (send(netlink, m, m->header.nlmsg_len, 0) < 0)
 		err(1, "cannot send to the kernel");
@@ -154,7 +105,7 @@ static int try_call(struct message *m)
 	return 0;
 }
 
-static void call(struct message *m)
+void call(struct message *m)
 {
 	unsigned type = m->header.nlmsg_type;
 	int rc = try_call(m);
@@ -171,7 +122,7 @@ static uint32_t sid_of(const struct message *m)
 
 /* The next event of a kind about a session. A connection error is a surprise, unless it is awaited.
  */
-static struct message await(unsigned type, uint32_t sid)
+struct message await(unsigned type, uint32_t sid)
 {
 	struct message m;
 	unsigned i;
@@ -192,14 +143,14 @@ static struct message await(unsigned type, uint32_t sid)
 	return m;
 }
 
-static void simple(unsigned type, uint32_t sid)
+void simple(unsigned type, uint32_t sid)
 {
 	struct message m = request(type, sid);
 
 	call(&m);
 }
 
-static void set(uint32_t sid, unsigned number, const char *text)
+void set(uint32_t sid, unsigned number, const char *text)
 {
 	struct message m = request(SET_PARAM, sid);
 
@@ -283,7 +234,7 @@ static void receive_login(uint32_t sid)
 
 /* ---- verbs ---- */
 
-static size_t parse_address(const char *text, struct sockaddr_storage *address)
+size_t parse_address(const char *text, struct sockaddr_storage *address)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)address;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
@@ -349,7 +300,7 @@ static void ep_wait(uint64_t endpoint)
 		errx(1, "endpoint: %s", rc ? strerror(-rc) : "still connecting");
 }
 
-static void bind_conn(uint32_t sid, uint64_t endpoint)
+void bind_conn(uint32_t sid, uint64_t endpoint)
 {
 	struct message m = request(BIND_CONN, sid);
 
@@ -382,7 +333,7 @@ static bool wants_digests(const char *word)
 	return word && strcmp(word, "digests") == 0;
 }
 
-static void scan(uint32_t host)
+void scan(uint32_t host)
 {
 	char path[64];
 	FILE *f;
@@ -410,7 +361,7 @@ static void verb_login(char **argument)
 	printf("%u\n", sid);
 }
 
-static void stop(uint32_t sid, uint32_t flag)
+void stop(uint32_t sid, uint32_t flag)
 {
 	struct message m = request(STOP_CONN, sid);
 
@@ -496,6 +447,8 @@ static void verb_path(char **argument)
 	call(&m);
 }
 
+/* ---- events ---- */
+
 static void print_path_request(const struct message *m)
 {
 	char destination[INET6_ADDRSTRLEN];
@@ -568,6 +521,20 @@ static const struct {
 	{ "logout", "SESSION", 1, verb_logout },
 	{ "destroy", "SESSION", 1, verb_destroy },
 	{ "events", "", 0, verb_events },
+	{ "iface", "HOST 4|6 NUMBER net|iscsi PARAMETER:TYPE:VALUE...", 5, verb_iface },
+	{ "ping", "HOST 4|6 SIZE COOKIE ADDRESS", 5, verb_ping },
+	{ "chap-get", "HOST INDEX N", 3, verb_chap_get },
+	{ "chap-set", "HOST PARAMETER:TYPE:VALUE...", 2, verb_chap_set },
+	{ "chap-delete", "HOST INDEX", 2, verb_chap_delete },
+	{ "host-stats", "HOST", 1, verb_host_stats },
+	{ "node-new", "HOST ipv4|ipv6", 2, verb_node_new },
+	{ "node-set", "HOST NODE PARAMETER:TYPE:VALUE...", 3, verb_node_set },
+	{ "node-delete", "HOST NODE", 2, verb_node_delete },
+	{ "node-login", "HOST NODE", 2, verb_node_login },
+	{ "node-logout", "HOST NODE", 2, verb_node_logout },
+	{ "session-logout", "HOST SESSION", 2, verb_session_logout },
+	{ "self-login", "ENDPOINT TARGET", 2, verb_self_login },
+	{ "self-relogin", "SESSION ENDPOINT TARGET", 3, verb_self_relogin },
 };
 
 int main(int argc, char *argv[])

@@ -49,7 +49,7 @@ void ta_receive_work(struct work_struct *work)
 	struct sock *sk;
 	bool closed;
 
-	if (!endpoint)
+	if (!endpoint || !endpoint->conn)
 		return;
 	sk = endpoint->socket->sk;
 	lock_sock(sk);
@@ -60,7 +60,11 @@ void ta_receive_work(struct work_struct *work)
 	closed = is_closed(sk);
 	local_bh_enable();
 	release_sock(sk);
-	if (closed && conn->session->state != ISCSI_STATE_LOGGING_OUT)
+	if (!closed || conn->session->state == ISCSI_STATE_LOGGING_OUT)
+		return;
+	if (ta_connection(conn)->own)
+		queue_work(adapter.work, &ta_connection(conn)->lost);
+	else
 		iscsi_conn_failure(conn, adapter.row->lost);
 }
 
@@ -125,7 +129,7 @@ int ta_xmit_pdu(struct iscsi_task *task)
 	unsigned int flags;
 	int rc;
 
-	if (!connection->endpoint)
+	if (!connection->endpoint || !connection->endpoint->conn)
 		return -ENOTCONN;
 	flags = memalloc_noreclaim_save();
 	rc = send_rest(connection);
@@ -151,7 +155,7 @@ int ta_init_pdu(struct iscsi_task *task, unsigned int offset, unsigned int count
 	unsigned int length = task->hdr_len;
 	struct scsi_data_buffer *buffer;
 
-	if (!connection->endpoint)
+	if (!connection->endpoint || !connection->endpoint->conn)
 		return -ENOTCONN;
 	if (ta_fault_at(connection->endpoint->port, FAULT_CUT_AFTER, connection->sent++))
 		ta_cut(connection->endpoint);

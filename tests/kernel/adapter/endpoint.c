@@ -35,6 +35,8 @@ static void on_data_ready(struct sock *sk)
 	endpoint = sk->sk_user_data;
 	if (endpoint && endpoint->conn)
 		iscsi_conn_queue_recv(endpoint->conn);
+	else if (endpoint)
+		endpoint->data_ready(sk);
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
@@ -45,6 +47,7 @@ static void on_state_change(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	endpoint = sk->sk_user_data;
 	if (endpoint) {
+		endpoint->state_change(sk);
 		wake_up(&endpoint->wait);
 		/* What came before the end is still to be read. */
 		if (endpoint->conn)
@@ -140,24 +143,68 @@ static int check_target(const struct sockaddr *target)
 	return target->sa_family == AF_INET || target->sa_family == AF_INET6 ? 0 : -EAFNOSUPPORT;
 }
 
-static struct endpoint *new_endpoint(struct port *port, const struct sockaddr *target)
+/* ---- endpoints, and the objects by which user space knows them ---- */
+
+/* An object that has lost its endpoint may still be asked for. */
+struct endpoint *ta_get_endpoint(struct iscsi_endpoint *ep)
 {
-	struct iscsi_endpoint *ep = iscsi_create_endpoint(sizeof(struct endpoint));
 	struct endpoint *endpoint;
 
-	if (!ep)
-		return NULL;
-	endpoint = ep->dd_data;
+	mutex_lock(&adapter.endpoint_lock);
+	endpoint = *(struct endpoint **)ep->dd_data;
+	if (endpoint)
+		kref_get(&endpoint->references);
+	mutex_unlock(&adapter.endpoint_lock);
+	return endpoint;
+}
+
+static void free_endpoint(struct kref *references)
+{
+	struct endpoint *endpoint = container_of(references, struct endpoint, references);
+
+	put_net(endpoint->net);
+	kfree(endpoint);
+}
+
+void ta_put_endpoint(struct endpoint *endpoint)
+{
+	kref_put(&endpoint->references, free_endpoint);
+}
+
+void ta_name_endpoint(struct endpoint *endpoint, struct iscsi_endpoint *ep)
+{
+	mutex_lock(&adapter.endpoint_lock);
+	if (endpoint->ep)
+		*(struct endpoint **)endpoint->ep->dd_data = NULL;
 	endpoint->ep = ep;
+	if (ep)
+		*(struct endpoint **)ep->dd_data = endpoint;
+	mutex_unlock(&adapter.endpoint_lock);
+}
+
+struct endpoint *ta_new_endpoint(struct port *port, const struct sockaddr *target)
+{
+	struct endpoint *endpoint = kzalloc(sizeof(*endpoint), GFP_KERNEL);
+	struct iscsi_endpoint *ep;
+
+	if (!endpoint)
+		return NULL;
+	ep = iscsi_create_endpoint(sizeof(endpoint));
+	if (!ep) {
+		kfree(endpoint);
+		return NULL;
+	}
+	kref_init(&endpoint->references);
 	endpoint->port = port;
 	endpoint->ready = jiffies;
 	init_waitqueue_head(&endpoint->wait);
 	memcpy(&endpoint->target, target,
 	       target->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 					     : sizeof(struct sockaddr_in));
+	ta_name_endpoint(endpoint, ep);
 	mutex_lock(&port->lock);
 	endpoint->net = get_net(port->net);
-	endpoint->source = port->address;
+	endpoint->source = port->address[target->sa_family == AF_INET6];
 	list_add_tail(&endpoint->list, &port->endpoints);
 	mutex_unlock(&port->lock);
 	return endpoint;
@@ -167,7 +214,8 @@ static int begin(struct endpoint *endpoint)
 {
 	if (adapter.row->flags & ROW_PATH)
 		return ta_ask_path(endpoint, endpoint->port->host);
-	ta_open_socket(endpoint);
+	if (!(adapter.row->flags & ROW_FIRMWARE))
+		ta_open_socket(endpoint);
 	return 0;
 }
 
@@ -187,7 +235,7 @@ struct iscsi_endpoint *ta_ep_connect(struct Scsi_Host *host, struct sockaddr *ta
 		return ERR_PTR(adapter.row->link_error);
 	if (ta_fault(port, FAULT_CONNECT_ERROR, &value))
 		return ERR_PTR(-(int)value);
-	endpoint = new_endpoint(port, target);
+	endpoint = ta_new_endpoint(port, target);
 	if (!endpoint)
 		return ERR_PTR(-ENOMEM);
 	if (ta_fault(port, FAULT_CONNECT_DELAY, &value))
@@ -203,7 +251,7 @@ struct iscsi_endpoint *ta_ep_connect(struct Scsi_Host *host, struct sockaddr *ta
 }
 
 /* 1: connected, 0: not yet, negative: it failed. */
-static int state(struct endpoint *endpoint)
+int ta_state(struct endpoint *endpoint)
 {
 	struct sock *sk;
 
@@ -223,42 +271,41 @@ static int state(struct endpoint *endpoint)
 	}
 }
 
-bool ta_is_connected(struct endpoint *endpoint)
-{
-	return state(endpoint) > 0;
-}
-
 int ta_ep_poll(struct iscsi_endpoint *ep, int timeout_ms)
 {
-	struct endpoint *endpoint = ep->dd_data;
+	struct endpoint *endpoint = ta_get_endpoint(ep);
 	unsigned int value;
 	int rc;
 
-	if (ta_fault(endpoint->port, FAULT_POLL_ERROR, &value))
-		return -(int)value;
+	if (!endpoint)
+		return -EINVAL;
 	if (adapter.row->flags & ROW_POLL_WAITS)
-		wait_event_interruptible_timeout(endpoint->wait, state(endpoint) != 0,
+		wait_event_interruptible_timeout(endpoint->wait, ta_state(endpoint) != 0,
 						 msecs_to_jiffies(max(timeout_ms, 0)));
-	rc = state(endpoint);
-	if (rc >= 0)
-		return rc;
-	return adapter.row->flags & ROW_POLL_FAILS ? -1 : 0;
+	rc = ta_state(endpoint);
+	if (ta_fault(endpoint->port, FAULT_POLL_ERROR, &value))
+		rc = -(int)value;
+	else if (rc < 0)
+		rc = adapter.row->flags & ROW_POLL_FAILS ? -1 : 0;
+	ta_put_endpoint(endpoint);
+	return rc;
 }
 
-/* No task of the connection may touch the socket any more. */
-static void unbind(struct endpoint *endpoint)
+void ta_close_socket(struct endpoint *endpoint)
 {
-	struct iscsi_conn *conn = endpoint->conn;
+	struct socket *socket = endpoint->socket;
 
-	iscsi_suspend_tx(conn);
-	iscsi_suspend_rx(conn);
-	ta_connection(conn)->endpoint = NULL;
-	endpoint->conn = NULL;
+	endpoint->error = 0;
+	if (!socket)
+		return;
+	leave_socket(endpoint);
+	endpoint->socket = NULL;
+	kernel_sock_shutdown(socket, SHUT_RDWR);
+	sock_release(socket);
 }
 
-void ta_ep_disconnect(struct iscsi_endpoint *ep)
+void ta_close(struct endpoint *endpoint)
 {
-	struct endpoint *endpoint = ep->dd_data;
 	struct port *port = endpoint->port;
 	unsigned int value;
 
@@ -266,28 +313,44 @@ void ta_ep_disconnect(struct iscsi_endpoint *ep)
 	list_del(&endpoint->list);
 	mutex_unlock(&port->lock);
 	if (adapter.row->flags & ROW_SLOW_CANCEL)
-		wait_event_timeout(endpoint->wait, state(endpoint), CANCEL_MAX);
-	if (endpoint->socket)
-		leave_socket(endpoint);
-	if (endpoint->conn)
-		unbind(endpoint);
+		wait_event_timeout(endpoint->wait, ta_state(endpoint), CANCEL_MAX);
+	if (endpoint->bound) {
+		ta_detach(ta_connection(endpoint->bound));
+		ta_connection(endpoint->bound)->endpoint = NULL;
+	}
 	if (ta_fault(port, FAULT_DISCONNECT_DELAY, &value))
 		msleep(value);
-	if (endpoint->socket) {
-		kernel_sock_shutdown(endpoint->socket, SHUT_RDWR);
-		sock_release(endpoint->socket);
+	ta_close_socket(endpoint);
+	ta_name_endpoint(endpoint, NULL);
+	ta_put_endpoint(endpoint);
+}
+
+/* What the firmware has begun goes on without it. */
+void ta_ep_disconnect(struct iscsi_endpoint *ep)
+{
+	struct endpoint *endpoint = ta_get_endpoint(ep);
+
+	if (endpoint) {
+		if (adapter.row->flags & ROW_FIRMWARE && endpoint->bound)
+			ta_name_endpoint(endpoint, NULL);
+		else
+			ta_close(endpoint);
+		ta_put_endpoint(endpoint);
 	}
-	put_net(endpoint->net);
 	iscsi_destroy_endpoint(ep);
 }
 
 int ta_get_ep_param(struct iscsi_endpoint *ep, enum iscsi_param param, char *buffer)
 {
-	struct endpoint *endpoint = ep->dd_data;
+	struct endpoint *endpoint = ta_get_endpoint(ep);
+	int length = -ENOSYS;
 
-	if (param != ISCSI_PARAM_CONN_PORT && param != ISCSI_PARAM_CONN_ADDRESS)
-		return -ENOSYS;
-	return iscsi_conn_get_addr_param(&endpoint->target, param, buffer);
+	if (!endpoint)
+		return -ENOTCONN;
+	if (param == ISCSI_PARAM_CONN_PORT || param == ISCSI_PARAM_CONN_ADDRESS)
+		length = iscsi_conn_get_addr_param(&endpoint->target, param, buffer);
+	ta_put_endpoint(endpoint);
+	return length;
 }
 
 /* The connection is lost, as if the peer had closed it. */

@@ -19,6 +19,8 @@ static const char *const names[N_FAULTS] = {
 	[FAULT_CUT_AFTER] = "cut-after",
 	[FAULT_DISCONNECT_DELAY] = "disconnect-delay",
 	[FAULT_PATH_IGNORED] = "path-ignored",
+	[FAULT_PING_STATUS] = "ping-status",
+	[FAULT_LOGIN_ERROR] = "login-error",
 };
 
 /* Whether it is to happen now; then it has happened once more. */

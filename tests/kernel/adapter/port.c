@@ -81,8 +81,10 @@ static int show_address(struct port *port, char *buffer)
 
 	mutex_lock(&port->lock);
 	endpoint = list_first_entry_or_null(&port->endpoints, struct endpoint, list);
-	if (port->address.ss_family)
-		address = port->address;
+	if (port->address[0].ss_family)
+		address = port->address[0];
+	else if (port->address[1].ss_family)
+		address = port->address[1];
 	else if (endpoint && endpoint->socket)
 		kernel_getsockname(endpoint->socket, (struct sockaddr *)&address);
 	mutex_unlock(&port->lock);
@@ -109,7 +111,7 @@ int ta_get_host_param(struct Scsi_Host *host, enum iscsi_host_param param, char 
 	}
 }
 
-/* An empty text takes it away. */
+/* Of its family; an empty text takes both away. */
 static int set_address(struct port *port, const char *text)
 {
 	struct sockaddr_storage address = {};
@@ -123,7 +125,10 @@ static int set_address(struct port *port, const char *text)
 	if (rc)
 		return rc;
 	mutex_lock(&port->lock);
-	port->address = address;
+	if (!line[0])
+		memset(port->address, 0, sizeof(port->address));
+	else
+		port->address[address.ss_family == AF_INET6] = address;
 	mutex_unlock(&port->lock);
 	return 0;
 }
@@ -175,6 +180,7 @@ static int plug(struct port *port)
 	port->host = host;
 	show_link(port);
 	mutex_unlock(&port->lock);
+	ta_add_ifaces(port, host);
 	return 0;
 }
 
@@ -189,6 +195,9 @@ static void unplug(struct port *port)
 	mutex_unlock(&port->lock);
 	if (!host)
 		return;
+	ta_remove_own_sessions(port);
+	ta_remove_nodes(port, host);
+	ta_remove_ifaces(port);
 	if (adapter.row->flags & ROW_IF_DOWN)
 		iscsi_offload_mesg(host, &adapter.transport, ISCSI_KEVENT_IF_DOWN, NULL, 0);
 	iscsi_host_remove(host, false);
@@ -340,6 +349,9 @@ static ssize_t link_store(struct device *dev, struct device_attribute *attr, con
 	port->link = link;
 	if (port->host)
 		show_link(port);
+	if (port->host && adapter.row->flags & ROW_FIRMWARE)
+		iscsi_post_host_event(port->host->host_no, &adapter.transport,
+				      link ? ISCSI_EVENT_LINKUP : ISCSI_EVENT_LINKDOWN, 0, NULL);
 	mutex_unlock(&port->lock);
 	return length;
 }
@@ -372,18 +384,18 @@ static ssize_t raise_store(struct device *dev, struct device_attribute *attr, co
 }
 static DEVICE_ATTR_WO(raise);
 
+static ssize_t firmware_store(struct device *dev, struct device_attribute *attr, const char *text,
+			      size_t length)
+{
+	return ta_order_own_session(to_port(dev), text) ?: length;
+}
+static DEVICE_ATTR_WO(firmware);
+
 static struct attribute *port_attrs[] = {
-	&dev_attr_host.attr,
-	&dev_attr_plugged.attr,
-	&dev_attr_netns.attr,
-	&dev_attr_netdev.attr,
-	&dev_attr_hwaddress.attr,
-	&dev_attr_ipaddress.attr,
-	&dev_attr_link.attr,
-	&dev_attr_path.attr,
-	&dev_attr_fault.attr,
-	&dev_attr_raise.attr,
-	NULL,
+	&dev_attr_host.attr,   &dev_attr_plugged.attr,   &dev_attr_netns.attr,
+	&dev_attr_netdev.attr, &dev_attr_hwaddress.attr, &dev_attr_ipaddress.attr,
+	&dev_attr_link.attr,   &dev_attr_path.attr,      &dev_attr_fault.attr,
+	&dev_attr_raise.attr,  &dev_attr_firmware.attr,  NULL,
 };
 ATTRIBUTE_GROUPS(port);
 
@@ -407,6 +419,7 @@ static struct port *new_port(unsigned int number)
 	spin_lock_init(&port->order_lock);
 	INIT_LIST_HEAD(&port->endpoints);
 	INIT_WORK(&port->unplug, unplug_work);
+	ta_init_ifaces(port);
 	port->net = get_net(current->nsproxy->net_ns);
 	port->link = true;
 	port->speed = ISCSI_PORT_SPEED_10GBPS;
@@ -450,6 +463,14 @@ int ta_add_ports(void)
 	return rc;
 }
 
+static void remove_endpoint(struct endpoint *endpoint)
+{
+	struct iscsi_endpoint *ep = endpoint->ep;
+
+	ta_close(endpoint);
+	iscsi_destroy_endpoint(ep);
+}
+
 /* At the end: there are no sessions any more, but there may be endpoints that never came to have
  * one. */
 void ta_remove_ports(void)
@@ -461,7 +482,7 @@ void ta_remove_ports(void)
 		unplug(*port);
 		while ((endpoint = list_first_entry_or_null(&(*port)->endpoints, struct endpoint,
 							    list)))
-			ta_ep_disconnect(endpoint->ep);
+			remove_endpoint(endpoint);
 		device_unregister(&(*port)->dev);
 	}
 	kfree(adapter.ports);

@@ -8,35 +8,38 @@
 #include <scsi/scsi_host.h>
 #include "adapter.h"
 
-static struct iscsi_cls_session *create_session(struct iscsi_endpoint *ep, u16 cmds_max, u16 depth,
-						u32 cmdsn)
+struct iscsi_cls_session *ta_new_session(struct Scsi_Host *host, u16 cmds_max, u32 cmdsn,
+					 unsigned int target_id)
 {
 	struct iscsi_cls_session *cls_session;
 	struct iscsi_session *session;
-	struct endpoint *endpoint;
-	struct Scsi_Host *host;
 
-	if (!ep)
-		return NULL;
-	endpoint = ep->dd_data;
-	host = READ_ONCE(endpoint->port->host);
-	if (!host)
-		return NULL;
-	cls_session =
-		iscsi_session_setup(&adapter.transport, host, cmds_max, 0,
-				    sizeof(struct iscsi_tcp_task) + sizeof(struct task_header),
-				    cmdsn, ISCSI_MAX_TARGET);
+	cls_session = iscsi_session_setup(
+		&adapter.transport, host, cmds_max, 0,
+		sizeof(struct iscsi_tcp_task) + sizeof(struct task_header), cmdsn, target_id);
 	if (!cls_session)
 		return NULL;
 	session = cls_session->dd_data;
-	/* What an adapter claims to do for libiscsi, such as padding and digests, is done by
-	 * libiscsi here. */
+	/* Padding and digests, which an adapter claims to do, are done by libiscsi here. */
 	session->tt = &ta_data_transport;
 	if (iscsi_tcp_r2tpool_alloc(session)) {
 		iscsi_session_teardown(cls_session);
 		return NULL;
 	}
 	return cls_session;
+}
+
+static struct iscsi_cls_session *create_session(struct iscsi_endpoint *ep, u16 cmds_max, u16 depth,
+						u32 cmdsn)
+{
+	struct endpoint *endpoint = ep ? ta_get_endpoint(ep) : NULL;
+	struct Scsi_Host *host;
+
+	if (!endpoint)
+		return NULL;
+	host = READ_ONCE(endpoint->port->host);
+	ta_put_endpoint(endpoint);
+	return host ? ta_new_session(host, cmds_max, cmdsn, ISCSI_MAX_TARGET) : NULL;
 }
 
 static void destroy_session(struct iscsi_cls_session *cls_session)
@@ -99,13 +102,48 @@ static struct iscsi_cls_conn *create_conn(struct iscsi_cls_session *cls_session,
 		return NULL;
 	}
 	((struct iscsi_tcp_conn *)conn->dd_data)->rx_hash = connection->rx_hash;
+	ta_init_firmware(connection);
 	return cls_conn;
 }
 
 static void destroy_conn(struct iscsi_cls_conn *cls_conn)
 {
-	free_hashes(ta_connection(cls_conn->dd_data));
+	struct connection *connection = ta_connection(cls_conn->dd_data);
+
+	if (adapter.row->flags & ROW_FIRMWARE)
+		ta_stop_firmware(connection);
+	free_hashes(connection);
 	iscsi_tcp_conn_teardown(cls_conn);
+}
+
+/* From now on the connection hears of what comes. */
+void ta_attach(struct connection *connection, struct endpoint *endpoint)
+{
+	struct sock *sk = endpoint->socket->sk;
+
+	memset(&connection->out, 0, sizeof(connection->out));
+	memset(&connection->payload, 0, sizeof(connection->payload));
+	connection->sent = 0;
+	connection->endpoint = endpoint;
+	endpoint->bound = connection->conn;
+	iscsi_tcp_hdr_recv_prep(connection->conn->dd_data);
+	write_lock_bh(&sk->sk_callback_lock);
+	endpoint->conn = connection->conn;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* After it no task of the connection touches the socket. */
+void ta_detach(struct connection *connection)
+{
+	struct endpoint *endpoint = connection->endpoint;
+
+	if (endpoint->socket) {
+		write_lock_bh(&endpoint->socket->sk->sk_callback_lock);
+		endpoint->conn = NULL;
+		write_unlock_bh(&endpoint->socket->sk->sk_callback_lock);
+	}
+	iscsi_suspend_tx(connection->conn);
+	iscsi_suspend_rx(connection->conn);
 }
 
 static int bind_endpoint(struct iscsi_cls_session *cls_session, struct iscsi_cls_conn *cls_conn,
@@ -117,23 +155,16 @@ static int bind_endpoint(struct iscsi_cls_session *cls_session, struct iscsi_cls
 	unsigned int value;
 	int rc;
 
-	if (endpoint->port != port || endpoint->conn || connection->endpoint)
+	if (endpoint->port != port || endpoint->bound || connection->endpoint)
 		return -EEXIST;
 	if (ta_fault(port, FAULT_BIND_ERROR, &value))
 		return -(int)value;
-	if (!ta_is_connected(endpoint))
+	if (ta_state(endpoint) <= 0)
 		return -EINVAL;
 	rc = iscsi_conn_bind(cls_session, cls_conn, is_leading);
 	if (rc)
 		return rc;
-	memset(&connection->out, 0, sizeof(connection->out));
-	memset(&connection->payload, 0, sizeof(connection->payload));
-	connection->sent = 0;
-	connection->endpoint = endpoint;
-	iscsi_tcp_hdr_recv_prep(conn->dd_data);
-	write_lock_bh(&endpoint->socket->sk->sk_callback_lock);
-	endpoint->conn = conn;
-	write_unlock_bh(&endpoint->socket->sk->sk_callback_lock);
+	ta_attach(connection, endpoint);
 	if (ta_fault(port, FAULT_CUT_AT_BIND, &value))
 		ta_cut(endpoint);
 	/* Whatever came before, data or the end. */
@@ -145,11 +176,18 @@ static int bind_conn(struct iscsi_cls_session *cls_session, struct iscsi_cls_con
 		     u64 handle, int is_leading)
 {
 	struct iscsi_endpoint *ep = iscsi_lookup_endpoint(handle);
-	int rc;
+	struct endpoint *endpoint;
+	int rc = -EINVAL;
 
 	if (!ep)
 		return -EINVAL;
-	rc = bind_endpoint(cls_session, cls_conn, ep->dd_data, is_leading);
+	endpoint = ta_get_endpoint(ep);
+	if (endpoint) {
+		rc = adapter.row->flags & ROW_FIRMWARE
+			     ? ta_bind_firmware(cls_session, cls_conn, endpoint, is_leading)
+			     : bind_endpoint(cls_session, cls_conn, endpoint, is_leading);
+		ta_put_endpoint(endpoint);
+	}
 	iscsi_put_endpoint(ep);
 	return rc;
 }
@@ -218,14 +256,12 @@ const struct iscsi_transport ta_transport = {
 	.get_conn_param = iscsi_conn_get_param,
 	.get_session_param = iscsi_session_get_param,
 	.get_host_param = ta_get_host_param,
-	.set_host_param = ta_set_host_param,
 	.get_ep_param = ta_get_ep_param,
 	.get_stats = get_stats,
 	.send_pdu = iscsi_conn_send_pdu,
 	.ep_connect = ta_ep_connect,
 	.ep_poll = ta_ep_poll,
 	.ep_disconnect = ta_ep_disconnect,
-	.set_path = ta_set_path,
 	.session_recovery_timedout = iscsi_session_recovery_timedout,
 };
 
