@@ -83,7 +83,7 @@ static int scan(const struct scanner_request *request, struct sysfs_lun **ret_un
 	if (r >= 0)
 		r = sysfs_session_scan(sysfs, request->sid, request->host, lun);
 	if (r >= 0 && !renew)
-		r = sysfs_lun_list(sysfs, request->sid, request->host, NULL, ret_units, ret_n);
+		r = sysfs_lun_list_new(sysfs, request->sid, request->host, ret_units, ret_n);
 	return r;
 }
 

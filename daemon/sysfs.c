@@ -16,6 +16,9 @@
 #include "table.h"
 #include "transport.h"
 
+/* What the longest name takes in a directory's buffer. */
+#define ENTRY_MAX (sizeof(struct dirent64) + 8)
+
 /* Attributes */
 
 int sysfs_open(const struct sysfs *sysfs, int flags, const char *format, ...)
@@ -80,6 +83,7 @@ int64_t sysfs_read_number(int directory_fd, const char *name)
 void directory_init(int fd, struct directory *directory)
 {
 	directory->at = directory->length = 0;
+	directory->ended = false;
 	directory->fd = fd;
 }
 
@@ -94,6 +98,8 @@ const char *directory_next(struct directory *directory)
 	for (;;) {
 		const struct dirent64 *entry;
 
+		if (directory->at >= directory->length && directory->ended)
+			return NULL;
 		if (directory->at >= directory->length) {
 			ssize_t n = getdents64(directory->fd, directory->buffer,
 					       sizeof(directory->buffer));
@@ -102,6 +108,8 @@ const char *directory_next(struct directory *directory)
 				return NULL;
 			directory->at = 0;
 			directory->length = (size_t)n;
+			/* With room for one more there was none. */
+			directory->ended = sizeof(directory->buffer) - (size_t)n >= ENTRY_MAX;
 		}
 		entry = (const struct dirent64 *)(const void *)(directory->buffer + directory->at);
 		directory->at += entry->d_reclen;

@@ -136,11 +136,18 @@ DEFINE_CLEANUP(struct usage *, usage_free);
 
 /*
  * Devices of a session in the order of their LUNs; the caller frees *@ret. With @usage (may be
- * NULL) .use names the first who uses the disk or a partition of it. Some thirty system calls per
+ * NULL) .use names the first who uses the disk or a partition of it. Some twenty system calls per
  * device: worker threads only. Errors: -ENOENT (no such session).
  */
 int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
 		   const struct usage *usage, struct sysfs_lun **ret, size_t *ret_n);
+/*
+ * The same right after a scan. As a rule the kernel is not at their drivers yet, and who lists them
+ * will do so again: from the first disk without a driver on, only .type, .block and what names the
+ * device is told. Worker threads only.
+ */
+int sysfs_lun_list_new(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
+		       struct sysfs_lun **ret, size_t *ret_n);
 /* True if this is a device the sd driver will make a disk of. */
 bool sysfs_lun_is_disk(const struct sysfs_lun *lun);
 /*

@@ -238,6 +238,8 @@ struct list {
 	struct sysfs_lun *luns;
 	size_t n, allocated;
 	const struct usage *usage;
+	bool brief; /* from the first disk on that has no driver yet, only which devices they are */
+	bool waiting;
 };
 
 static struct sysfs_lun *list_add(struct list *list)
@@ -255,6 +257,18 @@ static struct sysfs_lun *list_add(struct list *list)
 	return &list->luns[list->n++];
 }
 
+/* A device that is gone meanwhile has no state. */
+static int read_details(struct device *device, struct sysfs_lun *lun, const struct usage *usage)
+{
+	(void)device_read_string(device, "wwid", lun->wwid, sizeof(lun->wwid));
+	lun->queue_depth = device_read_number(device, "queue_depth");
+	read_child(device, "scsi_generic", lun->generic, sizeof(lun->generic));
+	if (usage && lun->block[0] != '\0')
+		(void)usage_describe(usage, device->target_fd, device_path(device, "block"),
+				     lun->block, lun->use, sizeof(lun->use));
+	return device_read_string(device, "state", lun->state, sizeof(lun->state));
+}
+
 static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata)
 {
 	struct list *list = userdata;
@@ -265,18 +279,12 @@ static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void
 	lun->size_bytes = -1;
 	if (read_inquiry(&device, lun) < 0)
 		return 0;
-	(void)device_read_string(&device, "wwid", lun->wwid, sizeof(lun->wwid));
-	lun->queue_depth = device_read_number(&device, "queue_depth");
 	read_block(&device, lun);
 	/* The link to the driver is there before its probe has begun: a disk is bound when it has a
 	 * block device. */
 	lun->bound = sysfs_lun_is_disk(lun) ? lun->block[0] != '\0' : device_has(&device, "driver");
-	read_child(&device, "scsi_generic", lun->generic, sizeof(lun->generic));
-	if (list->usage && lun->block[0] != '\0')
-		(void)usage_describe(list->usage, target_fd, device_path(&device, "block"),
-				     lun->block, lun->use, sizeof(lun->use));
-	/* Last: a device whose state cannot be read is gone. */
-	if (device_read_string(&device, "state", lun->state, sizeof(lun->state)) < 0)
+	list->waiting = list->waiting || (sysfs_lun_is_disk(lun) && !lun->bound);
+	if (!(list->brief && list->waiting) && read_details(&device, lun, list->usage) < 0)
 		return 0;
 	added = list_add(list);
 	if (!added)
@@ -344,10 +352,9 @@ static int compare_luns(const void *a, const void *b)
 	return x->lun < y->lun ? -1 : x->lun > y->lun;
 }
 
-int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
-		   const struct usage *usage, struct sysfs_lun **ret, size_t *ret_n)
+static int make_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host, struct list list,
+		     struct sysfs_lun **ret, size_t *ret_n)
 {
-	struct list list = { .usage = usage };
 	int r;
 
 	r = visit_luns(sysfs, sid, host, read_lun, &list);
@@ -360,6 +367,18 @@ int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
 	*ret = list.luns;
 	*ret_n = list.n;
 	return 0;
+}
+
+int sysfs_lun_list(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
+		   const struct usage *usage, struct sysfs_lun **ret, size_t *ret_n)
+{
+	return make_list(sysfs, sid, host, (struct list){ .usage = usage }, ret, ret_n);
+}
+
+int sysfs_lun_list_new(const struct sysfs *sysfs, uint32_t sid, uint32_t host,
+		       struct sysfs_lun **ret, size_t *ret_n)
+{
+	return make_list(sysfs, sid, host, (struct list){ .brief = true }, ret, ret_n);
 }
 
 /*

@@ -22,9 +22,10 @@ int sysfs_read_open(int fd, char *ret, size_t size);
 /* Decimal; -1 where there is nothing or no number. */
 int64_t sysfs_read_number(int directory_fd, const char *name);
 
-/* Iterates over a directory without allocating; about two system calls for a small one. */
+/* Iterates over a directory without allocating; one system call for a small one. */
 struct directory {
 	int fd;
+	bool ended; /* there is nothing after what is in the buffer */
 	size_t at, length;
 	char buffer[2048] __attribute__((aligned(8)));
 };
