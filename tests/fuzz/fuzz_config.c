@@ -11,7 +11,7 @@
 #include "fuzz.h"
 #include "parse.h"
 
-static char directory[] = "/tmp/ois-fuzz-XXXXXX";
+static char directory[] = "/dev/shm/ois-fuzz-XXXXXX";
 static char paths[3][64];
 
 static void remove_directory(void)

@@ -11,7 +11,7 @@
 #include "fuzz.h"
 #include "record_private.h"
 
-static char directory[] = "/tmp/ois-fuzz-XXXXXX";
+static char directory[] = "/dev/shm/ois-fuzz-XXXXXX";
 
 static void remove_directory(void)
 {
