@@ -48,8 +48,8 @@ static void cannot_go_on(struct login_driver *driver, int error, struct event *e
 
 	if (event)
 		driver->callbacks->raise(driver->userdata, event);
-	/* That nothing can be sent may be the target's doing. */
-	if (error == -ECONNRESET || error == -EPIPE)
+	/* That nothing can be sent may be the target's doing; the kernel says ENOTCONN. */
+	if (error == -ECONNRESET || error == -EPIPE || error == -ENOTCONN)
 		login_disconnected(driver->login);
 	else
 		login_abort(driver->login, error, number);
