@@ -119,6 +119,8 @@ enum complete {
 	COMPLETE_SETTINGS,        /* a target, then settings */
 	COMPLETE_PORTALS,         /* portals that something is kept for */
 	COMPLETE_PORTAL_SETTINGS, /* a portal, then settings of discoveries */
+	COMPLETE_IFACES,          /* names of interfaces */
+	COMPLETE_IFACE_SETTINGS,  /* an interface, then its settings */
 	COMPLETE_EVENTS,          /* for --number: the verb has no arguments */
 };
 
@@ -191,6 +193,11 @@ enum status verb_portals(struct cli *cli, char **arguments);
 enum status verb_portal_show(struct cli *cli, char **arguments);
 enum status verb_portal_set(struct cli *cli, char **arguments);
 enum status verb_portal_remove(struct cli *cli, char **arguments);
+enum status verb_ifaces(struct cli *cli, char **arguments);
+enum status verb_iface_show(struct cli *cli, char **arguments);
+enum status verb_iface_add(struct cli *cli, char **arguments);
+enum status verb_iface_set(struct cli *cli, char **arguments);
+enum status verb_iface_remove(struct cli *cli, char **arguments);
 enum status verb_login(struct cli *cli, char **arguments);
 enum status verb_logout(struct cli *cli, char **arguments);
 enum status verb_sessions(struct cli *cli, char **arguments);

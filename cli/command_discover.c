@@ -102,7 +102,9 @@ static const char *wrong_option(const struct ois_error *error)
 {
 	static const char *const options[][2] = {
 		{ "targetName", "--target: this is no iSCSI name" },
-		{ "netDevice", "--interface: this is no name of a network device" },
+		{ "interface",
+		  "--interface: there is no such interface, or its transport is not tcp; "
+		  "'ois-ctl ifaces' lists the interfaces" },
 		{ "sourceAddress", "--source: this is no numeric address" },
 	};
 	const char *parameter = error ? ois_error_get_text(error, "parameter") : NULL;
@@ -142,7 +144,7 @@ static int make_call(struct cli *cli, const char *portal, struct ois_call **ret)
 	if (r < 0)
 		return r;
 	return ois_call_set_text(*ret, "targetName", cli->target) |
-	       ois_call_set_text(*ret, "netDevice", cli->interface) |
+	       ois_call_set_text(*ret, "interface", cli->interface) |
 	       ois_call_set_text(*ret, "sourceAddress", cli->source);
 }
 

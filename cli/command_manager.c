@@ -189,6 +189,26 @@ static void describe_default(const struct ois_setting *setting, char *ret, size_
 			*c = ',';
 }
 
+/* "nodes, portals" */
+static void describe_owners(const struct ois_setting *setting, char *ret, size_t size)
+{
+	const struct {
+		bool is;
+		const char *name;
+	} owners[] = {
+		{ ois_setting_is_for_node(setting) > 0, "nodes" },
+		{ ois_setting_is_for_discovery(setting) > 0, "portals" },
+		{ ois_setting_is_for_interface(setting) > 0, "interfaces" },
+	};
+	size_t used = 0;
+
+	*ret = '\0';
+	for (size_t i = 0; i < ELEMENTSOF(owners); i++)
+		if (owners[i].is)
+			used += (size_t)snprintf(ret + used, size - used, "%s%s",
+						 used > 0 ? ", " : "", owners[i].name);
+}
+
 static void list_settings(const struct output *output, struct ois_setting **settings)
 {
 	_cleanup_(table_freep) struct table *table = table_new(settings_headers);
@@ -203,8 +223,8 @@ static void list_settings(const struct output *output, struct ois_setting **sett
 		(void)table_add(table, initially);
 		(void)table_add(table, values);
 		(void)table_add(table, strcmp(applies, "next_login") == 0 ? "at login" : "at once");
-		(void)table_add(table,
-				ois_setting_is_for_discovery(*s) > 0 ? "nodes, portals" : "nodes");
+		describe_owners(*s, values, sizeof(values));
+		(void)table_add(table, values);
 		(void)table_add(table, ois_setting_get_description(*s));
 	}
 	if (!table)

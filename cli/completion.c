@@ -4,8 +4,8 @@
  * Silent and quick when the daemon is away.
  * - verbs: every verb, "node show" as two words
  * - options VERB...: options of the verb, with "=" where a value follows
- * - arguments VERB...: what the verb's arguments may be: targets, portals, session numbers,
- *   settings
+ * - arguments VERB...: what the verb's arguments may be: targets, portals, interfaces, session
+ *   numbers, settings
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,21 +61,31 @@ static void print_portal(const struct ois_portal_record *record)
 		(void)printf("%s\n", portal);
 }
 
+static bool is_for(const struct verb *verb, const struct ois_setting *setting)
+{
+	if (verb->complete == COMPLETE_PORTAL_SETTINGS)
+		return ois_setting_is_for_discovery(setting) > 0;
+	if (verb->complete == COMPLETE_IFACE_SETTINGS)
+		return ois_setting_is_for_interface(setting) > 0;
+	return ois_setting_is_for_node(setting) > 0;
+}
+
 static int hear_word(struct ois_call *call, const struct ois_reply *reply, void *userdata)
 {
 	const struct verb *verb = userdata;
 	const struct ois_portal_record *record = ois_reply_get_portal_record(reply);
 	const struct ois_session *session = ois_reply_get_session(reply);
 	const struct ois_setting *setting = ois_reply_get_setting(reply);
+	const struct ois_interface *interface = ois_reply_get_interface(reply);
 	const struct ois_node *node = ois_reply_get_node(reply);
 	_cleanup_free_ char *target = NULL;
 	int64_t number;
 
 	if (record)
 		print_portal(record);
-	if (setting && ois_setting_get_name(setting) &&
-	    (verb->complete != COMPLETE_PORTAL_SETTINGS ||
-	     ois_setting_is_for_discovery(setting) > 0))
+	if (interface && ois_interface_get_name(interface))
+		(void)printf("%s\n", ois_interface_get_name(interface));
+	if (setting && ois_setting_get_name(setting) && is_for(verb, setting))
 		(void)printf("%s=\n", ois_setting_get_name(setting));
 	if (node && ois_node_get_target_name(node))
 		target = escape_text(ois_node_get_target_name(node));
@@ -112,6 +122,11 @@ static int make_portals(struct ois_client *client, struct ois_call **ret)
 	return ois_list_portal_records_call(client, NULL, 0, ret);
 }
 
+static int make_interfaces(struct ois_client *client, struct ois_call **ret)
+{
+	return ois_list_interfaces_call(client, NULL, 0, ret);
+}
+
 static void print_events(void)
 {
 	const struct ois_event_type *type;
@@ -140,6 +155,13 @@ static enum status print_arguments(struct cli *cli, char **words)
 		break;
 	case COMPLETE_PORTALS:
 		print_words(cli->client, verb, make_portals);
+		break;
+	case COMPLETE_IFACE_SETTINGS:
+		print_words(cli->client, verb, ois_list_settings_call);
+		print_words(cli->client, verb, make_interfaces);
+		break;
+	case COMPLETE_IFACES:
+		print_words(cli->client, verb, make_interfaces);
 		break;
 	case COMPLETE_NODES:
 		print_words(cli->client, verb, make_nodes);

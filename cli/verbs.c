@@ -49,6 +49,16 @@ const struct verb verbs[] = {
 	{ "node remove", "TARGET...|--all", 0, -1,
 	  BIT(OPTION_ALL) | BIT(OPTION_FORCE) | BIT(OPTION_PORTAL), COMPLETE_NODES,
 	  verb_node_remove, "Delete nodes" },
+	{ "ifaces", NULL, 0, 0, 0, COMPLETE_NONE, verb_ifaces,
+	  "List interfaces, over which this host reaches targets" },
+	{ "iface show", "NAME...", 1, -1, 0, COMPLETE_IFACES, verb_iface_show,
+	  "Show interfaces and their settings" },
+	{ "iface add", "NAME [NAME=VALUE...]", 1, -1, 0, COMPLETE_IFACE_SETTINGS, verb_iface_add,
+	  "Make an interface" },
+	{ "iface set", "NAME [NAME=VALUE...]", 1, -1, BIT(OPTION_RESET), COMPLETE_IFACE_SETTINGS,
+	  verb_iface_set, "Change settings of an interface" },
+	{ "iface remove", "NAME...", 1, -1, 0, COMPLETE_IFACES, verb_iface_remove,
+	  "Forget what was set for interfaces" },
 	{ "login", "TARGET...|--all|--startup=WHEN", 0, -1,
 	  BIT(OPTION_ALL) | BIT(OPTION_STARTUP) | BIT(OPTION_PORTAL) | BIT(OPTION_NO_WAIT),
 	  COMPLETE_NODES, verb_login, "Log in to nodes" },
@@ -74,7 +84,7 @@ const struct verb verbs[] = {
 		  BIT(OPTION_TARGET) | BIT(OPTION_SINCE) | BIT(OPTION_LINES),
 	  COMPLETE_EVENTS, verb_events, "Show numbered events from the journal" },
 	{ "settings", NULL, 0, 0, 0, COMPLETE_NONE, verb_settings,
-	  "List the settings of nodes and portals" },
+	  "List the settings of nodes, portals and interfaces" },
 	{ "reload", NULL, 0, 0, 0, COMPLETE_NONE, verb_reload,
 	  "Make the daemon read its configuration again" },
 	{ "completion", "WHAT [VERB...]", 1, -1, 0, COMPLETE_NONE, verb_completion, NULL },
@@ -131,10 +141,14 @@ static const char *advice(int r, const struct ois_error *error)
 		return "; 'ois-ctl nodes' lists the nodes";
 	if (name && r == -ESRCH && strstr(name, "Portal"))
 		return "; 'ois-ctl portals' lists the portals";
+	if (name && r == -ESRCH && strstr(name, "NoSuchInterface"))
+		return "; 'ois-ctl ifaces' lists the interfaces";
 	if (name && r == -ESRCH && strstr(name, "Session"))
 		return "; 'ois-ctl sessions' lists the sessions";
 	if (name && strstr(name, ".InvalidSetting") && is_listed(setting))
 		return "; 'ois-ctl settings' lists names and values";
+	if (name && r == -EBUSY && strstr(name, "InterfaceInUse"))
+		return "; put their setting interface back first";
 	if (name && r == -EBUSY && strstr(name, "InUse"))
 		return "; --force does it anyway";
 	return "";

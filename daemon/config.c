@@ -423,7 +423,7 @@ static int check_settings(struct parser *parser, enum settings_scope scope, cons
 	unsigned line = 0;
 	int setting, r;
 
-	r = settings_effective(defaults, NULL, &effective);
+	r = settings_effective(defaults, NULL, NULL, &effective);
 	if (r < 0 || settings_check(effective, &why) >= 0)
 		return r;
 	setting = setting_from_name(why.name);

@@ -7,6 +7,7 @@
 #include "address.h"
 #include "authentication.h"
 #include "discovery_private.h"
+#include "interface.h"
 #include "manager_private.h"
 #include "table.h"
 
@@ -118,6 +119,11 @@ static void login_refused(struct discovery *discovery, const struct login_step *
 }
 
 static int connect_portal(struct discovery *discovery);
+
+const char *discovery_interface(const struct discovery *discovery)
+{
+	return settings_text(discovery->settings, SETTING_INTERFACE);
+}
 
 const char *discovery_scope(const struct discovery *discovery)
 {
@@ -237,7 +243,8 @@ static int start_login(struct discovery *discovery)
 {
 	const struct config *ours = discovery->manager->config;
 	struct login_config config = {
-		.initiator_name = ours->initiator_name,
+		.initiator_name = settings_text(discovery->settings, SETTING_INITIATOR_NAME)
+					  ?: ours->initiator_name,
 		.initiator_alias = ours->initiator_alias,
 		.cmdsn = DISCOVERY_CMDSN,
 		.itt = DISCOVERY_LOGIN_ITT,
@@ -334,14 +341,39 @@ static int connect_portal(struct discovery *discovery)
 				  &connect_callbacks, discovery, &discovery->connect);
 }
 
-static int take_portal(struct discovery *discovery)
+/* @asked, if any, is over what was configured: a person asked for it. */
+static int take_interface(struct discovery *discovery, const char *asked)
+{
+	const struct records *records = discovery->manager->records;
+	_cleanup_(settings_freep) struct settings *interface = NULL;
+	const char *name = asked ?: discovery_interface(discovery);
+	int r;
+
+	if (!name)
+		return 0;
+	r = interface_get(records, name, &interface);
+	if (r < 0)
+		return r;
+	/* The login of a discovery is made on a socket, and leaves nothing in the kernel. */
+	if (!interface_is_tcp(records, name))
+		return -EOPNOTSUPP;
+	if (!asked)
+		return 0;
+	r = settings_take_over(discovery->settings, interface);
+	return r < 0 ? r : settings_set_text(discovery->settings, "interface", asked, NULL);
+}
+
+static int take_portal(struct discovery *discovery, const char *interface)
 {
 	const struct settings *defaults = discovery->manager->config->discovery_defaults;
 	const struct portal *portal = records_find_portal(discovery->manager->records,
 							  discovery->address, discovery->port);
 	int r;
 
-	r = settings_effective(defaults, portal ? portal->settings : NULL, &discovery->settings);
+	r = interface_effective(discovery->manager->records, defaults,
+				portal ? portal->settings : NULL, NULL, &discovery->settings);
+	if (r >= 0)
+		r = take_interface(discovery, interface);
 	if (r >= 0 && portal)
 		r = secret_copy(portal->secret, &discovery->secret);
 	if (r >= 0 && portal)
@@ -380,8 +412,7 @@ static int configure(struct discovery *discovery, const struct discovery_config 
 	       copy_text(config->source_address
 				 ?: settings_text(settings, SETTING_TCP_SOURCE_ADDRESS),
 			 &discovery->source_address) |
-	       copy_text(config->net_device ?: settings_text(settings, SETTING_TCP_NET_DEVICE),
-			 &discovery->net_device);
+	       copy_text(settings_text(settings, SETTING_TCP_NET_DEVICE), &discovery->net_device);
 }
 
 static int release_cancelled(sd_event_source *source, void *userdata)
@@ -420,7 +451,7 @@ int discovery_start(struct manager *manager, const struct discovery_config *conf
 	discovery->asked_address = strdup(config->address);
 	if (!discovery->address || !discovery->asked_address)
 		return -ENOMEM;
-	r = take_portal(discovery);
+	r = take_portal(discovery, config->interface);
 	if (r >= 0)
 		r = configure(discovery, config);
 	if (r >= 0)

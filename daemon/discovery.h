@@ -64,17 +64,20 @@ struct discovery_config {
 	uint16_t port;
 	const char *target_name;    /* NULL: all targets */
 	const char *source_address; /* NULL: as configured for discoveries */
-	const char *net_device;     /* NULL: the same */
+	const char *interface;      /* NULL: the same */
 	unsigned timeout_seconds;   /* for each answer; 0: the default of loginTimeoutSeconds */
 };
 
 /*
  * Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM;
- * -ESHUTDOWN; -EINVAL (the source address is not numeric).
+ * -ESHUTDOWN; -EINVAL (the source address is not numeric); -ENOENT (no such interface);
+ * -EOPNOTSUPP (discoveries do not go over this interface).
  */
 int discovery_start(struct manager *manager, const struct discovery_config *config,
 		    const struct discovery_callbacks *callbacks, void *userdata,
 		    struct discovery **ret);
+/* The interface it goes over; NULL: none was named. */
+const char *discovery_interface(const struct discovery *discovery);
 /*
  * From inside target(): no more targets for now. The portal is not read from, and not timed, until
  * the discovery is resumed.

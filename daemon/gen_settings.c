@@ -163,9 +163,25 @@ static void print_settings(bool manual)
 		}
 		printf(".SS %s\n", groups[i].title);
 		for (int k = 0; k < _SETTING_MAX; k++)
-			if (in_group(setting_describe(k)->name, groups[i].prefix))
+			if (in_group(setting_describe(k)->name, groups[i].prefix) &&
+			    setting_applies(k, SETTINGS_NODE))
 				print_manual_setting(setting_describe(k));
 	}
+}
+
+/* Of those that nodes have, too, what they mean stands in ois.conf(5). */
+static void print_interface_settings(void)
+{
+	for (int i = 0; i < _SETTING_MAX; i++)
+		if (setting_applies(i, SETTINGS_INTERFACE) && setting_applies(i, SETTINGS_NODE))
+			printf(".br\n\\fB%s\\fR\n", setting_describe(i)->name);
+}
+
+static void print_network_settings(void)
+{
+	for (int i = 0; i < _SETTING_MAX; i++)
+		if (setting_describe(i)->interface_only)
+			print_manual_setting(setting_describe(i));
 }
 
 /* In the manual only their names: what they mean stands under [Node]. */
@@ -214,6 +230,10 @@ static void print_part(const char *line, bool manual, const char *version)
 		print_settings(manual);
 	else if (strcmp(line, "@DISCOVERY@\n") == 0)
 		print_discovery_settings(manual);
+	else if (strcmp(line, "@INTERFACE@\n") == 0)
+		print_interface_settings();
+	else if (strcmp(line, "@NETWORK@\n") == 0)
+		print_network_settings();
 	else if (strcmp(line, "@LENIENCIES@\n") == 0)
 		print_leniencies();
 	else if (at)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "interface.h"
 #include "leftover.h"
 #include "manager.h"
 #include "session_private.h"
@@ -65,8 +66,7 @@ static bool to_be_scanned(const struct manager *manager, const struct node *node
 {
 	_cleanup_(settings_freep) struct settings *effective = NULL;
 
-	return !node ||
-	       settings_effective(manager->config->node_defaults, node->settings, &effective) < 0 ||
+	return !node || interface_effective_of(manager, node, &effective) < 0 ||
 	       settings_number(effective, SETTING_SCAN);
 }
 

@@ -10,6 +10,7 @@
 #include "datapath.h"
 #include "discovery.h"
 #include "endpoint.h"
+#include "interface.h"
 #include "leftover.h"
 #include "manager.h"
 #include "manager_private.h"
@@ -346,8 +347,7 @@ static void login_automatic(struct manager *manager)
 		struct session *session;
 
 		if (node->logged_out_usec > 0 ||
-		    settings_effective(manager->config->node_defaults, node->settings, &effective) <
-			    0 ||
+		    interface_effective_of(manager, node, &effective) < 0 ||
 		    settings_number(effective, SETTING_STARTUP) != STARTUP_AUTOMATIC)
 			continue;
 		if (manager_login(manager, node, 0, NULL, &session) < 0)

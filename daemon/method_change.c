@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "interface.h"
 #include "json.h"
 #include "method_change.h"
 #include "parse.h"
@@ -81,13 +82,26 @@ int call_refuse_setting(struct call *call, const char *invalid_setting, int erro
 	return 0;
 }
 
-int settings_check_own(const struct settings *defaults, const struct settings *own,
-		       struct settings_fault *ret_fault)
+int settings_check_own(const struct manager *manager, const struct settings *own,
+		       const char *discovered, struct settings_fault *ret_fault)
 {
 	_cleanup_(settings_freep) struct settings *effective = NULL;
+	const struct settings *defaults = settings_get_scope(own) == SETTINGS_NODE
+						  ? manager->config->node_defaults
+						  : manager->config->discovery_defaults;
+	const char *name = settings_text(own, SETTING_INTERFACE);
 	int r;
 
-	r = settings_effective(defaults, own, &effective);
+	if (name && !interface_exists(manager->records, name))
+		return settings_conflict(
+			own, SETTING_INTERFACE,
+			"is no interface of this host; 'ois-ctl ifaces' lists them", ret_fault);
+	if (name && settings_get_scope(own) == SETTINGS_DISCOVERY &&
+	    !interface_is_tcp(manager->records, name))
+		return settings_conflict(
+			own, SETTING_INTERFACE,
+			"must be one whose transport is tcp, over which discoveries go", ret_fault);
+	r = interface_effective(manager->records, defaults, own, discovered, &effective);
 	return r < 0 ? r : settings_check(effective, ret_fault);
 }
 
@@ -108,8 +122,7 @@ static int reset_settings(struct settings *settings, json_object *names,
 	return 0;
 }
 
-int changed_settings(const struct settings *defaults, const struct settings *own,
-		     json_object *parameters, struct settings **ret,
+int changed_settings(const struct settings *own, json_object *parameters, struct settings **ret,
 		     struct settings_fault *ret_fault)
 {
 	_cleanup_(settings_freep) struct settings *settings = NULL;
@@ -123,8 +136,6 @@ int changed_settings(const struct settings *defaults, const struct settings *own
 		r = reset_settings(settings, reset, ret_fault);
 	if (r >= 0 && object)
 		r = settings_set_json(settings, object, ret_fault);
-	if (r >= 0)
-		r = settings_check_own(defaults, settings, ret_fault);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(settings);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "interface.h"
 #include "address.h"
 #include "json.h"
 #include "method_common.h"
@@ -55,8 +56,7 @@ bool selector_matches_node(const struct selector *selector, const struct manager
 		return false;
 	if (selector->startup < 0)
 		return true;
-	return settings_effective(manager->config->node_defaults, node->settings, &effective) >=
-		       0 &&
+	return interface_effective_of(manager, node, &effective) >= 0 &&
 	       settings_number(effective, SETTING_STARTUP) == selector->startup;
 }
 
@@ -122,16 +122,6 @@ json_object *configured_to_json(const struct settings *settings, const struct se
 		r |= json_set_path(object, "authentication.targetSecretSet",
 				   json_object_new_boolean(true));
 	return r < 0 ? NULL : TAKE_PTR(object);
-}
-
-json_object *effective_to_json(const struct settings *defaults, const struct settings *own,
-			       const struct secret *secret, const struct secret *target_secret)
-{
-	_cleanup_(settings_freep) struct settings *effective = NULL;
-
-	if (settings_effective(defaults, own, &effective) < 0)
-		return NULL;
-	return configured_to_json(effective, secret, target_secret);
 }
 
 json_object *node_sessions_to_json(struct manager *manager, const struct node *node)

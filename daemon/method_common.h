@@ -48,9 +48,6 @@ json_object *key_to_json(const char *target_name, const char *address, uint16_t 
 /* Settings of org.ois.node or org.ois.discovery, and whether there are secrets. */
 json_object *configured_to_json(const struct settings *settings, const struct secret *secret,
 				const struct secret *target_secret);
-/* The same with defaults. */
-json_object *effective_to_json(const struct settings *defaults, const struct settings *own,
-			       const struct secret *secret, const struct secret *target_secret);
 /* Kernel numbers of the sessions made from a node. */
 json_object *node_sessions_to_json(struct manager *manager, const struct node *node);
 /* Sets the field "state", a SessionState of org.ois.session. */

@@ -119,6 +119,8 @@ static bool record_portal(struct discover *discover, const struct discovery_targ
 			  discover->port, true, &found) < 0)
 		return false;
 	node = records_find(records, &key);
+	if (records_set_interface(records, node, discovery_interface(discover->discovery)) < 0)
+		return false;
 	if (node->last_seen_usec < discover->oldest_seen_usec)
 		discover->oldest_seen_usec = node->last_seen_usec;
 	if (found == RECORDS_FOUND_CREATED) {
@@ -383,9 +385,7 @@ static const char *read_addresses(json_object *parameters, struct discover *disc
 	(void)json_get_string(parameters, "sourceAddress", &config->source_address);
 	if (config->source_address && !address_is_numeric(config->source_address))
 		return "sourceAddress";
-	(void)json_get_string(parameters, "netDevice", &config->net_device);
-	if (config->net_device && !net_device_is_valid(config->net_device))
-		return "netDevice";
+	(void)json_get_string(parameters, "interface", &config->interface);
 	config->address = discover->address;
 	config->port = discover->port = (uint16_t)port;
 	return NULL;
@@ -430,6 +430,10 @@ int method_discovery_discover(struct call *call)
 	discover->oldest_seen_usec = UINT64_MAX;
 	r = discovery_start(discover->manager, &config, &discover_callbacks, discover,
 			    &discover->discovery);
+	if (r == -ENOENT || r == -EOPNOTSUPP) {
+		call_invalid_parameter(call, "interface");
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	call_keep(call, TAKE_PTR(discover), discover_gone);

@@ -224,8 +224,9 @@ static json_object *values_to_json(const char *const *values)
 	return TAKE_PTR(array);
 }
 
-static json_object *setting_to_json(const struct setting_description *setting)
+static json_object *setting_to_json(enum setting which)
 {
+	const struct setting_description *setting = setting_describe(which);
 	_cleanup_json_ json_object *object = json_object_new_object();
 	int r;
 
@@ -241,7 +242,9 @@ static json_object *setting_to_json(const struct setting_description *setting)
 	if (setting->values)
 		r |= json_set(object, "values", values_to_json(setting->values));
 	r |= json_set_string(object, "applies", setting->immediate ? "immediately" : "next_login");
-	r |= json_set_bool(object, "discovery", setting->discovery);
+	r |= json_set_bool(object, "node", setting_applies(which, SETTINGS_NODE));
+	r |= json_set_bool(object, "discovery", setting_applies(which, SETTINGS_DISCOVERY));
+	r |= json_set_bool(object, "interface", setting_applies(which, SETTINGS_INTERFACE));
 	r |= json_set_string(object, "description", setting->description);
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
@@ -249,7 +252,7 @@ static json_object *setting_to_json(const struct setting_description *setting)
 int method_manager_list_settings(struct call *call)
 {
 	for (int i = 0; i < _SETTING_MAX; i++)
-		if (!call_list(call, json_wrap("setting", setting_to_json(setting_describe(i)))))
+		if (!call_list(call, json_wrap("setting", setting_to_json(i))))
 			return 0;
 	call_list_end(call);
 	return 0;

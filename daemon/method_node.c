@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "interface.h"
 #include "json.h"
 #include "method_node.h"
 #include "parse.h"
@@ -27,6 +28,7 @@ static json_object *origin_to_json(const struct node *node)
 	if (node->origin_address) {
 		r |= json_set_string(origin, "address", node->origin_address);
 		r |= json_set_int(origin, "port", node->origin_port);
+		r |= json_set_string(origin, "interface", node->interface);
 	}
 	return r < 0 ? NULL : TAKE_PTR(origin);
 }
@@ -50,6 +52,15 @@ static json_object *redirect_to_json(const struct node *node)
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
 
+static json_object *effective_to_json(const struct manager *manager, const struct node *node)
+{
+	_cleanup_(settings_freep) struct settings *effective = NULL;
+
+	if (interface_effective_of(manager, node, &effective) < 0)
+		return NULL;
+	return configured_to_json(effective, node->secret, node->target_secret);
+}
+
 json_object *record_to_json(struct manager *manager, const struct node *node, bool effective)
 {
 	_cleanup_json_ json_object *record = json_object_new_object();
@@ -62,9 +73,7 @@ json_object *record_to_json(struct manager *manager, const struct node *node, bo
 	r |= json_set(record, "settings",
 		      configured_to_json(node->settings, node->secret, node->target_secret));
 	if (effective)
-		r |= json_set(record, "effective",
-			      effective_to_json(manager->config->node_defaults, node->settings,
-						node->secret, node->target_secret));
+		r |= json_set(record, "effective", effective_to_json(manager, node));
 	r |= json_set(record, "origin", origin_to_json(node));
 	r |= json_set_int(record, "createdTimestampUSec", (int64_t)node->created_usec);
 	r |= json_set_int(record, "changedTimestampUSec", (int64_t)node->changed_usec);

@@ -101,7 +101,7 @@ int method_node_create(struct call *call)
 	if (r >= 0 && object)
 		r = settings_set_json(settings, object, &fault);
 	if (r >= 0)
-		r = settings_check_own(call_manager(call)->config->node_defaults, settings, &fault);
+		r = settings_check_own(call_manager(call), settings, NULL, &fault);
 	if (r < 0)
 		return refuse_setting(call, r, &fault);
 	return create_node(call, &key, (int)tag, &settings);
@@ -178,7 +178,6 @@ static void forget_redirects(struct call *call, struct node **nodes, size_t n)
 
 int method_node_update(struct call *call)
 {
-	const struct settings *defaults = call_manager(call)->config->node_defaults;
 	_cleanup_free_ struct node **nodes = NULL;
 	_cleanup_free_ struct settings **settings = NULL;
 	struct settings_fault fault = { 0 };
@@ -192,9 +191,13 @@ int method_node_update(struct call *call)
 	settings = calloc(n, sizeof(*settings));
 	if (!settings)
 		return -ENOMEM;
-	for (size_t i = 0; i < n && r >= 0; i++)
-		r = changed_settings(defaults, nodes[i]->settings, call_parameters(call),
-				     &settings[i], &fault);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		r = changed_settings(nodes[i]->settings, call_parameters(call), &settings[i],
+				     &fault);
+		if (r >= 0)
+			r = settings_check_own(call_manager(call), settings[i], nodes[i]->interface,
+					       &fault);
+	}
 	if (r >= 0)
 		apply_settings(call, nodes, settings, n);
 	if (r >= 0 && forget)

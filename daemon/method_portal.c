@@ -7,11 +7,22 @@
 #include <string.h>
 
 #include "address.h"
+#include "interface.h"
 #include "interfaces.h"
 #include "json.h"
 #include "method_change.h"
 #include "method_secret.h"
 #include "parse.h"
+
+static json_object *effective_to_json(const struct manager *manager, const struct portal *portal)
+{
+	_cleanup_(settings_freep) struct settings *effective = NULL;
+
+	if (interface_effective(manager->records, manager->config->discovery_defaults,
+				portal->settings, NULL, &effective) < 0)
+		return NULL;
+	return configured_to_json(effective, portal->secret, portal->target_secret);
+}
 
 static json_object *record_to_json(const struct manager *manager, const struct portal *portal,
 				   bool effective)
@@ -26,10 +37,7 @@ static json_object *record_to_json(const struct manager *manager, const struct p
 	r |= json_set(record, "settings",
 		      configured_to_json(portal->settings, portal->secret, portal->target_secret));
 	if (effective)
-		r |= json_set(record, "effective",
-			      effective_to_json(manager->config->discovery_defaults,
-						portal->settings, portal->secret,
-						portal->target_secret));
+		r |= json_set(record, "effective", effective_to_json(manager, portal));
 	r |= json_set_int(record, "createdTimestampUSec", (int64_t)portal->created_usec);
 	r |= json_set_int(record, "changedTimestampUSec", (int64_t)portal->changed_usec);
 	return r < 0 ? NULL : json_wrap("portal", TAKE_PTR(record));
@@ -199,7 +207,6 @@ static bool has_settings(json_object *parameters)
 
 int method_discovery_set_portal(struct call *call)
 {
-	const struct settings *defaults = call_manager(call)->config->discovery_defaults;
 	_cleanup_(settings_freep) struct settings *nothing = NULL, *settings = NULL;
 	json_object *parameters = call_parameters(call);
 	struct settings_fault fault = { 0 };
@@ -215,8 +222,10 @@ int method_discovery_set_portal(struct call *call)
 		return no_such_portal(call, &key);
 	r = settings_new(SETTINGS_DISCOVERY, &nothing);
 	if (r >= 0)
-		r = changed_settings(defaults, portal ? portal->settings : nothing, parameters,
-				     &settings, &fault);
+		r = changed_settings(portal ? portal->settings : nothing, parameters, &settings,
+				     &fault);
+	if (r >= 0)
+		r = settings_check_own(call_manager(call), settings, NULL, &fault);
 	if (r < 0)
 		return call_refuse_setting(call, ERROR_DISCOVERY_INVALID_SETTING, r, &fault);
 	r = find_or_create(call, &key, &portal);

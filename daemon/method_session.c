@@ -188,7 +188,7 @@ static const char *initiator_name(const struct session *session)
 {
 	if (session->found && session->found->initiator_name[0])
 		return session->found->initiator_name;
-	return session->managed ? session->manager->config->initiator_name : NULL;
+	return session->managed ? session_initiator_name(session) : NULL;
 }
 
 static int set_identity(json_object *object, const struct session *session)

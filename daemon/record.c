@@ -78,6 +78,7 @@ struct record *record_free(struct record *record)
 	free((char *)record->node.key.address);
 	free(record->node.target_alias);
 	free(record->node.origin_address);
+	free(record->node.interface);
 	free(record->node.redirect_address);
 	(void)settings_free(record->node.settings);
 	(void)secret_free(record->node.secret);
@@ -290,6 +291,21 @@ int records_set_redirect(struct records *records, struct node *node, const char 
 	node->redirect_address = copy;
 	node->redirect_port = port;
 	node->redirect_usec = copy ? record_now() : 0;
+	records->files[RECORD_FILE_DISCOVERED].dirty = true;
+	return 0;
+}
+
+int records_set_interface(struct records *records, struct node *node, const char *name)
+{
+	char *copy;
+
+	if (name && node->interface && strcmp(name, node->interface) == 0)
+		return 0;
+	copy = name ? strdup(name) : NULL;
+	if (name && !copy)
+		return -ENOMEM;
+	free(node->interface);
+	node->interface = copy;
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 	return 0;
 }
@@ -569,6 +585,7 @@ struct records *records_free(struct records *records)
 	finish_writes(records);
 	tdestroy(records->tree, forget_record);
 	records_free_portals(records);
+	records_free_interfaces(records);
 	for (int i = 0; i < _RECORD_FILE_MAX; i++) {
 		for (struct record_line *line = records->files[i].kept, *next; line; line = next) {
 			next = line->next;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Node records: which targets this host may log in to; and what a person keeps for discoveries at a
- * portal. All of them are in memory, and nobody else touches them on disk. What a discovery found
- * (facts: portals, tags, aliases, when and where) and what a person set (settings, secrets, static
- * nodes) live in two files, so that a discovery can never reset a setting.
+ * portal, and for interfaces. All of them are in memory, and nobody else touches them on disk. What
+ * a discovery found (facts: portals, tags, aliases, when and where) and what a person set
+ * (settings, secrets, static nodes) live in two files, so that a discovery can never reset a
+ * setting.
  */
 #pragma once
 
@@ -37,6 +38,7 @@ struct node {
 	enum node_origin origin;
 	char *origin_address; /* of the discovery, NULL for static nodes */
 	uint16_t origin_port;
+	char *interface; /* over which the discovery was made; NULL: none was named */
 	uint64_t created_usec, changed_usec; /* CLOCK_REALTIME */
 	uint64_t last_seen_usec;             /* by a discovery; 0: never */
 	uint64_t md5_only_usec; /* since when it is known to cope with MD5 alone; 0: it is not */
@@ -61,6 +63,14 @@ struct portal {
 
 	struct settings *settings; /* of SETTINGS_DISCOVERY; never NULL */
 	struct secret *secret, *target_secret;
+};
+
+/* What a person set for an interface; interface.h has what its name says. */
+struct interface {
+	char *name;
+	uint64_t created_usec, changed_usec; /* CLOCK_REALTIME */
+
+	struct settings *settings; /* of SETTINGS_INTERFACE; never NULL */
 };
 
 struct records;
@@ -130,6 +140,17 @@ int records_create_portal(struct records *records, const char *address, uint16_t
 			  struct portal **ret);
 void records_remove_portal(struct records *records, struct portal *portal);
 void records_portal_changed(struct records *records, struct portal *portal);
+
+/* The discovery was made over this interface; NULL: over none that was named. Errors: -ENOMEM. */
+int records_set_interface(struct records *records, struct node *node, const char *name);
+
+/* In the order of names; NULL at the end. */
+struct interface *records_interface_at(const struct records *records, size_t index);
+struct interface *records_find_interface(const struct records *records, const char *name);
+/* -EEXIST; -EINVAL (no name of an interface); -ENOMEM. Nothing is set in the new one. */
+int records_create_interface(struct records *records, const char *name, struct interface **ret);
+void records_remove_interface(struct records *records, struct interface *interface);
+void records_interface_changed(struct records *records, struct interface *interface);
 
 typedef void (*records_done_t)(void *userdata, int error);
 

@@ -91,6 +91,7 @@ static void merge_facts(struct node *node, struct record *record)
 	if (node->origin == NODE_ORIGIN_SEND_TARGETS) {
 		node->origin_address = TAKE_PTR(found->origin_address);
 		node->origin_port = found->origin_port;
+		node->interface = TAKE_PTR(found->interface);
 	}
 	node->last_seen_usec = found->last_seen_usec;
 	node->md5_only_usec = found->md5_only_usec;
@@ -161,6 +162,8 @@ static int read_line(struct reader *reader, const char *text, size_t length)
 		return r;
 	if (reader->file == RECORD_FILE_NODES && portal_line_is(line))
 		r = portal_line_read(reader->records, line, &fault);
+	else if (reader->file == RECORD_FILE_NODES && interface_line_is(line))
+		r = interface_line_read(reader->records, line, &fault);
 	else
 		r = record_line_read(reader->file, line, &record, &fault);
 	json_object_put(line);
@@ -266,6 +269,8 @@ int record_file_format(const struct records *records, enum record_file file, str
 			r = record_line_write((struct record *)node, file, content);
 	if (r >= 0 && file == RECORD_FILE_NODES)
 		r = portal_lines_write(records, content);
+	if (r >= 0 && file == RECORD_FILE_NODES)
+		r = interface_lines_write(records, content);
 	for (const struct record_line *line = records->files[file].kept; r >= 0 && line;
 	     line = line->next) {
 		r = buffer_append(content, secret_bytes(line->text), secret_length(line->text));

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "address.h"
 #include "record_private.h"
 
 /* As in OriginKind of org.ois.node. */
@@ -75,6 +76,10 @@ static int take_facts(struct record *record, json_object *line, struct record_fa
 		r = record_line_copy(line, "targetAlias", &node->target_alias, fault);
 	if (r >= 0)
 		r = record_line_copy(line, "discoveryAddress", &node->origin_address, fault);
+	if (r >= 0)
+		r = record_line_copy(line, "discoveryInterface", &node->interface, fault);
+	if (node->interface && !interface_name_is_valid(node->interface))
+		fault->reason = "discoveryInterface is no name of an interface";
 	return r;
 }
 
@@ -123,6 +128,7 @@ int record_line_read(enum record_file file, json_object *line, struct record **r
 		"origin",
 		"discoveryAddress",
 		"discoveryPort",
+		"discoveryInterface",
 		"createdTimestampUSec",
 		"changedTimestampUSec",
 		"lastSeenTimestampUSec",
@@ -203,6 +209,8 @@ int record_line_write(const struct record *record, enum record_file file, struct
 		r = record_append_text(content, ",\"discoveryAddress\":", node->origin_address);
 	if (r >= 0 && facts && node->origin_address)
 		r = record_append_number(content, ",\"discoveryPort\":", node->origin_port);
+	if (r >= 0 && facts)
+		r = record_append_text(content, ",\"discoveryInterface\":", node->interface);
 	if (r >= 0 && !facts)
 		r = record_append_text(content, ",\"origin\":", origins[node->origin]);
 	if (r >= 0 && !facts && node->logged_out_usec > 0)

@@ -2,13 +2,13 @@
 /*
  * What the files about records share: record.c (nodes in memory, commits), record_file.c (files),
  * record_line.c (lines about nodes), record_portal.c (portals in memory and their lines),
- * record_member.c (members of lines).
+ * record_interface.c (the same of interfaces), record_member.c (members of lines).
  *
  * Each file is JSON Lines. The first line tells format and version, each other line is an object
- * about one node or one portal:
+ * about one node, portal or interface:
  * - nodes.jsonl: what a person set: settings, secrets, that a node is static, and when it was
- *   logged out; and settings and
- *   secrets for discoveries at a portal, in lines with the member "discovery"
+ *   logged out; settings and secrets for discoveries at a portal, in lines with the member
+ *   "discovery"; and settings of interfaces, in lines with the member "interface"
  * - discovered.jsonl: facts: what a discovery found, when, and through which portal
  * A node stands in one of them or in both.
  */
@@ -37,6 +37,11 @@ struct record {
 
 struct portal_record {
 	struct portal portal; /* first, so that a portal is its record */
+	json_object *unknown, *unknown_settings;
+};
+
+struct interface_record {
+	struct interface interface; /* first, so that an interface is its record */
 	json_object *unknown, *unknown_settings;
 };
 
@@ -73,6 +78,8 @@ struct records {
 	struct record_order *order;
 	struct portal_record **portals; /* in their order */
 	size_t n_portals;
+	struct interface_record **interfaces; /* in their order */
+	size_t n_interfaces;
 
 	struct record_write *write; /* under way */
 	struct record_waiter *waiting, **waiting_end;
@@ -148,6 +155,16 @@ bool portal_line_is(json_object *line);
 /* Adds the portal of a line, which is taken apart, unless @fault is set. Errors: -ENOMEM. */
 int portal_line_read(struct records *records, json_object *line, struct record_fault *fault);
 int portal_lines_write(const struct records *records, struct buffer *content);
+
+/* record_interface.c */
+struct interface_record *interface_record_free(struct interface_record *record);
+DEFINE_CLEANUP(struct interface_record *, interface_record_free);
+void records_free_interfaces(struct records *records);
+/* True if a line of nodes.jsonl is about an interface. */
+bool interface_line_is(json_object *line);
+/* Adds the interface of a line, which is taken apart, unless @fault is set. Errors: -ENOMEM. */
+int interface_line_read(struct records *records, json_object *line, struct record_fault *fault);
+int interface_lines_write(const struct records *records, struct buffer *content);
 
 /* record_file.c */
 const char *record_file_name(enum record_file file);

@@ -7,6 +7,7 @@
 #include "changes.h"
 #include "crypto.h"
 #include "endpoint.h"
+#include "interface.h"
 #include "session_private.h"
 #include "table.h"
 #include "trace.h"
@@ -481,14 +482,15 @@ void session_close(struct session *session, const struct session_failure *failur
  * sessions instead of adding new ones. RFC 7143, 10.12.5: format "random", 24 bits and a qualifier
  * of 16.
  */
-static int derive_isid(const struct manager *manager, const struct node_key *key, uint8_t ret[6])
+static int derive_isid(const struct manager *manager, const char *initiator_name,
+		       const struct node_key *key, uint8_t ret[6])
 {
 	_cleanup_free_ char *text = NULL;
 	uint8_t hash[CRYPTO_HASH_LENGTH];
 	int n, r;
 
-	n = asprintf(&text, "%s\n%s\n%s\n%u", manager->config->initiator_name, key->target_name,
-		     key->address, key->port);
+	n = asprintf(&text, "%s\n%s\n%s\n%u", initiator_name, key->target_name, key->address,
+		     key->port);
 	if (n < 0) {
 		text = NULL;
 		return -ENOMEM;
@@ -499,6 +501,14 @@ static int derive_isid(const struct manager *manager, const struct node_key *key
 	ret[0] = 0x80;
 	memcpy(ret + 1, hash, 5);
 	return 0;
+}
+
+const char *session_initiator_name(const struct session *session)
+{
+	const char *own =
+		session->settings ? settings_text(session->settings, SETTING_INITIATOR_NAME) : NULL;
+
+	return own ?: session->manager->config->initiator_name;
 }
 
 struct node *session_node(const struct session *session)
@@ -518,11 +528,15 @@ int session_take_node(struct session *session, const struct node *node)
 	struct settings *effective;
 	int r;
 
-	r = settings_effective(session->manager->config->node_defaults, node->settings, &effective);
+	r = interface_effective_of(session->manager, node, &effective);
 	if (r < 0)
 		return r;
 	(void)settings_free(session->settings);
 	session->settings = effective;
+	r = derive_isid(session->manager, session_initiator_name(session), &node->key,
+			session->isid);
+	if (r < 0)
+		return r;
 	session->portal_group_tag = node->portal_group_tag;
 	if (!session->in_kernel)
 		session->transport =
@@ -562,7 +576,7 @@ static int session_new_named(struct manager *manager, const struct node_key *key
 	session->port = key->port;
 	if (!session->target_name || !session->address)
 		return -ENOMEM;
-	r = derive_isid(manager, key, session->isid);
+	r = derive_isid(manager, manager->config->initiator_name, key, session->isid);
 	if (r < 0)
 		return r;
 	session->created_usec = session->since_usec = manager_now();

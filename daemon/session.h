@@ -157,6 +157,8 @@ uint64_t session_next_attempt(const struct session *session);
 
 struct session_status session_get_status(const struct session *session);
 
+/* Under which it logs in. */
+const char *session_initiator_name(const struct session *session);
 /* Where the connection is, or goes to. */
 const char *session_address(const struct session *session);
 uint16_t session_port(const struct session *session);

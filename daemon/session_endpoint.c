@@ -13,19 +13,6 @@
 
 /* The port that connects */
 
-/* Tells what is wrong, event 5; it may be put right meanwhile. */
-static void setup_failed(struct session *session, int error, const char *text)
-{
-	struct event *event = event_new(EVENT_PORTAL_SETUP_FAILED);
-
-	event_set_status(event, (uint64_t)-error, text);
-	event_set_outcome(event, EVENT_OUTCOME_FAILED);
-	session_raise(session, event);
-	/* The same for all addresses. */
-	session->private->at_known = false;
-	session_connect_failed(session, error, EVENT_PORTAL_SETUP_FAILED, text);
-}
-
 /* A session of an adapter stays with its port. Errors: -ENODEV, -ENOTUNIQ. */
 static int choose_host(const struct session *session, uint32_t *ret)
 {
@@ -61,17 +48,20 @@ static bool is_set_up(struct session *session)
 	const char *fault = digest_fault(session);
 	int r;
 
+	if (session->transport->kind == TRANSPORT_ADAPTER)
+		fault = "what the adapter logs in to is its firmware's to say";
 	if (fault) {
 		session->private->hopeless = true;
-		setup_failed(session, -EOPNOTSUPP, fault);
+		session_setup_failed(session, -EOPNOTSUPP, fault);
 		return false;
 	}
 	r = choose_host(session, &session->private->adapter);
 	if (r < 0) {
-		setup_failed(session, r,
-			     r == -ENOTUNIQ ? "there are several ports of the adapter, and the "
-					      "setting adapter names none of them"
-					    : "there is no such port of an adapter");
+		session_setup_failed(session, r,
+				     r == -ENOTUNIQ
+					     ? "there are several ports of the adapter, and the "
+					       "setting adapter names none of them"
+					     : "there is no such port of an adapter");
 		return false;
 	}
 	return true;

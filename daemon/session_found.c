@@ -228,7 +228,7 @@ void session_look(struct manager *manager, uint32_t sid)
 
 const char *session_take_over_fault(const struct session *session)
 {
-	const char *ours = session->manager->config->initiator_name;
+	const char *ours = session_initiator_name(session);
 	const char *name = session->found ? session->found->initiator_name : "";
 
 	if (!session->transport)

@@ -11,6 +11,7 @@
 #include "address.h"
 #include "authentication.h"
 #include "endpoint.h"
+#include "interface.h"
 #include "session_private.h"
 
 /* Connect */
@@ -121,11 +122,35 @@ static void connect_socket(struct session *session)
 	}
 }
 
+/* It may be put right meanwhile. */
+void session_setup_failed(struct session *session, int error, const char *text)
+{
+	struct event *event = event_new(EVENT_PORTAL_SETUP_FAILED);
+
+	event_set_status(event, (uint64_t)-error, text);
+	event_set_outcome(event, EVENT_OUTCOME_FAILED);
+	session_raise(session, event);
+	/* The same for all addresses. */
+	session->private->at_known = false;
+	session_connect_failed(session, error, EVENT_PORTAL_SETUP_FAILED, text);
+}
+
+/* Its line in the records may be damaged. */
+static bool has_interface(const struct session *session)
+{
+	const char *name = settings_text(session->settings, SETTING_INTERFACE);
+
+	return !name || interface_exists(session->manager->records, name);
+}
+
 static void begin_connect(struct session *session)
 {
 	session_set_phase(session, SESSION_RESOLVING, NULL);
 	(void)session_arm_timer(session, CONNECT_PATIENCE_USEC, connect_is_slow);
-	if (session->transport->kind == TRANSPORT_SOCKET)
+	if (!has_interface(session))
+		session_setup_failed(session, -ENOENT,
+				     "the interface that the node names does not exist");
+	else if (session->transport->kind == TRANSPORT_SOCKET)
 		connect_socket(session);
 	else
 		session_connect_endpoint(session);
@@ -358,7 +383,7 @@ static int driver_new(struct session *session)
 	struct session_private *p = session->private;
 	const struct config *ours = session->manager->config;
 	struct login_config config = {
-		.initiator_name = ours->initiator_name,
+		.initiator_name = session_initiator_name(session),
 		.initiator_alias = ours->initiator_alias,
 		.target_name = session->target_name,
 		.cmdsn = SESSION_INITIAL_CMDSN,

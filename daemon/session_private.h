@@ -193,6 +193,8 @@ DEFINE_CLEANUP(struct session *, session_free);
 int session_new_found(struct manager *manager, const struct sysfs_session *found,
 		      const struct node *node, struct session **ret);
 int session_take_node(struct session *session, const struct node *node);
+/* What the attempt would need on this side is not there, event 5: it has failed. */
+void session_setup_failed(struct session *session, int error, const char *text);
 /* Tells watchers the present phase who do not know it yet; called by the manager. */
 void session_tell(struct session *session);
 /* A batch for this session, and its submission: session->private->pending counts it. */

@@ -77,13 +77,12 @@ bool session_batch_returned(struct session *session)
 
 void session_add_identity(struct session *session, struct kernel_batch *batch)
 {
-	const struct config *ours = session->manager->config;
-
 	kernel_batch_set_string(batch, KERNEL_PARAM_TARGET_NAME, session->target_name);
 	kernel_batch_set_string(batch, KERNEL_PARAM_PERSISTENT_ADDRESS, session->address);
 	kernel_batch_set_number(batch, KERNEL_PARAM_PERSISTENT_PORT, session->port);
 	kernel_batch_set_string(batch, KERNEL_PARAM_INTERFACE_NAME, SESSION_LABEL);
-	kernel_batch_set_string(batch, KERNEL_PARAM_INITIATOR_NAME, ours->initiator_name);
+	kernel_batch_set_string(batch, KERNEL_PARAM_INITIATOR_NAME,
+				session_initiator_name(session));
 }
 
 static void add_limits(struct session *session, struct kernel_batch *batch)

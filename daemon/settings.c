@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings of nodes and discoveries, from the rows of settings.def. Values live in an array that is
- * made when the first one is set, because most nodes of a large installation have none of their
- * own.
+ * Settings of nodes, discoveries and interfaces, from the rows of settings.def. Values live in an
+ * array that is made when the first one is set, because most nodes of a large installation have
+ * none of their own.
  */
 #include <assert.h>
 #include <ctype.h>
@@ -37,6 +37,20 @@ static const char *address_fault(const char *text)
 	return address_is_numeric(text) ? NULL : "must be a numeric IPv4 or IPv6 address";
 }
 
+static const char *interface_fault(const char *text)
+{
+	return interface_name_is_valid(text)
+		       ? NULL
+		       : "must be the name of an interface: printable characters without spaces";
+}
+
+static const char *initiator_fault(const char *text)
+{
+	const char *fault = NULL;
+
+	return iscsi_name_check(text, &fault) < 0 ? fault : NULL;
+}
+
 static const char *net_device_fault(const char *text)
 {
 	return net_device_is_valid(text) ? NULL : "must be the name of a network device";
@@ -54,10 +68,8 @@ static const char *hardware_address_fault(const char *text)
 
 static const char *const transport_names[] = {
 #define TRANSPORT(name, ...) name,
-#define SELF_TRANSPORT(name, ...)
 #include "transport.def"
 #undef TRANSPORT
-#undef SELF_TRANSPORT
 	NULL,
 };
 
@@ -89,7 +101,19 @@ int setting_from_name(const char *name)
 
 bool setting_applies(enum setting setting, enum settings_scope scope)
 {
-	return scope == SETTINGS_NODE || descriptions[setting].discovery;
+	const struct setting_description *row = &descriptions[setting];
+
+	switch (scope) {
+	case SETTINGS_NODE:
+		return !row->interface_only;
+	case SETTINGS_DISCOVERY:
+		return row->discovery;
+	case SETTINGS_INTERFACE:
+		return row->interface || row->interface_only;
+	case _SETTINGS_SCOPE_MAX:
+		break;
+	}
+	return false;
 }
 
 static bool is_present(const struct settings *settings, enum setting setting)
@@ -212,13 +236,12 @@ static int put_text(struct settings *settings, enum setting setting, const char 
 	return 0;
 }
 
-/* Takes over everything @from has. */
-static int put_all(struct settings *settings, const struct settings *from)
+int settings_take_over(struct settings *settings, const struct settings *from)
 {
 	int r = 0;
 
 	for (int i = 0; i < _SETTING_MAX && r >= 0; i++) {
-		if (!is_present(from, i))
+		if (!is_present(from, i) || !setting_applies(i, settings->scope))
 			continue;
 		if (descriptions[i].type == SETTING_TEXT)
 			r = put_text(settings, i, from->values[i].text);
@@ -236,7 +259,7 @@ int settings_copy(const struct settings *settings, struct settings **ret)
 	r = settings_new(settings->scope, &copy);
 	if (r < 0)
 		return r;
-	r = put_all(copy, settings);
+	r = settings_take_over(copy, settings);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(copy);
@@ -354,10 +377,15 @@ static int set_any(struct settings *settings, enum setting setting, const char *
 static int refuse_unknown(const struct settings *settings, const char *name, const char *value,
 			  struct settings_fault *ret_fault)
 {
+	static const char *const others[] = {
+		[SETTINGS_NODE] = "is a setting of interfaces; set it there",
+		[SETTINGS_DISCOVERY] = "does not apply to a discovery",
+		[SETTINGS_INTERFACE] = "does not apply to an interface",
+	};
+
 	return refuse(ret_fault, name, value, -ENOENT, "%s",
-		      setting_from_name(name) >= 0 && settings->scope == SETTINGS_DISCOVERY
-			      ? "does not apply to a discovery"
-			      : "there is no such setting");
+		      setting_from_name(name) >= 0 ? others[settings->scope]
+						   : "there is no such setting");
 }
 
 /* -ENOENT: unknown, or none of this scope. */
@@ -553,8 +581,8 @@ bool settings_equal(const struct settings *a, const struct settings *b)
 	return true;
 }
 
-int settings_effective(const struct settings *defaults, const struct settings *own,
-		       struct settings **ret)
+int settings_effective(const struct settings *defaults, const struct settings *interface,
+		       const struct settings *own, struct settings **ret)
 {
 	_cleanup_(settings_freep) struct settings *effective = NULL;
 	const struct settings *given = own ?: defaults;
@@ -568,9 +596,11 @@ int settings_effective(const struct settings *defaults, const struct settings *o
 			r = set_any(effective, i, descriptions[i].default_value, NULL);
 	assert(r >= 0 || r == -ENOMEM);
 	if (r >= 0 && defaults)
-		r = put_all(effective, defaults);
+		r = settings_take_over(effective, defaults);
+	if (r >= 0 && interface)
+		r = settings_take_over(effective, interface);
 	if (r >= 0 && own)
-		r = put_all(effective, own);
+		r = settings_take_over(effective, own);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(effective);
@@ -632,8 +662,8 @@ static void format_value(const struct settings *settings, enum setting setting,
 	}
 }
 
-static int conflict(const struct settings *effective, enum setting setting, const char *message,
-		    struct settings_fault *ret_fault)
+int settings_conflict(const struct settings *effective, enum setting setting, const char *message,
+		      struct settings_fault *ret_fault)
 {
 	char value[VALUE_TEXT_MAX];
 
@@ -669,26 +699,28 @@ static int check_node(const struct settings *effective, struct settings_fault *r
 	/* RFC 7143, 13.14. */
 	if (settings_number(effective, SETTING_KEYS_FIRST_BURST_LENGTH) >
 	    settings_number(effective, SETTING_KEYS_MAX_BURST_LENGTH))
-		return conflict(effective, SETTING_KEYS_FIRST_BURST_LENGTH,
-				"must not exceed keys.maxBurstLength", ret_fault);
+		return settings_conflict(effective, SETTING_KEYS_FIRST_BURST_LENGTH,
+					 "must not exceed keys.maxBurstLength", ret_fault);
 	/* With one of them 0 the kernel would use 5 seconds for it. */
 	if (interval && !timeout)
-		return conflict(effective, SETTING_NOOP_TIMEOUT_SECONDS,
-				"must not be 0 unless noopIntervalSeconds is 0 too", ret_fault);
+		return settings_conflict(effective, SETTING_NOOP_TIMEOUT_SECONDS,
+					 "must not be 0 unless noopIntervalSeconds is 0 too",
+					 ret_fault);
 	if (timeout && !interval)
-		return conflict(effective, SETTING_NOOP_TIMEOUT_SECONDS,
-				"must be 0 because noopIntervalSeconds is 0", ret_fault);
+		return settings_conflict(effective, SETTING_NOOP_TIMEOUT_SECONDS,
+					 "must be 0 because noopIntervalSeconds is 0", ret_fault);
 	if (settings_text(effective, SETTING_ADAPTER) && !has_adapters(effective))
-		return conflict(effective, SETTING_ADAPTER,
-				"must not be set because transport is tcp or iser", ret_fault);
+		return settings_conflict(effective, SETTING_ADAPTER,
+					 "must not be set because transport is tcp or iser",
+					 ret_fault);
 	if (settings_number(effective, SETTING_HEADER_DIGEST_REQUIRED) &&
 	    !list_has(effective, SETTING_KEYS_HEADER_DIGEST, SETTING_DIGEST_CRC32C))
-		return conflict(effective, SETTING_HEADER_DIGEST_REQUIRED,
-				"needs crc32c in keys.headerDigest", ret_fault);
+		return settings_conflict(effective, SETTING_HEADER_DIGEST_REQUIRED,
+					 "needs crc32c in keys.headerDigest", ret_fault);
 	if (settings_number(effective, SETTING_DATA_DIGEST_REQUIRED) &&
 	    !list_has(effective, SETTING_KEYS_DATA_DIGEST, SETTING_DIGEST_CRC32C))
-		return conflict(effective, SETTING_DATA_DIGEST_REQUIRED,
-				"needs crc32c in keys.dataDigest", ret_fault);
+		return settings_conflict(effective, SETTING_DATA_DIGEST_REQUIRED,
+					 "needs crc32c in keys.dataDigest", ret_fault);
 	return 0;
 }
 
@@ -696,12 +728,12 @@ int settings_check(const struct settings *effective, struct settings_fault *ret_
 {
 	int r = effective->scope == SETTINGS_NODE ? check_node(effective, ret_fault) : 0;
 
-	if (r < 0)
+	if (r < 0 || effective->scope == SETTINGS_INTERFACE)
 		return r;
 	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) != AUTHENTICATION_NONE &&
 	    !settings_text(effective, SETTING_AUTHENTICATION_USER_NAME))
-		return conflict(effective, SETTING_AUTHENTICATION_METHOD,
-				"needs authentication.userName", ret_fault);
+		return settings_conflict(effective, SETTING_AUTHENTICATION_METHOD,
+					 "needs authentication.userName", ret_fault);
 	return 0;
 }
 

@@ -28,10 +28,11 @@ enum setting {
 	_SETTING_MAX,
 };
 
-/* What settings are for. A node has all of them, a discovery those whose row says so. */
+/* What settings are for: a row says which of them have it. */
 enum settings_scope {
 	SETTINGS_NODE,
 	SETTINGS_DISCOVERY,
+	SETTINGS_INTERFACE,
 	_SETTINGS_SCOPE_MAX,
 };
 
@@ -45,8 +46,10 @@ struct setting_description {
 	const char *details;       /* whole sentences for the manual page; NULL: none */
 	const char *(*fault)(const char *text); /* of texts: what the value must be, or NULL */
 	bool power_of_two;
-	bool immediate; /* takes effect at once, else at the next login */
-	bool discovery; /* discoveries have it too */
+	bool immediate;      /* takes effect at once, else at the next login */
+	bool discovery;      /* discoveries have it too */
+	bool interface;      /* interfaces have it too */
+	bool interface_only; /* nobody else has it */
 };
 
 const struct setting_description *setting_describe(enum setting setting);
@@ -75,12 +78,17 @@ struct settings_fault {
  * @ret_fault filled in; -ENOMEM. */
 int settings_set_text(struct settings *settings, const char *name, const char *value,
 		      struct settings_fault *ret_fault);
-/* Takes over all fields present in a Settings object of org.ois.node or org.ois.discovery; all or
- * nothing. Output-only fields are ignored. */
+/* Takes over all fields present in a Settings object of org.ois.node, org.ois.discovery or
+ * org.ois.interface; all or nothing. Output-only fields are ignored. */
 int settings_set_json(struct settings *settings, json_object *object,
 		      struct settings_fault *ret_fault);
 /* Back to "not configured". "keys" resets all below it. -ENOENT: unknown name. */
 int settings_reset(struct settings *settings, const char *name);
+/* Adds what @from has and @settings can have. Errors: -ENOMEM. */
+int settings_take_over(struct settings *settings, const struct settings *from);
+/* A value that does not go with others: fills @ret_fault in and returns -EINVAL. */
+int settings_conflict(const struct settings *settings, enum setting setting, const char *message,
+		      struct settings_fault *ret_fault);
 /* Rules between settings, checked on the effective set (firstBurstLength above maxBurstLength,
  * ...). */
 int settings_check(const struct settings *effective, struct settings_fault *ret_fault);
@@ -92,10 +100,13 @@ bool settings_is_set(const struct settings *settings, enum setting setting);
 bool settings_is_empty(const struct settings *settings);
 bool settings_equal(const struct settings *a, const struct settings *b);
 
-/* Built-in defaults, over them @defaults (of the configuration file, may be NULL), over them @own
- * (may be NULL); both are of one scope, and of a node if there is neither. */
-int settings_effective(const struct settings *defaults, const struct settings *own,
-		       struct settings **ret);
+/*
+ * Built-in defaults, over them @defaults (of the configuration file), over them what @interface
+ * has, over them @own; each may be NULL. @defaults and @own are of one scope, which is the
+ * result's, and that of a node if there is neither.
+ */
+int settings_effective(const struct settings *defaults, const struct settings *interface,
+		       const struct settings *own, struct settings **ret);
 
 /* Only on an effective set. Booleans and enumerations are numbers. */
 int64_t settings_number(const struct settings *effective, enum setting setting);
@@ -103,6 +114,17 @@ int64_t settings_number(const struct settings *effective, enum setting setting);
 const char *settings_text(const struct settings *effective, enum setting setting);
 /* Writes indices into .values in order of preference; returns how many. */
 size_t settings_list(const struct settings *effective, enum setting setting, int ret[8]);
+
+/* Indices of network.family and network.configuration. */
+enum setting_family {
+	SETTING_FAMILY_IPV4,
+	SETTING_FAMILY_IPV6,
+};
+enum setting_configuration {
+	SETTING_CONFIGURATION_STATIC,
+	SETTING_CONFIGURATION_DHCP,
+	SETTING_CONFIGURATION_AUTOMATIC,
+};
 
 enum setting_startup {
 	STARTUP_MANUAL,

@@ -429,46 +429,6 @@ static int open_host(const struct sysfs *sysfs, const char *class, uint32_t host
 	return sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/%s/host%" PRIu32, class, host);
 }
 
-static bool host_is(const struct sysfs *sysfs, uint32_t host, const char *proc_name,
-		    const char *hardware_address)
-{
-	_cleanup_close_ int scsi_fd = open_host(sysfs, "scsi_host", host),
-			    iscsi_fd = open_host(sysfs, "iscsi_host", host);
-	char text[64];
-
-	if (scsi_fd < 0 || iscsi_fd < 0 ||
-	    sysfs_read_string(scsi_fd, "proc_name", text, sizeof(text)) < 0 ||
-	    strcmp(text, proc_name) != 0)
-		return false;
-	return !hardware_address ||
-	       (sysfs_read_string(iscsi_fd, "hwaddress", text, sizeof(text)) >= 0 &&
-		strcasecmp(text, hardware_address) == 0);
-}
-
-int sysfs_host_find(const struct sysfs *sysfs, const char *proc_name, const char *hardware_address,
-		    uint32_t *ret)
-{
-	_cleanup_close_ int fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY, "class/iscsi_host");
-	struct directory directory;
-	uint32_t host, found = 0;
-	const char *name;
-	unsigned n = 0;
-
-	if (fd < 0)
-		return -ENODEV;
-	directory_init(fd, &directory);
-	while ((name = directory_next(&directory)))
-		if (parse_object(name, "host", &host) == 0 &&
-		    host_is(sysfs, host, proc_name, hardware_address)) {
-			found = host;
-			n++;
-		}
-	if (n != 1)
-		return n == 0 ? -ENODEV : -ENOTUNIQ;
-	*ret = found;
-	return 0;
-}
-
 int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret)
 {
 	_cleanup_close_ int session_fd = -EBADF, connection_fd = -EBADF, host_fd = -EBADF;

@@ -73,9 +73,20 @@ struct sysfs_session {
 	int64_t can_queue;
 };
 
+/* A SCSI host that is a port of an adapter; strings are empty where the kernel shows none. */
+struct sysfs_host {
+	uint32_t number;
+	char proc_name[32];
+	char hardware_address[32];
+	char net_device[16];
+};
+
+/* The caller frees *@ret. No class at all is an empty list. Errors: -ENOMEM. */
+int sysfs_host_list(const struct sysfs *sysfs, struct sysfs_host **ret, size_t *ret_n);
+
 /*
- * The SCSI host with this proc_name and, unless that is NULL, this hardware address. Errors:
- * -ENODEV (none), -ENOTUNIQ (several).
+ * The port with this proc_name and, unless that is NULL, this hardware address. Errors: -ENODEV
+ * (none), -ENOTUNIQ (several), -ENOMEM.
  */
 int sysfs_host_find(const struct sysfs *sysfs, const char *proc_name, const char *hardware_address,
 		    uint32_t *ret);

@@ -23,10 +23,8 @@ const char *transport_kind_to_string(enum transport_kind kind)
 
 static struct transport transports[] = {
 #define TRANSPORT(row, ...) { .name = row, __VA_ARGS__ },
-#define SELF_TRANSPORT      TRANSPORT
 #include "transport.def"
 #undef TRANSPORT
-#undef SELF_TRANSPORT
 	{ .name = NULL },
 };
 

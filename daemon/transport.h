@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "settings.h"
+
 struct iscsi_offer;
 struct manager;
 
@@ -46,6 +48,9 @@ struct transport_limits {
 	uint32_t first_burst_length;
 };
 
+/* Settings of the adapter's own network, as bits. */
+#define NETWORK(setting) (UINT64_C(1) << SETTING_NETWORK_##setting)
+
 struct transport {
 	const char *name;      /* of the class device */
 	const char *module;    /* to load */
@@ -53,6 +58,7 @@ struct transport {
 	enum transport_kind kind;
 	unsigned quirks; /* enum transport_quirk */
 	struct transport_limits limits;
+	uint64_t network4, network6; /* what can be set of it, with each version of IP */
 
 	/* Read when the module is there. */
 	bool loaded;

@@ -57,7 +57,7 @@ _ois_ctl()
 		return
 		;;
 	--interface)
-		COMPREPLY=($(cd /sys/class/net && compgen -G "$cur*"))
+		COMPREPLY=($(compgen -W "$(_ois_ctl_words arguments iface show; cd /sys/class/net && printf 'tcp.%s\n' *)" -- "$cur"))
 		return
 		;;
 	--secret-format)
@@ -91,7 +91,7 @@ _ois_ctl()
 		[[ ${COMPREPLY[0]} == *= && ${#COMPREPLY[@]} -eq 1 ]] && compopt -o nospace
 	elif [[ ${#verb[@]} -eq 0 ]]; then
 		COMPREPLY=($(compgen -W "$(_ois_ctl_words verbs | cut -d' ' -f1 | sort -u)" -- "$cur"))
-	elif [[ ${#verb[@]} -eq 1 && ${verb[0]} =~ ^(node|portal|scsi|session)$ ]]; then
+	elif [[ ${#verb[@]} -eq 1 && ${verb[0]} =~ ^(iface|node|portal|scsi|session)$ ]]; then
 		COMPREPLY=($(compgen -W "$(_ois_ctl_words verbs | sed -n "s/^${verb[0]} //p")" -- "$cur"))
 	else
 		# A colon starts a new word for readline, so only what follows the last one is replaced.

@@ -239,6 +239,8 @@ OIS_OBJECT(node);
 OIS_OBJECT(target);
 OIS_OBJECT(portal);
 OIS_OBJECT(portal_record);
+/* org.ois.interface: Interface */
+OIS_OBJECT(interface);
 /* org.ois.session: Session, Connection, LogicalUnit, LoginProgress and LogoutProgress, Failure,
  * Statistics */
 OIS_OBJECT(session);
@@ -272,6 +274,7 @@ struct ois_setting *ois_reply_get_setting(const struct ois_reply *reply);
 struct ois_node *ois_reply_get_node(const struct ois_reply *reply);
 struct ois_target *ois_reply_get_target(const struct ois_reply *reply);
 struct ois_portal_record *ois_reply_get_portal_record(const struct ois_reply *reply);
+struct ois_interface *ois_reply_get_interface(const struct ois_reply *reply);
 struct ois_session *ois_reply_get_session(const struct ois_reply *reply);
 struct ois_progress *ois_reply_get_progress(const struct ois_reply *reply);
 struct ois_statistics *ois_reply_get_statistics(const struct ois_reply *reply);
@@ -353,6 +356,8 @@ const char *ois_setting_get_value(const struct ois_setting *setting, size_t inde
 const char *ois_setting_get_applies(const struct ois_setting *setting);
 /* Boolean: discoveries have it, too. */
 int ois_setting_is_for_discovery(const struct ois_setting *setting);
+int ois_setting_is_for_node(const struct ois_setting *setting);
+int ois_setting_is_for_interface(const struct ois_setting *setting);
 const char *ois_setting_get_description(const struct ois_setting *setting);
 
 /* --- Discovery --- */
@@ -534,6 +539,49 @@ int ois_portal_record_set_secret_call(struct ois_client *client, const char *por
 /* Forgets all that is kept for discoveries at a portal. The reply is empty. */
 int ois_portal_record_remove_call(struct ois_client *client, const char *portal,
 				  struct ois_call **ret);
+
+/* --- Interfaces: over what this host reaches targets --- */
+
+/*
+ * Waits for the interfaces, sorted by name; array as in ois_list_settings(). @name asks for this
+ * one, listed or not; NULL for all that are listed. Flags: OIS_LIST_EFFECTIVE, also what the name
+ * says.
+ */
+int ois_list_interfaces(struct ois_client *client, const char *name, unsigned flags,
+			struct ois_interface ***ret, struct ois_error **ret_error);
+struct ois_interface **ois_interfaces_free(struct ois_interface **interfaces);
+/* Replies: ois_reply_get_interface(). */
+int ois_list_interfaces_call(struct ois_client *client, const char *name, unsigned flags,
+			     struct ois_call **ret);
+
+const char *ois_interface_get_name(const struct ois_interface *interface);
+/* SCSI host of the adapter's port. -ENOENT: the port is not there, or it is no port. */
+int ois_interface_get_host(const struct ois_interface *interface, int64_t *ret);
+/* Nodes and portals that name it. */
+int ois_interface_get_users(const struct ois_interface *interface, int64_t *ret);
+/* True if its name says all, and nothing was set. */
+int ois_interface_is_built_in(const struct ois_interface *interface);
+int ois_interface_get_created_usec(const struct ois_interface *interface, int64_t *ret);
+int ois_interface_get_changed_usec(const struct ois_interface *interface, int64_t *ret);
+/* As ois_node_get_setting() and ois_node_foreach_setting(). */
+int ois_interface_get_setting(const struct ois_interface *interface, const char *name,
+			      unsigned flags, char **ret);
+int ois_interface_foreach_setting(const struct ois_interface *interface, unsigned flags,
+				  int (*function)(const char *name, const char *value,
+						  void *userdata),
+				  void *userdata);
+
+/*
+ * Makes an interface, or changes one; arguments and errors as of ois_node_update_call(). Reply:
+ * ois_reply_get_interface().
+ */
+int ois_interface_add_call(struct ois_client *client, const char *name, const char *const *settings,
+			   struct ois_call **ret, struct ois_error **ret_error);
+int ois_interface_set_call(struct ois_client *client, const char *name, const char *const *settings,
+			   const char *const *reset, struct ois_call **ret,
+			   struct ois_error **ret_error);
+/* Forgets what was set for an interface. The reply is empty. */
+int ois_interface_remove_call(struct ois_client *client, const char *name, struct ois_call **ret);
 
 /* --- Sessions --- */
 

@@ -22,6 +22,18 @@ bool net_device_is_valid(const char *name)
 	return true;
 }
 
+bool interface_name_is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length > INTERFACE_NAME_MAX || *name == '-')
+		return false;
+	for (; *name; name++)
+		if (!isgraph((unsigned char)*name) || strchr("/\"\\", *name))
+			return false;
+	return true;
+}
+
 /* False: no IPv6 address. *@ret_scope: where it stands in @text; NULL: none. */
 static bool parse_ipv6(const char *text, struct in6_addr *ret, const char **ret_scope)
 {

@@ -22,6 +22,10 @@ bool address_is_link_local(const char *address); /* of IPv6, with or without sco
 const char *address_scope(const char *address);
 /* Whether @name can be the name of a network interface, or a scope. */
 bool net_device_is_valid(const char *name);
+
+/* Whether @name can be that of an interface record. */
+#define INTERFACE_NAME_MAX 63
+bool interface_name_is_valid(const char *name);
 /* Puts @scope in place of the one of a link-local address. Errors: -EINVAL (too long for @size). */
 int address_set_scope(char *address, size_t size, const char *scope);
 /*

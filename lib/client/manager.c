@@ -22,7 +22,9 @@ DEFINE_TEXT(setting, default, "defaultValue");
 DEFINE_NUMBER(setting, minimum, "minimum");
 DEFINE_NUMBER(setting, maximum, "maximum");
 DEFINE_TEXT(setting, applies, "applies");
+DEFINE_BOOLEAN(setting, for_node, "node");
 DEFINE_BOOLEAN(setting, for_discovery, "discovery");
+DEFINE_BOOLEAN(setting, for_interface, "interface");
 DEFINE_TEXT(setting, description, "description");
 
 const char *ois_setting_get_value(const struct ois_setting *setting, size_t index)

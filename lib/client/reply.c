@@ -47,6 +47,7 @@ DEFINE_REPLY(status, "status");
 DEFINE_REPLY(setting, "setting");
 DEFINE_REPLY(node, "record");
 DEFINE_REPLY(portal_record, "portal");
+DEFINE_REPLY(interface, "interface");
 DEFINE_REPLY(target, "target");
 DEFINE_REPLY(session, "session");
 DEFINE_REPLY(progress, "progress");

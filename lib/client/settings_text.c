@@ -148,9 +148,11 @@ static bool is_output_only(const char *name)
 
 static int refuse_name(const char *interface_name, const char *name, struct ois_error **ret_error)
 {
-	return strcmp(interface_name, INTERFACE_DISCOVERY) == 0
-		       ? call_refused(-ENOENT, ret_error, "discoveries have no setting '%s'", name)
-		       : call_refused(-ENOENT, ret_error, "there is no setting '%s'", name);
+	if (strcmp(interface_name, INTERFACE_DISCOVERY) == 0)
+		return call_refused(-ENOENT, ret_error, "discoveries have no setting '%s'", name);
+	if (strcmp(interface_name, INTERFACE_INTERFACE) == 0)
+		return call_refused(-ENOENT, ret_error, "interfaces have no setting '%s'", name);
+	return call_refused(-ENOENT, ret_error, "there is no setting '%s'", name);
 }
 
 static int set_from_text(const char *interface_name, const struct idl_type *type,

@@ -45,7 +45,7 @@ static void check_settings(const struct settings *defaults)
 {
 	_cleanup_(settings_freep) struct settings *effective = NULL;
 
-	FUZZ_CHECK(settings_effective(defaults, NULL, &effective) == 0);
+	FUZZ_CHECK(settings_effective(defaults, NULL, NULL, &effective) == 0);
 	FUZZ_CHECK(settings_check(effective, NULL) == 0);
 }
 

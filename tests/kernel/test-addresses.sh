@@ -42,7 +42,7 @@ check "logout by portal" ois-ctl logout --all --portal="[$local_address%near]"
 check_nothing_left
 ois-ctl node remove --all >/dev/null
 
-check "the interface may be an option" ois-ctl discover "$local_address" --interface=near --record=replace
+check "the interface may be an option" ois-ctl discover "$local_address" --interface=tcp.near --record=replace
 check_equal "and finds all" 3 "$(nodes | grep -c " $local_address%near 3260 7")"
 check_fails "a link-local address alone is no way" 1 ois-ctl discover "$local_address"
 check_event 5 OIS_PORTAL="[$local_address]:3260"

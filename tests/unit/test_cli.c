@@ -451,7 +451,7 @@ static void test_discover_options(void **state)
 		{ .method = "org.ois.discovery.Discover",
 		  .parameters = "{\"method\":\"send_targets\",\"address\":\"fe80::1%eth0\","
 				"\"port\":3261,\"recordMode\":\"none\",\"targetName\":\"iqn.x\","
-				"\"netDevice\":\"eth0\",\"sourceAddress\":\"fe80::2\"}",
+				"\"interface\":\"tcp.eth0\",\"sourceAddress\":\"fe80::2\"}",
 		  .replies = { OK(
 			  "{\"summary\":{\"targets\":0,\"portals\":0,\"recordsCreated\":0,"
 			  "\"recordsUpdated\":0,\"recordsDeleted\":0,\"durationUSec\":5}}") } },
@@ -477,20 +477,21 @@ static void test_discover_options(void **state)
 		}                                                                                  \
 	}
 		WRONG("targetName"),
-		WRONG("netDevice"),
+		WRONG("interface"),
 		WRONG("sourceAddress"),
 #undef WRONG
 	};
 
 	check(one,
-	      "discover '[FE80:0::1%eth0]:3261' --record=none --target=iqn.x --interface=eth0 "
+	      "discover '[FE80:0::1%eth0]:3261' --record=none --target=iqn.x --interface=tcp.eth0 "
 	      "--source=fe80::2",
 	      0, "", "The portal [FE80:0::1%eth0]:3261 has no target iqn.x for this host.\n");
 	check(broken_off, "discover h", 1, "TARGET PORTAL GROUP\niqn.x  h:1        -\n",
 	      "Failed to discover targets at h: it hung up\n");
 	check(wrong[0], "discover h", 2, "", "Option --target: this is no iSCSI name\n");
 	check(wrong[1], "discover h", 2, "",
-	      "Option --interface: this is no name of a network device\n");
+	      "Option --interface: there is no such interface, or its transport is not tcp; "
+	      "'ois-ctl ifaces' lists the interfaces\n");
 	check(wrong[2], "discover h", 2, "", "Option --source: this is no numeric address\n");
 }
 
@@ -1053,15 +1054,18 @@ static void test_settings_and_status(void **state)
 		{ .method = "org.ois.manager.ListSettings",
 		  .replies = { MORE("{\"setting\":{\"name\":\"scan\",\"kind\":\"boolean\","
 				    "\"defaultValue\":\"true\",\"applies\":"
-				    "\"next_login\",\"discovery\":false,\"description\":\"Look\"}"
+				    "\"next_login\",\"node\":true,\"discovery\":false,"
+				    "\"description\":\"Look\"}"
 				    "}"),
 			       MORE("{\"setting\":{\"name\":\"n\",\"kind\":\"integer\",\"minimum\":"
 				    "-1,\"maximum\":9,\"applies\":"
-				    "\"immediately\",\"discovery\":true,\"description\":"
+				    "\"immediately\",\"node\":true,\"discovery\":true,"
+				    "\"interface\":true,\"description\":"
 				    "\"Count\"}}"),
 			       OK("{\"setting\":{\"name\":\"d\",\"kind\":\"list\",\"defaultValue\":"
 				  "\"a b\",\"values\":[\"a\",\"b\"],"
-				  "\"applies\":\"next_login\",\"description\":\"List\"}}") } },
+				  "\"applies\":\"next_login\",\"interface\":true,\"description\":"
+				  "\"List\"}}") } },
 		{},
 	};
 	static const struct scene status[] = {
@@ -1080,9 +1084,9 @@ static void test_settings_and_status(void **state)
 	};
 
 	check(settings, "settings --no-legend", 0,
-	      "scan yes yes, no at login nodes          Look\n"
-	      "n    -   -1..9   at once  nodes, portals Count\n"
-	      "d    a,b a, b    at login nodes          List\n",
+	      "scan yes yes, no at login nodes                      Look\n"
+	      "n    -   -1..9   at once  nodes, portals, interfaces Count\n"
+	      "d    a,b a, b    at login interfaces                 List\n",
 	      "");
 	check(status, "status", 0,
 	      "        Daemon: oisd 9, process 5\n"
@@ -1095,6 +1099,86 @@ static void test_settings_and_status(void **state)
 	      " Configuration: /etc/ois/ois.conf\n"
 	      "       Records: /r\n",
 	      "");
+}
+
+#define PORT                                                                                       \
+	"{\"interface\":{\"name\":\"qedi.00:01\",\"settings\":{\"network\":{\"address\":"          \
+	"\"192.0.2.9\"}},\"effective\":{\"transport\":\"qedi\",\"adapter\":\"00:01\",\"network\":" \
+	"{"                                                                                        \
+	"\"address\":\"192.0.2.9\"}},\"builtIn\":false,\"host\":0,\"users\":2,"                    \
+	"\"createdTimestampUSec\":9000000000000000,\"changedTimestampUSec\":9000000000000000}}"
+
+static void test_ifaces(void **state)
+{
+	static const struct scene list[] = {
+		{ .method = "org.ois.interface.List",
+		  .parameters = "{\"effective\":true}",
+		  .replies = { MORE("{\"interface\":{\"name\":\"default\",\"settings\":{},"
+				    "\"effective\":{\"transport\":\"tcp\"},\"builtIn\":true,"
+				    "\"users\":0}}"),
+			       OK(PORT) } },
+		{},
+	};
+	static const struct scene show[] = {
+		{ .method = "org.ois.interface.List",
+		  .parameters = "{\"name\":\"qedi.00:01\",\"effective\":true}",
+		  .replies = { OK(PORT) } },
+		{ .method = "org.ois.interface.List", .replies = { OK("{}") } },
+		{},
+	};
+
+	check(list, "ifaces", 0,
+	      "INTERFACE  TRANSPORT HOST PORT OR DEVICE ADDRESS   INITIATOR USERS\n"
+	      "default    tcp          - -              -         -             0\n"
+	      "qedi.00:01 qedi         0 00:01          192.0.2.9 -             2\n"
+	      "\n2 interfaces listed.\n",
+	      "");
+	check(show, "iface show qedi.00:01 x", 7,
+	      "     Interface: qedi.00:01\n"
+	      "     SCSI host: 0\n"
+	      "       Used by: 2 nodes and portals\n"
+	      "       Created: Wed 2255-03-14 16:00:00 UTC\n"
+	      "       Changed: Wed 2255-03-14 16:00:00 UTC\n"
+	      "\n"
+	      "SETTING         VALUE     FROM\n"
+	      "transport       qedi      default\n"
+	      "adapter         00:01     default\n"
+	      "network.address 192.0.2.9 interface\n",
+	      "Failed to show x: there is no such interface; 'ois-ctl ifaces' lists the "
+	      "interfaces\n");
+}
+
+static void test_iface_change(void **state)
+{
+	static const struct scene add[] = {
+		{ .method = "org.ois.interface.Add",
+		  .parameters = "{\"name\":\"x\",\"settings\":{\"network\":{\"vlan\":5}}}",
+		  .replies = { OK(PORT) } },
+		{},
+	};
+	static const struct scene set[] = {
+		{ .method = "org.ois.interface.Set",
+		  .parameters = "{\"name\":\"x\",\"settings\":{},\"reset\":[\"network\"]}",
+		  .replies = { OK(PORT) } },
+		{},
+	};
+	static const struct scene used[] = {
+		{ .method = "org.ois.interface.Remove", .replies = { OK("{}") } },
+		{ .method = "org.ois.interface.Remove",
+		  .parameters = "{\"name\":\"y\"}",
+		  .replies = { FAIL("org.ois.interface.InterfaceInUse",
+				    "{\"name\":\"y\",\"users\":1}") } },
+		{},
+	};
+	static const struct scene none[] = { {} };
+
+	check(add, "iface add x network.vlan=5", 0, "x: added\n", "");
+	check(set, "iface set x --reset=network", 0, "x: changed\n", "");
+	check(used, "iface remove x y", 7, "x: removed\n",
+	      "Failed to remove y: nodes or portals name the interface; put their setting "
+	      "interface back first\n");
+	check(none, "iface set x", 2, "", NULL);
+	check(none, "iface add x startup=manual", 2, "", NULL);
 }
 
 #define PORTAL                                                                                     \
@@ -1245,6 +1329,14 @@ static void test_completion(void **state)
 		{},
 	};
 
+	static const struct scene interfaces[] = {
+		{ .method = "org.ois.manager.ListSettings",
+		  .replies = { MORE("{\"setting\":{\"name\":\"scan\",\"node\":true}}"),
+			       OK("{\"setting\":{\"name\":\"network.vlan\",\"interface\":true}"
+				  "}") } },
+		{ .method = "org.ois.interface.List", .replies = { OK(PORT) } },
+		{},
+	};
 	static const struct scene scenes[] = {
 		{ .method = "org.ois.session.List",
 		  .replies = { OK(SESSION("3", "logged_in", "")) } },
@@ -1255,6 +1347,7 @@ static void test_completion(void **state)
 	check(scenes, "completion arguments logout", 0,
 	      "3\tiqn.2026-01.org.example:db\niqn.2026-01.org.example:db\n", "");
 	check(portals, "completion arguments portal show", 0, "[fd00::1]:3260\n", "");
+	check(interfaces, "completion arguments iface set", 0, "network.vlan=\nqedi.00:01\n", "");
 	check(settings, "completion arguments portal set", 0, "tcp.netDevice=\n[fd00::1]:3260\n",
 	      "");
 	run("completion verbs", "/none", &result);
@@ -1276,6 +1369,7 @@ static void test_bash_completion(void **state)
 		{ "logo", "logout\n" },
 		{ "session ''", "show adopt\n" },
 		{ "node s", "show set\n" },
+		{ "iface a", "add\n" },
 		{ "portal s", "show set\n" },
 		{ "portal set --remove-t", "--remove-target-secret\n" },
 		{ "node remove --fo", "--force\n" },
@@ -1368,6 +1462,8 @@ int main(void)
 		cmocka_unit_test(test_host_stats),
 		cmocka_unit_test(test_openmetrics),
 		cmocka_unit_test(test_settings_and_status),
+		cmocka_unit_test(test_ifaces),
+		cmocka_unit_test(test_iface_change),
 		cmocka_unit_test(test_portals),
 		cmocka_unit_test(test_portal_set),
 		cmocka_unit_test(test_discover_refused),

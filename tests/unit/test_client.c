@@ -1196,6 +1196,77 @@ static void test_portal_record(void **state)
 #undef PORTAL
 }
 
+static void test_interface(void **state)
+{
+#define INTERFACE                                                                                  \
+	"{\"interface\":{\"name\":\"rear\",\"settings\":{\"tcp\":{\"netDevice\":\"eth5\"}},"       \
+	"\"effective\":{\"transport\":\"tcp\"},\"builtIn\":false,\"users\":2,"                     \
+	"\"createdTimestampUSec\":5,\"changedTimestampUSec\":6}}"
+	static const struct scene scenes[] = {
+		{ .method = METHOD_INTERFACE_ADD,
+		  .parameters =
+			  "{\"name\":\"rear\",\"settings\":{\"tcp\":{\"netDevice\":\"eth5\"}}}",
+		  .replies = { OK(INTERFACE) } },
+		{ .method = METHOD_INTERFACE_SET,
+		  .parameters = "{\"name\":\"rear\",\"settings\":{},\"reset\":[\"tcp\"]}",
+		  .replies = { OK(INTERFACE) } },
+		{ .method = METHOD_INTERFACE_LIST,
+		  .parameters = "{\"name\":\"rear\",\"effective\":true}",
+		  .replies = { OK(INTERFACE) } },
+		{ .method = METHOD_INTERFACE_REMOVE,
+		  .parameters = "{\"name\":\"rear\"}",
+		  .replies = { OK("{}") } },
+		{},
+	};
+	static const char *const settings[] = { "tcp.netDevice=eth5", NULL };
+	static const char *const reset[] = { "tcp", NULL };
+	static const char *const scan[] = { "scan=yes", NULL };
+	struct ois_interface **interfaces = NULL;
+	struct ois_error *error = NULL;
+	struct ois_call *call = NULL;
+	struct ois_client *client;
+	struct fake_daemon fake;
+	char *value = NULL;
+	int64_t number;
+
+	fake_start(&fake, scenes);
+	client = new_client(&fake);
+	assert_int_equal(ois_interface_add_call(client, "rear", scan, &call, &error), -ENOENT);
+	assert_string_equal(ois_error_get_message(error), "interfaces have no setting 'scan'");
+	ois_error_unref(error);
+	assert_int_equal(ois_interface_set_call(client, NULL, settings, NULL, &call, NULL),
+			 -EINVAL);
+	assert_int_equal(ois_interface_remove_call(client, NULL, &call), -EINVAL);
+	assert_int_equal(ois_list_interfaces_call(client, NULL, OIS_FORCE << 1, &call), -EINVAL);
+
+	assert_int_equal(ois_interface_add_call(client, "rear", settings, &call, NULL), 0);
+	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
+	assert_non_null(ois_reply_get_interface(ois_call_get_reply(call)));
+	ois_call_unref(call);
+	assert_int_equal(ois_interface_set_call(client, "rear", NULL, reset, &call, NULL), 0);
+	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
+	ois_call_unref(call);
+	assert_int_equal(ois_list_interfaces(client, "rear", OIS_LIST_EFFECTIVE, &interfaces, NULL),
+			 1);
+	assert_string_equal(ois_interface_get_name(interfaces[0]), "rear");
+	assert_int_equal(ois_interface_is_built_in(interfaces[0]), 0);
+	assert_true(ois_interface_get_host(interfaces[0], &number) < 0);
+	assert_int_equal(ois_interface_get_users(interfaces[0], &number), 0);
+	assert_int_equal(number, 2);
+	assert_int_equal(ois_interface_get_created_usec(interfaces[0], &number), 0);
+	assert_int_equal(number, 5);
+	assert_int_equal(ois_interface_get_setting(interfaces[0], "tcp.netDevice", 0, &value), 0);
+	assert_string_equal(value, "eth5");
+	free(value);
+	ois_interfaces_free(interfaces);
+	assert_int_equal(ois_interface_remove_call(client, "rear", &call), 0);
+	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
+	ois_call_unref(call);
+	ois_client_free(client);
+	fake_stop(&fake);
+#undef INTERFACE
+}
+
 /* --- Progress --- */
 
 static int hear_login(struct ois_call *call, const struct ois_reply *reply, void *userdata)
@@ -1437,6 +1508,7 @@ int main(void)
 		cmocka_unit_test(test_secret_formats),
 		cmocka_unit_test(test_node),
 		cmocka_unit_test(test_portal_record),
+		cmocka_unit_test(test_interface),
 		cmocka_unit_test(test_login),
 		cmocka_unit_test(test_event_types),
 		cmocka_unit_test(test_symbols),

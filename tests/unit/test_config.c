@@ -372,8 +372,8 @@ static void check_defaults(enum settings_scope scope, const struct settings *con
 						  *effective = NULL;
 
 	assert_int_equal(settings_new(scope, &nothing), 0);
-	assert_int_equal(settings_effective(NULL, nothing, &defaults), 0);
-	assert_int_equal(settings_effective(configured, nothing, &effective), 0);
+	assert_int_equal(settings_effective(NULL, NULL, nothing, &defaults), 0);
+	assert_int_equal(settings_effective(configured, NULL, nothing, &effective), 0);
 	assert_true(settings_equal(effective, defaults));
 }
 

@@ -272,7 +272,7 @@ static void make_sessions(void)
 		s->sid = (uint32_t)(N_SESSIONS - i);
 		s->result_known = true;
 		iscsi_parameters_init(&s->result.parameters);
-		assert_int_equal(settings_effective(NULL, NULL, &s->settings), 0);
+		assert_int_equal(settings_effective(NULL, NULL, NULL, &s->settings), 0);
 		s->next = manager->sessions;
 		manager->sessions = s;
 		manager->n_sessions++;

@@ -34,7 +34,7 @@ static struct settings *effective_of(const struct settings *defaults, const stru
 {
 	struct settings *effective = NULL;
 
-	assert_int_equal(settings_effective(defaults, own, &effective), 0);
+	assert_int_equal(settings_effective(defaults, NULL, own, &effective), 0);
 	return effective;
 }
 
@@ -59,8 +59,9 @@ static int set_json(struct settings *settings, const char *text, struct settings
 
 static void test_rows(void **state)
 {
-	_cleanup_(settings_freep) struct settings *settings = make();
+	_cleanup_(settings_freep) struct settings *of_nodes = make(), *of_interfaces = NULL;
 
+	assert_int_equal(settings_new(SETTINGS_INTERFACE, &of_interfaces), 0);
 	for (int i = 0; i < _SETTING_MAX; i++) {
 		const struct setting_description *row = setting_describe(i);
 		bool named = row->type == SETTING_ENUMERATION || row->type == SETTING_LIST;
@@ -76,10 +77,11 @@ static void test_rows(void **state)
 		assert_true(row->minimum <= row->maximum);
 		if (row->type == SETTING_INTEGER || row->type == SETTING_TEXT)
 			assert_true(row->maximum > 0);
-		/* Only a text may be without a default. */
-		assert_true(row->default_value || row->type == SETTING_TEXT);
+		/* Only a text may be without a default, and what an adapter knows better. */
+		assert_true(row->default_value || row->type == SETTING_TEXT || row->interface_only);
 		if (row->default_value)
-			set(settings, row->name, row->default_value);
+			set(row->interface_only ? of_interfaces : of_nodes, row->name,
+			    row->default_value);
 	}
 	assert_int_equal(setting_from_name("no"), -ENOENT);
 	assert_int_equal(setting_from_name("keys"), -ENOENT);
@@ -108,6 +110,8 @@ static void compare_interface(const char *path, enum settings_scope scope)
 				(void)strcpy(group, "authentication.");
 			else if (strcmp(type, "TcpSettings") == 0)
 				(void)strcpy(group, "tcp.");
+			else if (strcmp(type, "NetworkSettings") == 0)
+				(void)strcpy(group, "network.");
 			else
 				inside = strcmp(type, "Settings") == 0;
 		}
@@ -115,8 +119,9 @@ static void compare_interface(const char *path, enum settings_scope scope)
 			inside = false;
 		if (!inside || sscanf(line, " %63[A-Za-z0-9]: %1[?]", field, type) != 2)
 			continue;
-		if (!*group && (strcmp(field, "keys") == 0 || strcmp(field, "tcp") == 0 ||
-				strcmp(field, "authentication") == 0))
+		if (!*group &&
+		    (strcmp(field, "keys") == 0 || strcmp(field, "tcp") == 0 ||
+		     strcmp(field, "authentication") == 0 || strcmp(field, "network") == 0))
 			continue;
 		if (strcmp(field, "secretSet") == 0 || strcmp(field, "targetSecretSet") == 0)
 			continue;
@@ -136,6 +141,8 @@ static void test_rows_are_the_interfaces(void **state)
 	compare_interface(PROJECT_SOURCE "/include/ois/org.ois.node.varlink", SETTINGS_NODE);
 	compare_interface(PROJECT_SOURCE "/include/ois/org.ois.discovery.varlink",
 			  SETTINGS_DISCOVERY);
+	compare_interface(PROJECT_SOURCE "/include/ois/org.ois.interface.varlink",
+			  SETTINGS_INTERFACE);
 }
 
 static void test_defaults(void **state)

@@ -30,10 +30,7 @@ static void rows(void **state)
 		assert_false(t->loaded);
 		assert_true(t->kind != TRANSPORT_UNKNOWN);
 		/* A number of the setting is one of these rows. */
-		if (t->kind == TRANSPORT_ADAPTER)
-			assert_null(setting->values[n--]);
-		else
-			assert_string_equal(setting->values[n], t->name);
+		assert_string_equal(setting->values[n], t->name);
 		/* One host for each session cannot be chosen. */
 		if (t->quirks & TRANSPORT_HOST_NEEDED)
 			assert_true(t->quirks & TRANSPORT_ADAPTERS);
