@@ -106,7 +106,7 @@ static void show_interface(const struct output *output, const struct ois_interfa
 {
 	const struct settings_of settings = { interface, "interface", get_setting,
 					      foreach_setting };
-	char text[32];
+	char text[64];
 	int64_t number;
 
 	detail(output, "Interface", ois_interface_get_name(interface));
