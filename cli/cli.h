@@ -121,11 +121,12 @@ enum complete {
 	COMPLETE_PORTAL_SETTINGS, /* a portal, then settings of discoveries */
 	COMPLETE_IFACES,          /* names of interfaces */
 	COMPLETE_IFACE_SETTINGS,  /* an interface, then its settings */
+	COMPLETE_HOSTS,           /* numbers and hardware addresses of hosts */
 	COMPLETE_EVENTS,          /* for --number: the verb has no arguments */
 };
 
 struct verb {
-	const char *name; /* "node show": two words */
+	const char *name; /* "node show": one word or more */
 	const char *arguments;
 	int minimum, maximum; /* arguments; maximum -1: any number */
 	uint64_t options;
@@ -151,6 +152,8 @@ static inline bool option_given(const struct cli *cli, enum cli_option option)
 	return cli->given & BIT(option);
 }
 
+/* How many of the first words name the verb; 0: they do not. */
+int verb_match(const struct verb *verb, char **words);
 /*
  * Reads options and verb into @cli; *@ret_arguments points to the verb's own arguments in @argv,
  * NULL-terminated. Returns -1 to go on, or an exit status after a message, the help or the version
@@ -207,6 +210,8 @@ enum status verb_session_adopt(struct cli *cli, char **arguments);
 enum status verb_scsi_inquiry(struct cli *cli, char **arguments);
 enum status verb_scsi_report_luns(struct cli *cli, char **arguments);
 enum status verb_scsi_read_capacity(struct cli *cli, char **arguments);
+enum status verb_hosts(struct cli *cli, char **arguments);
+enum status verb_host_show(struct cli *cli, char **arguments);
 enum status verb_stats(struct cli *cli, char **arguments);
 enum status verb_events(struct cli *cli, char **arguments);
 enum status verb_completion(struct cli *cli, char **arguments);

@@ -2,7 +2,7 @@
 /*
  * completion: words for the shells' completion scripts, one a line, with a description after a tab.
  * Silent and quick when the daemon is away.
- * - verbs: every verb, "node show" as two words
+ * - verbs: every verb, "node show" as it is written
  * - options VERB...: options of the verb, with "=" where a value follows
  * - arguments VERB...: what the verb's arguments may be: targets, portals, interfaces, session
  *   numbers, settings
@@ -26,15 +26,9 @@ static enum status print_verbs(void)
 /* The verb that @words name, NULL if none. */
 static const struct verb *named_verb(char **words)
 {
-	char name[64];
-
-	for (size_t i = 0; words[0] && i < n_verbs; i++) {
-		if (strcmp(verbs[i].name, words[0]) == 0)
+	for (size_t i = 0; i < n_verbs; i++)
+		if (verb_match(&verbs[i], words) > 0)
 			return &verbs[i];
-		(void)snprintf(name, sizeof(name), "%s %s", words[0], words[1] ?: "");
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	}
 	return NULL;
 }
 
@@ -78,9 +72,14 @@ static int hear_word(struct ois_call *call, const struct ois_reply *reply, void 
 	const struct ois_setting *setting = ois_reply_get_setting(reply);
 	const struct ois_interface *interface = ois_reply_get_interface(reply);
 	const struct ois_node *node = ois_reply_get_node(reply);
+	const struct ois_host *host = ois_reply_get_host(reply);
 	_cleanup_free_ char *target = NULL;
 	int64_t number;
 
+	if (host && ois_host_get_host_number(host, &number) >= 0)
+		(void)printf("%" PRId64 "\t%s\n", number, ois_host_get_transport(host) ?: "");
+	if (host && ois_host_get_hardware_address(host))
+		(void)printf("%s\n", ois_host_get_hardware_address(host));
 	if (record)
 		print_portal(record);
 	if (interface && ois_interface_get_name(interface))
@@ -127,6 +126,11 @@ static int make_interfaces(struct ois_client *client, struct ois_call **ret)
 	return ois_list_interfaces_call(client, NULL, 0, ret);
 }
 
+static int make_hosts(struct ois_client *client, struct ois_call **ret)
+{
+	return ois_list_hosts_call(client, NULL, ret);
+}
+
 static void print_events(void)
 {
 	const struct ois_event_type *type;
@@ -168,6 +172,9 @@ static enum status print_arguments(struct cli *cli, char **words)
 		break;
 	case COMPLETE_EVENTS:
 		print_events();
+		break;
+	case COMPLETE_HOSTS:
+		print_words(cli->client, verb, make_hosts);
 		break;
 	case COMPLETE_SESSIONS:
 		print_words(cli->client, verb, make_sessions);

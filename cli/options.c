@@ -411,25 +411,28 @@ static int parse_getopt(struct cli *cli, int argc, char **argv)
 	return -1;
 }
 
-/* True if @verb is named by the first words of @words; *@ret_words tells how many. */
-static bool verb_matches(const struct verb *verb, char **words, int *ret_words)
+int verb_match(const struct verb *verb, char **words)
 {
-	const char *second = strchr(verb->name, ' ');
-	size_t length = second ? (size_t)(second - verb->name) : strlen(verb->name);
+	const char *at = verb->name;
+	int n = 0;
 
-	if (strlen(words[0]) != length || strncmp(verb->name, words[0], length) != 0)
-		return false;
-	if (second && (!words[1] || strcmp(words[1], second + 1) != 0))
-		return false;
-	*ret_words = second ? 2 : 1;
-	return true;
+	for (;;) {
+		size_t length = strcspn(at, " ");
+
+		if (!words[n] || strlen(words[n]) != length || strncmp(at, words[n], length) != 0)
+			return 0;
+		n++;
+		if (!at[length])
+			return n;
+		at += length + 1;
+	}
 }
 
-/* The second words that go with the first one: "show, add, set or remove". */
+/* The verbs that begin with the first word. */
 static enum status unknown_verb(char **words)
 {
 	size_t length = strlen(words[0]);
-	char list[128] = "";
+	char list[512] = "";
 
 	for (size_t i = 0; i < n_verbs; i++) {
 		const char *name = verbs[i].name;
@@ -454,7 +457,8 @@ static int find_verb(struct cli *cli, char **words, int *ret_words)
 		return -1;
 	}
 	for (size_t i = 0; i < n_verbs; i++) {
-		if (verb_matches(&verbs[i], words, ret_words)) {
+		*ret_words = verb_match(&verbs[i], words);
+		if (*ret_words > 0) {
 			cli->verb = &verbs[i];
 			return -1;
 		}

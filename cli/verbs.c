@@ -75,6 +75,9 @@ const struct verb verbs[] = {
 	{ "scsi read-capacity", "SESSION|TARGET", 1, 1,
 	  BIT(OPTION_LUN) | BIT(OPTION_DEADLINE) | BIT(OPTION_PORTAL), COMPLETE_SESSIONS,
 	  verb_scsi_read_capacity, "Ask a logical unit for its size" },
+	{ "hosts", NULL, 0, 0, 0, COMPLETE_NONE, verb_hosts, "List SCSI hosts: ports of adapters" },
+	{ "host show", "HOST...", 1, -1, 0, COMPLETE_HOSTS, verb_host_show,
+	  "Show all about hosts" },
 	{ "stats", "[SESSION|TARGET]", 0, 1,
 	  BIT(OPTION_PORTAL) | BIT(OPTION_WATCH) | BIT(OPTION_INTERVAL) | BIT(OPTION_COUNT) |
 		  BIT(OPTION_OPENMETRICS) | BIT(OPTION_HOSTS),
@@ -143,6 +146,8 @@ static const char *advice(int r, const struct ois_error *error)
 		return "; 'ois-ctl portals' lists the portals";
 	if (name && r == -ESRCH && strstr(name, "NoSuchInterface"))
 		return "; 'ois-ctl ifaces' lists the interfaces";
+	if (name && r == -ESRCH && strstr(name, "Host"))
+		return "; 'ois-ctl hosts' lists the hosts";
 	if (name && r == -ESRCH && strstr(name, "Session"))
 		return "; 'ois-ctl sessions' lists the sessions";
 	if (name && strstr(name, ".InvalidSetting") && is_listed(setting))

@@ -352,11 +352,11 @@ static int compare_ports(const void *a, const void *b)
 int interface_list_ports(const struct manager *manager, struct interface_port **ret, size_t *ret_n)
 {
 	_cleanup_free_ struct interface_port *ports = NULL;
-	_cleanup_free_ struct sysfs_host *hosts = NULL;
+	_cleanup_free_ struct sysfs_port *hosts = NULL;
 	size_t n_hosts, n = 0;
 	int r;
 
-	r = sysfs_host_list(&manager->sysfs, &hosts, &n_hosts);
+	r = sysfs_port_list(&manager->sysfs, &hosts, &n_hosts);
 	if (r < 0)
 		return r;
 	ports = calloc(n_hosts + 1, sizeof(*ports));

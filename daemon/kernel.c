@@ -89,8 +89,13 @@ static bool dispatch_event(const struct kernel_callbacks *callbacks, void *userd
 		if (callbacks->session_destroyed)
 			callbacks->session_destroyed(userdata, event->result.destroyed.sid);
 		return true;
+	case KERNEL_EVENT_HOST_EVENT:
+		if (callbacks->host_told)
+			callbacks->host_told(userdata, event->result.host_event.host,
+					     event->result.host_event.code);
+		return true;
 	default:
-		/* Events of adapters, and answers that some other program asked for. */
+		/* Other events of adapters, and answers that some other program asked for. */
 		return true;
 	}
 }

@@ -26,6 +26,8 @@ struct kernel_callbacks {
 	/* All SCSI devices of the session are removed. */
 	void (*session_unbound)(void *userdata, uint32_t sid);
 	void (*session_destroyed)(void *userdata, uint32_t sid);
+	/* @code is one of enum iscsi_kernel_host_code, or another. */
+	void (*host_told)(void *userdata, uint32_t host, uint32_t code);
 	/* Events were lost; look at sysfs. Comes after the events that were not. */
 	void (*overrun)(void *userdata);
 };

@@ -56,6 +56,12 @@ enum iscsi_kernel_event_type {
 	KERNEL_EVENT_PING_COMPLETE = 111,
 };
 
+/* Codes of KERNEL_EVENT_HOST_EVENT. */
+enum iscsi_kernel_host_code {
+	KERNEL_HOST_LINK_UP = 1,
+	KERNEL_HOST_LINK_DOWN = 2,
+};
+
 /*
  * Parameters of SET_PARAM that transports take. Values are text, decimal numbers or
  * strings. All but SESSION_RECOVERY_TIMEOUT need a bound connection.
@@ -221,6 +227,11 @@ struct iscsi_kernel_event {
 			uint32_t cid;
 			uint32_t error;
 		} connection_error;
+		struct {
+			uint32_t host;
+			uint32_t data_size;
+			uint32_t code; /* enum iscsi_kernel_host_code, or another */
+		} host_event;
 		uint8_t size[16];
 	} result;
 };
@@ -283,5 +294,7 @@ KERNEL_ABI_AT(result.destroyed.sid, 44);
 KERNEL_ABI_AT(result.received_pdu.sid, 40);
 KERNEL_ABI_AT(result.received_pdu.cid, 44);
 KERNEL_ABI_AT(result.connection_error.error, 48);
+KERNEL_ABI_AT(result.host_event.host, 40);
+KERNEL_ABI_AT(result.host_event.code, 48);
 
 #undef KERNEL_ABI_AT

@@ -11,6 +11,7 @@
 #include "discovery.h"
 #include "endpoint.h"
 #include "interface.h"
+#include "host.h"
 #include "leftover.h"
 #include "manager.h"
 #include "manager_private.h"
@@ -451,6 +452,11 @@ static void session_destroyed(void *userdata, uint32_t sid)
 		(void)leftover_gone(userdata, sid);
 }
 
+static void kernel_host_told(void *userdata, uint32_t host, uint32_t code)
+{
+	host_told(userdata, host, code);
+}
+
 static void overrun(void *userdata)
 {
 	resync(userdata);
@@ -471,6 +477,7 @@ static const struct kernel_callbacks kernel_callbacks = {
 	.connection_failed = connection_failed,
 	.session_unbound = session_unbound,
 	.session_destroyed = session_destroyed,
+	.host_told = kernel_host_told,
 	.overrun = overrun,
 };
 
@@ -676,6 +683,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = work_new(event, "ois-load", 1, PRIORITY_COMPLETIONS, &manager->loader);
 	if (r >= 0)
+		r = work_new(event, "ois-host", 1, PRIORITY_COMPLETIONS, &manager->host_work);
+	if (r >= 0)
 		r = scanner_new(event, &manager->sysfs, paths->program, manager->config->scans_max,
 				manager->loader, manager->log, &manager->scanner);
 	if (r >= 0)
@@ -719,6 +728,7 @@ struct manager *manager_free(struct manager *manager)
 	/* Completions still go to their sessions; that of a module load may open the kernel's
 	 * interface. */
 	manager->loader = work_free(manager->loader);
+	manager->host_work = work_free(manager->host_work);
 	manager->kernel = kernel_free(manager->kernel);
 	manager->datapath = datapath_free(manager->datapath);
 	session_look_end(manager);

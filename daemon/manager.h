@@ -78,6 +78,7 @@ struct manager {
 	struct scanner *scanner;
 	struct work *resolver;        /* names; several threads */
 	struct work *loader;          /* kernel modules; one thread */
+	struct work *host_work;       /* what hosts say of themselves; one thread */
 	struct transport *transports; /* the array of transport.c, ended by a NULL name */
 	struct poller *poller;        /* the sockets of logins and discoveries */
 	struct network *network;

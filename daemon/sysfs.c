@@ -120,8 +120,7 @@ const char *directory_next(struct directory *directory)
 
 /* Transports */
 
-/* What the class calls a transport, by what its SCSI hosts are called. */
-static void proc_name_to_transport(char *name, size_t size)
+void sysfs_name_transport(char *name, size_t size)
 {
 	const struct transport *transport = transport_find_host(name);
 
@@ -197,8 +196,7 @@ static int compare_u32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* "session12" gives 12. */
-static int parse_object(const char *name, const char *prefix, uint32_t *ret)
+int sysfs_parse_object(const char *name, const char *prefix, uint32_t *ret)
 {
 	size_t length = strlen(prefix);
 	uint64_t number;
@@ -210,37 +208,43 @@ static int parse_object(const char *name, const char *prefix, uint32_t *ret)
 	return 0;
 }
 
-int sysfs_session_list(const struct sysfs *sysfs, uint32_t **ret, size_t *ret_n)
+int sysfs_list_objects(const struct sysfs *sysfs, const char *class, const char *prefix,
+		       uint32_t **ret, size_t *ret_n)
 {
-	int fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY, "class/iscsi_session");
+	int fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY, "class/%s", class);
 	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
-	_cleanup_free_ uint32_t *sessions = NULL;
+	_cleanup_free_ uint32_t *numbers = NULL;
 	size_t n = 0, allocated = 0;
 	const char *name;
-	uint32_t sid;
+	uint32_t number;
 
 	if (fd < 0 && fd != -ENOENT)
 		return fd;
 	directory_init(fd, &directory);
 	while (fd >= 0 && (name = directory_next(&directory))) {
-		if (parse_object(name, "session", &sid) < 0)
+		if (sysfs_parse_object(name, prefix, &number) < 0)
 			continue;
 		if (n == allocated) {
 			uint32_t *larger;
 
 			allocated = allocated > 0 ? allocated * 2 : 64;
-			larger = reallocarray(sessions, allocated, sizeof(*sessions));
+			larger = reallocarray(numbers, allocated, sizeof(*numbers));
 			if (!larger)
 				return -ENOMEM;
-			sessions = larger;
+			numbers = larger;
 		}
-		sessions[n++] = sid;
+		numbers[n++] = number;
 	}
 	if (n > 0)
-		qsort(sessions, n, sizeof(*sessions), compare_u32);
-	*ret = TAKE_PTR(sessions);
+		qsort(numbers, n, sizeof(*numbers), compare_u32);
+	*ret = TAKE_PTR(numbers);
 	*ret_n = n;
 	return 0;
+}
+
+int sysfs_session_list(const struct sysfs *sysfs, uint32_t **ret, size_t *ret_n)
+{
+	return sysfs_list_objects(sysfs, "iscsi_session", "session", ret, ret_n);
 }
 
 static const char *const session_states[] = {
@@ -380,8 +384,7 @@ static void read_attributes(int fd, const struct attributes *attributes,
 	}
 }
 
-/* The kernel prints IPv6 addresses as eight full groups. */
-static void canonicalize_address(char *address, size_t size)
+void sysfs_shorten_address(char *address, size_t size)
 {
 	struct in6_addr binary;
 
@@ -410,7 +413,7 @@ static int read_host(const struct sysfs *sysfs, uint32_t sid, uint32_t *ret)
 		return -ENOENT;
 	*end = '\0';
 	begin = strrchr(link, '/');
-	return begin && parse_object(begin + 1, "host", ret) == 0 ? 0 : -ENOENT;
+	return begin && sysfs_parse_object(begin + 1, "host", ret) == 0 ? 0 : -ENOENT;
 }
 
 static int open_session(const struct sysfs *sysfs, uint32_t sid)
@@ -424,7 +427,7 @@ static int open_connection(const struct sysfs *sysfs, uint32_t sid)
 			  "class/iscsi_connection/connection%" PRIu32 ":0", sid);
 }
 
-static int open_host(const struct sysfs *sysfs, const char *class, uint32_t host)
+int sysfs_open_host(const struct sysfs *sysfs, const char *class, uint32_t host)
 {
 	return sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/%s/host%" PRIu32, class, host);
 }
@@ -442,7 +445,7 @@ int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs
 	if (session_fd < 0)
 		return session_fd;
 	connection_fd = open_connection(sysfs, sid);
-	host_fd = open_host(sysfs, "scsi_host", session.host);
+	host_fd = sysfs_open_host(sysfs, "scsi_host", session.host);
 
 	session.has_connection = connection_fd >= 0;
 	session.connection_state = read_connection_state(connection_fd);
@@ -450,7 +453,7 @@ int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs
 	read_attributes(session_fd, &session_attributes[IDENTITY], &session);
 	read_attributes(connection_fd, &connection_attributes[IDENTITY], &session);
 	read_attributes(host_fd, &host_attributes[IDENTITY], &session);
-	proc_name_to_transport(session.transport, sizeof(session.transport));
+	sysfs_name_transport(session.transport, sizeof(session.transport));
 	read_attributes(-EBADF, &session_attributes[DETAILS], &session);
 	read_attributes(-EBADF, &connection_attributes[DETAILS], &session);
 	read_attributes(-EBADF, &host_attributes[DETAILS], &session);
@@ -466,15 +469,15 @@ void sysfs_session_complete(const struct sysfs *sysfs, struct sysfs_session *ses
 {
 	_cleanup_close_ int session_fd = open_session(sysfs, session->sid),
 			    connection_fd = open_connection(sysfs, session->sid),
-			    host_fd = open_host(sysfs, "scsi_host", session->host),
-			    iscsi_host_fd = open_host(sysfs, "iscsi_host", session->host);
+			    host_fd = sysfs_open_host(sysfs, "scsi_host", session->host),
+			    iscsi_host_fd = sysfs_open_host(sysfs, "iscsi_host", session->host);
 
 	read_attributes(session_fd, &session_attributes[DETAILS], session);
 	read_attributes(connection_fd, &connection_attributes[DETAILS], session);
 	read_attributes(host_fd, &host_attributes[DETAILS], session);
 	read_attributes(iscsi_host_fd, &iscsi_host_attributes[DETAILS], session);
-	canonicalize_address(session->address, sizeof(session->address));
-	canonicalize_address(session->local_address, sizeof(session->local_address));
+	sysfs_shorten_address(session->address, sizeof(session->address));
+	sysfs_shorten_address(session->local_address, sizeof(session->local_address));
 }
 
 int sysfs_session_read(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret)

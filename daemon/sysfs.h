@@ -74,7 +74,7 @@ struct sysfs_session {
 };
 
 /* A SCSI host that is a port of an adapter; strings are empty where the kernel shows none. */
-struct sysfs_host {
+struct sysfs_port {
 	uint32_t number;
 	char proc_name[32];
 	char hardware_address[32];
@@ -82,7 +82,7 @@ struct sysfs_host {
 };
 
 /* The caller frees *@ret. No class at all is an empty list. Errors: -ENOMEM. */
-int sysfs_host_list(const struct sysfs *sysfs, struct sysfs_host **ret, size_t *ret_n);
+int sysfs_port_list(const struct sysfs *sysfs, struct sysfs_port **ret, size_t *ret_n);
 
 /*
  * The port with this proc_name and, unless that is NULL, this hardware address. Errors: -ENODEV
@@ -90,6 +90,31 @@ int sysfs_host_list(const struct sysfs *sysfs, struct sysfs_host **ret, size_t *
  */
 int sysfs_host_find(const struct sysfs *sysfs, const char *proc_name, const char *hardware_address,
 		    uint32_t *ret);
+
+/* Strings are empty where the kernel shows none, numbers -1. */
+struct sysfs_host {
+	uint32_t host;
+	char transport[32]; /* or what the SCSI layer calls the driver, if it is not known */
+	char proc_name[32];
+	char net_device[32];
+	char hardware_address[64];
+	char address[64];
+	char initiator_name[224];
+	char port_state[24], port_speed[24]; /* as the kernel prints them */
+	int64_t can_queue;
+};
+
+/*
+ * Numbers of the iSCSI hosts present, ascending; the caller frees *@ret. Errors: -ENOMEM.
+ */
+int sysfs_host_list(const struct sysfs *sysfs, uint32_t **ret, size_t *ret_n);
+/* Some of it is asked of the adapter, which may take its time: worker threads only. */
+int sysfs_host_read(const struct sysfs *sysfs, uint32_t host, struct sysfs_host *ret);
+/*
+ * The number of the host that a person means by a number or a hardware address. Worker threads
+ * only. Errors: -ENODEV (none), -ENOTUNIQ (several), -ENOMEM.
+ */
+int sysfs_host_resolve(const struct sysfs *sysfs, const char *which, uint32_t *ret);
 
 /*
  * Session numbers present now, ascending; the caller frees *@ret. No class at all is an empty list.

@@ -22,6 +22,17 @@ int sysfs_read_open(int fd, char *ret, size_t size);
 /* Decimal; -1 where there is nothing or no number. */
 int64_t sysfs_read_number(int directory_fd, const char *name);
 
+/* "session12" gives 12. */
+int sysfs_parse_object(const char *name, const char *prefix, uint32_t *ret);
+/* Numbers of the objects of a class, ascending; the caller frees *@ret. Errors: -ENOMEM. */
+int sysfs_list_objects(const struct sysfs *sysfs, const char *class, const char *prefix,
+		       uint32_t **ret, size_t *ret_n);
+int sysfs_open_host(const struct sysfs *sysfs, const char *class, uint32_t host);
+/* The kernel prints IPv6 addresses as eight full groups. */
+void sysfs_shorten_address(char *address, size_t size);
+/* Replaces what SCSI hosts are called by what the class calls their transport. */
+void sysfs_name_transport(char *name, size_t size);
+
 /* Iterates over a directory without allocating; one system call for a small one. */
 struct directory {
 	int fd;

@@ -89,10 +89,18 @@ _ois_ctl()
 	if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$(_ois_ctl_words options "${verb[@]}")" -- "$cur"))
 		[[ ${COMPREPLY[0]} == *= && ${#COMPREPLY[@]} -eq 1 ]] && compopt -o nospace
-	elif [[ ${#verb[@]} -eq 0 ]]; then
-		COMPREPLY=($(compgen -W "$(_ois_ctl_words verbs | cut -d' ' -f1 | sort -u)" -- "$cur"))
-	elif [[ ${#verb[@]} -eq 1 && ${verb[0]} =~ ^(iface|node|portal|scsi|session)$ ]]; then
-		COMPREPLY=($(compgen -W "$(_ois_ctl_words verbs | sed -n "s/^${verb[0]} //p")" -- "$cur"))
+		return
+	fi
+	# The words that go on with those typed so far: "node" has "show", "host chap" has "list".
+	local typed='' word next
+	for word in "${verb[@]}"; do
+		typed+="$word "
+	done
+	next=$(_ois_ctl_words verbs | while read -r word; do
+		[[ $word == "$typed"* ]] && word=${word#"$typed"} && echo "${word%% *}"
+	done | uniq)
+	if [[ $next ]]; then
+		COMPREPLY=($(compgen -W "$next" -- "$cur"))
 	else
 		# A colon starts a new word for readline, so only what follows the last one is replaced.
 		local whole=$cur words

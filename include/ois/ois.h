@@ -177,7 +177,7 @@ const struct ois_reply *ois_call_get_reply(const struct ois_call *call);
  * - -ENXIO, -ENOTTY: the daemon does not know the method, or cannot do it
  * - -EAGAIN: NotReady
  * - -EINVAL: InvalidParameter, InvalidSetting, ConfigurationInvalid, SecretTooShort
- * - -ESRCH: NoSuchNode, NoSuchSession, NoSuchEvent, NoSuchPortal
+ * - -ESRCH: NoSuchNode, NoSuchSession, NoSuchEvent, NoSuchPortal, NoSuchHost
  * - -EEXIST: NodeExists
  * - -EBUSY: NodeInUse, SessionInUse, SubscriptionLimit
  * - -EOPNOTSUPP: NotManaged
@@ -253,6 +253,8 @@ OIS_OBJECT(statistics);
 OIS_OBJECT(summary);
 /* org.ois.event: Event */
 OIS_OBJECT(event);
+/* org.ois.host: Host */
+OIS_OBJECT(host);
 
 /* True for the last reply to a call. */
 int ois_reply_is_last(const struct ois_reply *reply);
@@ -280,6 +282,7 @@ struct ois_progress *ois_reply_get_progress(const struct ois_reply *reply);
 struct ois_statistics *ois_reply_get_statistics(const struct ois_reply *reply);
 struct ois_summary *ois_reply_get_summary(const struct ois_reply *reply);
 struct ois_event *ois_reply_get_event(const struct ois_reply *reply);
+struct ois_host *ois_reply_get_host(const struct ois_reply *reply);
 
 /* --- Selecting nodes and sessions --- */
 
@@ -763,6 +766,30 @@ int ois_scsi_report_luns_call(struct ois_client *client, int64_t session, unsign
 			      struct ois_call **ret);
 int ois_scsi_read_capacity_call(struct ois_client *client, int64_t session, const char *lun,
 				unsigned timeout_seconds, struct ois_call **ret);
+
+/* --- Hosts: ports of adapters --- */
+
+/*
+ * SCSI hosts of iSCSI. In these functions @host is a number, or a hardware address, which stays the
+ * same over restarts. NULL, where one may be left out: all. Errors besides the usual: -ESRCH,
+ * -ENOTUNIQ (several hosts have the address).
+ */
+int ois_list_hosts(struct ois_client *client, const char *host, struct ois_host ***ret,
+		   struct ois_error **ret_error);
+struct ois_host **ois_hosts_free(struct ois_host **hosts);
+/* Replies: ois_reply_get_host(). */
+int ois_list_hosts_call(struct ois_client *client, const char *host, struct ois_call **ret);
+
+int ois_host_get_host_number(const struct ois_host *host, int64_t *ret);
+const char *ois_host_get_transport(const struct ois_host *host);
+/* Boolean: a port of an adapter; else it is there for one session only. */
+int ois_host_is_adapter(const struct ois_host *host);
+const char *ois_host_get_hardware_address(const struct ois_host *host);
+const char *ois_host_get_address(const struct ois_host *host);
+const char *ois_host_get_net_device(const struct ois_host *host);
+const char *ois_host_get_initiator_name(const struct ois_host *host);
+/* "up" or "down". */
+const char *ois_host_get_port_state(const struct ois_host *host);
 
 /* --- Events --- */
 

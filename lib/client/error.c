@@ -65,6 +65,9 @@ static const struct error_row error_rows[] = {
 	{ ERROR_SCSI_INVALID_ANSWER, -EPROTO,
 	  "the logical unit sent something else than was asked" },
 	{ ERROR_SCSI_TIMED_OUT, -ETIMEDOUT, NULL },
+	{ ERROR_HOST_NO_SUCH_HOST, -ESRCH, "no such host" },
+	{ ERROR_HOST_HOST_AMBIGUOUS, -ENOTUNIQ,
+	  "several hosts have this hardware address; name one by its number" },
 	{ ERROR_EVENT_NO_SUCH_EVENT, -ESRCH, "no event has this number" },
 	{ ERROR_EVENT_SUBSCRIPTION_LIMIT, -EBUSY, "too many subscriptions" },
 };

@@ -93,7 +93,7 @@ static void test_info(void **state)
 	}
 	assert_int_equal(json_get_array(json_get_path(reply, "parameters"), "interfaces", &names),
 			 1);
-	assert_int_equal(json_object_array_length(names), 8);
+	assert_int_equal(json_object_array_length(names), 9);
 	for (size_t i = 0; i < json_object_array_length(names); i++) {
 		const char *name = json_object_get_string(json_object_array_get_idx(names, i));
 
@@ -107,8 +107,8 @@ static void test_info(void **state)
 static void test_descriptions(void **state)
 {
 	static const char *const names[] = {
-		"org.ois.discovery", "org.ois.event",   "org.ois.interface",   "org.ois.manager",
-		"org.ois.node",      "org.ois.session", "org.varlink.service",
+		"org.ois.discovery", "org.ois.event", "org.ois.host",    "org.ois.interface",
+		"org.ois.manager",   "org.ois.node",  "org.ois.session", "org.varlink.service",
 	};
 	struct client client;
 

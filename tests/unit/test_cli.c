@@ -875,6 +875,60 @@ static void test_rescan(void **state)
 	      "Failed to rescan session 4: the session has no connection now\n");
 }
 
+#define HOST                                                                                       \
+	"{\"host\":{\"hostNumber\":4,\"transport\":\"qla4xxx\",\"procName\":\"qla4xxx\","          \
+	"\"adapter\":true,\"hardwareAddress\":\"00:c0:dd:01:02:03\",\"address\":\"192.0.2.7\","    \
+	"\"portState\":\"down\",\"portSpeedMegabits\":10000,\"sessions\":[7,9],"                   \
+	"\"capabilities\":[\"multiple_r2t\",\"login_offload\"]}}"
+
+static void test_hosts(void **state)
+{
+	static const struct scene list[] = {
+		{ .method = "org.ois.host.List",
+		  .parameters = "{}",
+		  .replies = { MORE(HOST), OK("{\"host\":{\"hostNumber\":5,\"transport\":\"tcp\","
+					      "\"adapter\":false,\"sessions\":[],"
+					      "\"capabilities\":[]}}") } },
+		{},
+	};
+	static const struct scene nothing[] = {
+		{ .method = "org.ois.host.List", .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene show[] = {
+		{ .method = "org.ois.host.List",
+		  .parameters = "{\"host\":\"00:c0:dd:01:02:03\"}",
+		  .replies = { OK(HOST) } },
+		{ .method = "org.ois.host.List",
+		  .parameters = "{\"host\":\"6\"}",
+		  .replies = { FAIL("org.ois.host.NoSuchHost", "{\"host\":\"6\"}") } },
+		{},
+	};
+
+	check(list, "hosts", 0,
+	      "HOST TRANSPORT PORT SPEED     HARDWARE ADDRESS  ADDRESS   NET DEVICE SESSIONS\n"
+	      "   4 qla4xxx   down 10 Gbit/s 00:c0:dd:01:02:03 192.0.2.7 -                 2\n"
+	      "   5 tcp       -    -         -                 -         -                 0\n"
+	      "\n2 hosts listed.\n",
+	      "");
+	check(nothing, "hosts", 0, "", "No hosts.\n");
+	check(nothing, "hosts -j", 0, "[]\n", "");
+	check(show, "host show 00:c0:dd:01:02:03 6", 7,
+	      "          Host: 4\n"
+	      "     Transport: qla4xxx\n"
+	      "        Driver: qla4xxx\n"
+	      "          Kind: port of an adapter\n"
+	      "          Port: down\n"
+	      "         Speed: 10 Gbit/s\n"
+	      "      Hardware: 00:c0:dd:01:02:03\n"
+	      "       Address: 192.0.2.7\n"
+	      "      Sessions: 7\n"
+	      "                9\n"
+	      "        Can do: multiple r2t\n"
+	      "                login offload\n",
+	      "Failed to show host 6: no such host; 'ois-ctl hosts' lists the hosts\n");
+}
+
 static void test_scsi(void **state)
 {
 	static const struct scene inquiry[] = {
@@ -1458,6 +1512,7 @@ int main(void)
 		cmocka_unit_test(test_session_show),
 		cmocka_unit_test(test_rescan),
 		cmocka_unit_test(test_scsi),
+		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_host_stats),
 		cmocka_unit_test(test_openmetrics),

@@ -24,7 +24,7 @@
 /* Events */
 
 static struct {
-	unsigned n_pdus, n_failed, n_created, n_unbound, n_destroyed;
+	unsigned n_pdus, n_failed, n_created, n_unbound, n_destroyed, n_told;
 	uint32_t sid, cid, host;
 	unsigned error;
 	uint8_t header[BHS];
@@ -72,12 +72,20 @@ static void on_destroyed(void *userdata, uint32_t sid)
 	seen.sid = sid;
 }
 
+static void on_host(void *userdata, uint32_t host, uint32_t code)
+{
+	seen.n_told++;
+	seen.host = host;
+	seen.error = code;
+}
+
 static const struct kernel_callbacks callbacks = {
 	.pdu_received = on_pdu,
 	.connection_failed = on_failed,
 	.session_created = on_created,
 	.session_unbound = on_unbound,
 	.session_destroyed = on_destroyed,
+	.host_told = on_host,
 };
 
 /* In memory of exactly its size, so that a sanitizer sees the first byte read beyond it. */
@@ -96,7 +104,8 @@ static unsigned dispatch(const void *bytes, size_t length)
 
 static unsigned n_seen(void)
 {
-	return seen.n_pdus + seen.n_failed + seen.n_created + seen.n_unbound + seen.n_destroyed;
+	return seen.n_pdus + seen.n_failed + seen.n_created + seen.n_unbound + seen.n_destroyed +
+	       seen.n_told;
 }
 
 /* Offsets are written as numbers here: they are the kernel's, not those of our structure. */
@@ -173,6 +182,12 @@ static void events(void **state)
 	assert_int_equal(dispatch(message, 72), 0);
 	assert_int_equal(seen.n_destroyed, 1);
 	assert_int_equal(seen.sid, 9);
+
+	make_event(message, 110, 3, 0, 2);
+	assert_int_equal(dispatch(message, 72), 0);
+	assert_int_equal(seen.n_told, 1);
+	assert_int_equal(seen.host, 3);
+	assert_int_equal(seen.error, KERNEL_HOST_LINK_DOWN);
 }
 
 static void pdus(void **state)
@@ -246,8 +261,7 @@ static void other_events(void **state)
 	uint8_t message[72];
 
 	/* Of adapters, answers to other programs, and numbers of kernels to come. */
-	static const uint32_t types[] = { 0,   20,  33,  42,  103, 107,
-					  108, 109, 110, 111, 112, UINT32_MAX };
+	static const uint32_t types[] = { 0, 20, 33, 42, 103, 107, 108, 109, 111, 112, UINT32_MAX };
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		make_event(message, types[i], 1, 2, 3);

@@ -672,6 +672,77 @@ static void scans(void **state)
 	}
 }
 
+static void put_host(const char *host, const char *class, const char *name, const char *content)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "class/%s/%s/%s", class, host, name);
+	fake_put(path, content);
+}
+
+static void hosts(void **state)
+{
+	_cleanup_free_ uint32_t *numbers = NULL;
+	struct sysfs_host host;
+	uint32_t number = 77;
+	size_t n;
+
+	assert_int_equal(sysfs_host_list(&fake, &numbers, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(sysfs_host_resolve(&fake, "0", &number), -ENODEV);
+	put_host("host0", "scsi_host", "proc_name", "qla4xxx");
+	put_host("host0", "scsi_host", "can_queue", "64");
+	put_host("host0", "iscsi_host", "hwaddress", "00:c0:dd:01:02:03");
+	put_host("host0", "iscsi_host", "ipaddress", "2001:0db8:0000:0000:0000:0000:0000:0001");
+	put_host("host0", "iscsi_host", "initiatorname", "iqn.2000-04.com.example:x");
+	put_host("host0", "iscsi_host", "port_state", "LINK UP");
+	put_host("host0", "iscsi_host", "port_speed", "10 Gbps");
+	/* As qedi has it. */
+	put_host("host12", "scsi_host", "proc_name", "qedi");
+	put_host("host12", "iscsi_host", "netdev", "host12");
+	put_host("host12", "iscsi_host", "hwaddress", "(null)");
+	/* Of a driver that nobody knows. */
+	put_host("host2", "scsi_host", "proc_name", "<NULL>");
+	put_host("host2", "iscsi_host", "hwaddress", "00:C0:DD:01:02:03");
+	/* No host of iSCSI. */
+	put_host("host3", "scsi_host", "proc_name", "ahci");
+
+	free(TAKE_PTR(numbers));
+	assert_int_equal(sysfs_host_list(&fake, &numbers, &n), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(numbers[0], 0);
+	assert_int_equal(numbers[1], 2);
+	assert_int_equal(numbers[2], 12);
+
+	assert_int_equal(sysfs_host_read(&fake, 0, &host), 0);
+	assert_int_equal(host.host, 0);
+	assert_string_equal(host.transport, "qla4xxx");
+	assert_string_equal(host.proc_name, "qla4xxx");
+	assert_string_equal(host.hardware_address, "00:c0:dd:01:02:03");
+	assert_string_equal(host.address, "2001:db8::1");
+	assert_string_equal(host.initiator_name, "iqn.2000-04.com.example:x");
+	assert_string_equal(host.port_state, "LINK UP");
+	assert_string_equal(host.port_speed, "10 Gbps");
+	assert_string_equal(host.net_device, "");
+	assert_int_equal(host.can_queue, 64);
+	assert_int_equal(sysfs_host_read(&fake, 12, &host), 0);
+	assert_string_equal(host.net_device, "");
+	assert_string_equal(host.hardware_address, "");
+	assert_int_equal(sysfs_host_read(&fake, 2, &host), 0);
+	assert_string_equal(host.transport, "");
+	assert_int_equal(sysfs_host_read(&fake, 3, &host), -ENODEV);
+
+	assert_int_equal(sysfs_host_resolve(&fake, "12", &number), 0);
+	assert_int_equal(number, 12);
+	assert_int_equal(sysfs_host_resolve(&fake, "3", &number), -ENODEV);
+	assert_int_equal(sysfs_host_resolve(&fake, "", &number), -ENODEV);
+	assert_int_equal(sysfs_host_resolve(&fake, "00:c0:dd:01:02:04", &number), -ENODEV);
+	assert_int_equal(sysfs_host_resolve(&fake, "00:c0:dd:01:02:03", &number), -ENOTUNIQ);
+	fake_delete("class/iscsi_host/host2");
+	assert_int_equal(sysfs_host_resolve(&fake, "00:C0:dd:01:02:03", &number), 0);
+	assert_int_equal(number, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -691,6 +762,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(usage_by_mapper, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(revives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scans, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(hosts, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

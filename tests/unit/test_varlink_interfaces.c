@@ -36,6 +36,7 @@ HANDLER(interface_list)
 HANDLER(interface_add)
 HANDLER(interface_set)
 HANDLER(interface_remove)
+HANDLER(host_list)
 HANDLER(manager_get_status)
 HANDLER(manager_reload)
 HANDLER(manager_list_settings)
@@ -74,8 +75,9 @@ static int teardown(void **state)
 static void test_sorted_and_complete(void **state)
 {
 	static const char *const names[] = {
-		"org.ois.discovery", "org.ois.event", "org.ois.interface", "org.ois.manager",
-		"org.ois.node",      "org.ois.scsi",  "org.ois.session",   "org.varlink.service",
+		"org.ois.discovery", "org.ois.event",   "org.ois.host",
+		"org.ois.interface", "org.ois.manager", "org.ois.node",
+		"org.ois.scsi",      "org.ois.session", "org.varlink.service",
 	};
 
 	for (size_t i = 0; i < ELEMENTSOF(names); i++) {
@@ -223,6 +225,7 @@ static const struct {
 	{ "org.ois.event.ListRecent", VARLINK_ACCESS_READ, true, false, method_event_list_recent },
 	{ "org.ois.event.ListTypes", VARLINK_ACCESS_READ, true, false, method_event_list_types },
 	{ "org.ois.event.Subscribe", VARLINK_ACCESS_READ, true, false, method_event_subscribe },
+	{ "org.ois.host.List", VARLINK_ACCESS_READ, true, false, method_host_list },
 	{ "org.ois.interface.Add", VARLINK_ACCESS_CHANGE, false, false, method_interface_add },
 	{ "org.ois.interface.List", VARLINK_ACCESS_READ, true, false, method_interface_list },
 	{ "org.ois.interface.Remove", VARLINK_ACCESS_CHANGE, false, false,

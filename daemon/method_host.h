@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the methods of org.ois.host share: a call that is about one host, which is found off the
+ * loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "method_common.h"
+
+struct host_call {
+	struct call *call; /* NULL: the client is gone, something still under way */
+	struct manager *manager;
+	char which[64]; /* as the client names the host; empty: none */
+	struct sysfs_host host;
+	struct transport *transport; /* of the host; NULL: not known */
+	bool busy;                   /* something is under way that cannot be called back */
+	/* In the worker: reads more of the host, which is known. May be NULL. */
+	int (*read)(struct host_call *host_call);
+	/* In the loop: answers the call, or begins something. Errors become those of the call. */
+	int (*run)(struct host_call *host_call);
+	void (*done)(struct host_call *host_call); /* before it is freed; may be NULL */
+};
+
+/*
+ * Makes a call about the host that the parameter "host" names, of @size bytes, which begin with a
+ * struct host_call. 0: the call was answered. Errors: -ENOMEM.
+ */
+int host_call_new(struct call *call, size_t size, void *ret);
+/* Takes the call over, finds its host and runs it. Errors: those of work_submit(). */
+int host_call_start(void *host_call);
+/* Something that was under way has come back; false: the client is gone, and so is @host_call. */
+bool host_call_returned(struct host_call *host_call);
