@@ -67,6 +67,8 @@ enum cli_option {
 	OPTION_HOSTS,
 	OPTION_PAGE,
 	OPTION_DEADLINE,
+	OPTION_SIZE,
+	OPTION_INDEX,
 	_OPTION_MAX,
 };
 _Static_assert(_OPTION_MAX <= 64, "options are bits of an uint64_t");
@@ -108,7 +110,7 @@ struct cli {
 	int64_t lines;      /* -1: no limit */
 	int64_t interval;   /* seconds */
 	int64_t count;      /* -1: no limit */
-	int64_t page, deadline;
+	int64_t page, deadline, size, index;
 };
 
 /* What completion offers for arguments of a verb. */
@@ -162,6 +164,8 @@ int verb_match(const struct verb *verb, char **words);
 int options_parse(struct cli *cli, int argc, char **argv, char ***ret_arguments);
 void options_done(struct cli *cli);
 void print_help(const struct output *output);
+/* A number from @minimum on. Errors: -EINVAL. */
+int parse_count(const char *text, uint64_t minimum, int64_t *ret);
 /* "2026-11-23 18:00", "18:00", "yesterday", "-2h". Errors: -EINVAL. */
 int parse_since(const char *text, int64_t now_usec, int64_t *ret_usec);
 
@@ -212,6 +216,12 @@ enum status verb_scsi_report_luns(struct cli *cli, char **arguments);
 enum status verb_scsi_read_capacity(struct cli *cli, char **arguments);
 enum status verb_hosts(struct cli *cli, char **arguments);
 enum status verb_host_show(struct cli *cli, char **arguments);
+enum status verb_host_set(struct cli *cli, char **arguments);
+enum status verb_host_stats(struct cli *cli, char **arguments);
+enum status verb_host_ping(struct cli *cli, char **arguments);
+enum status verb_host_chap_list(struct cli *cli, char **arguments);
+enum status verb_host_chap_set(struct cli *cli, char **arguments);
+enum status verb_host_chap_remove(struct cli *cli, char **arguments);
 enum status verb_stats(struct cli *cli, char **arguments);
 enum status verb_events(struct cli *cli, char **arguments);
 enum status verb_completion(struct cli *cli, char **arguments);

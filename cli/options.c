@@ -64,10 +64,13 @@ const struct option_row option_rows[_OPTION_MAX] = {
 			   "Only events since then, such as '18:00', '2026-11-23', '-2h'" },
 	[OPTION_LINES] = { "lines", 'n', "N", "The last N events only" },
 	[OPTION_WATCH] = { "watch", 'w', NULL, "Look again and again, and show rates" },
-	[OPTION_INTERVAL] = { "interval", '\0', "SECONDS", "Time between two looks (2)" },
-	[OPTION_COUNT] = { "count", '\0', "N", "Look N times only" },
+	[OPTION_INTERVAL] = { "interval", '\0', "SECONDS",
+			      "Time between two looks (2) or pings (1)" },
+	[OPTION_COUNT] = { "count", '\0', "N", "Look or ping N times only" },
 	[OPTION_PAGE] = { "page", '\0', "NUMBER", "Page of the vital product data, such as 0x83" },
 	[OPTION_DEADLINE] = { "deadline", '\0', "SECONDS", "Time a SCSI command may take (10)" },
+	[OPTION_SIZE] = { "size", '\0', "BYTES", "Data in a ping (56)" },
+	[OPTION_INDEX] = { "index", '\0', "N", "This entry of the CHAP table" },
 	[OPTION_OPENMETRICS] = { "openmetrics", '\0', NULL, "OpenMetrics text for a collector" },
 	[OPTION_HOSTS] = { "hosts", '\0', NULL, "Counters of SCSI hosts instead of sessions" },
 };
@@ -213,13 +216,13 @@ static int set_since(struct cli *cli, const char *text)
 	return parse_since(text, (int64_t)now.tv_sec * 1000000, &cli->since_usec);
 }
 
-static int set_count(int64_t *variable, const char *text, uint64_t minimum)
+int parse_count(const char *text, uint64_t minimum, int64_t *ret)
 {
 	uint64_t number;
 
 	if (parse_number(text, INT32_MAX, &number) < 0 || number < minimum)
 		return -EINVAL;
-	*variable = (int64_t)number;
+	*ret = (int64_t)number;
 	return 0;
 }
 
@@ -229,7 +232,7 @@ static int set_page(struct cli *cli, const char *text)
 	char *end;
 
 	if (strncmp(text, "0x", 2) != 0)
-		return set_count(&cli->page, text, 0);
+		return parse_count(text, 0, &cli->page);
 	cli->page = (int64_t)strtoul(text + 2, &end, 16);
 	return text[2] && strchr("0123456789abcdefABCDEF", text[2]) && !*end &&
 			       cli->page <= UINT8_MAX
@@ -321,15 +324,19 @@ static int apply_value(struct cli *cli, enum cli_option option, const char *valu
 	case OPTION_SINCE:
 		return set_since(cli, value);
 	case OPTION_LINES:
-		return set_count(&cli->lines, value, 0);
+		return parse_count(value, 0, &cli->lines);
 	case OPTION_INTERVAL:
-		return set_count(&cli->interval, value, 1);
+		return parse_count(value, 1, &cli->interval);
 	case OPTION_PAGE:
 		return set_page(cli, value);
 	case OPTION_DEADLINE:
-		return set_count(&cli->deadline, value, 1);
+		return parse_count(value, 1, &cli->deadline);
+	case OPTION_SIZE:
+		return parse_count(value, 1, &cli->size);
+	case OPTION_INDEX:
+		return parse_count(value, 0, &cli->index);
 	case OPTION_COUNT:
-		return set_count(&cli->count, value, 1);
+		return parse_count(value, 1, &cli->count);
 	}
 	return 0;
 }
@@ -492,7 +499,7 @@ int options_parse(struct cli *cli, int argc, char **argv, char ***ret_arguments)
 {
 	int words = 0, r;
 
-	cli->since_usec = cli->lines = cli->count = -1;
+	cli->since_usec = cli->lines = cli->count = cli->index = -1;
 	cli->timeout_usec = OIS_TIMEOUT_DEFAULT;
 	output_init(&cli->output);
 	r = parse_getopt(cli, argc, argv);

@@ -78,6 +78,19 @@ const struct verb verbs[] = {
 	{ "hosts", NULL, 0, 0, 0, COMPLETE_NONE, verb_hosts, "List SCSI hosts: ports of adapters" },
 	{ "host show", "HOST...", 1, -1, 0, COMPLETE_HOSTS, verb_host_show,
 	  "Show all about hosts" },
+	{ "host set", "HOST NAME=VALUE...", 2, -1, 0, COMPLETE_HOSTS, verb_host_set,
+	  "Set what a host says it is" },
+	{ "host stats", "HOST", 1, 1, BIT(OPTION_OPENMETRICS), COMPLETE_HOSTS, verb_host_stats,
+	  "Show what an adapter counts" },
+	{ "host ping", "HOST ADDRESS", 2, 2,
+	  BIT(OPTION_COUNT) | BIT(OPTION_SIZE) | BIT(OPTION_INTERVAL), COMPLETE_HOSTS,
+	  verb_host_ping, "Let an adapter ping an address" },
+	{ "host chap list", "HOST", 1, 1, 0, COMPLETE_HOSTS, verb_host_chap_list,
+	  "List the CHAP secrets that an adapter keeps" },
+	{ "host chap set", "HOST USERNAME", 2, 2, SECRETS | BIT(OPTION_INDEX), COMPLETE_HOSTS,
+	  verb_host_chap_set, "Store a CHAP secret in an adapter" },
+	{ "host chap remove", "HOST INDEX...", 2, -1, 0, COMPLETE_HOSTS, verb_host_chap_remove,
+	  "Remove CHAP secrets from an adapter" },
 	{ "stats", "[SESSION|TARGET]", 0, 1,
 	  BIT(OPTION_PORTAL) | BIT(OPTION_WATCH) | BIT(OPTION_INTERVAL) | BIT(OPTION_COUNT) |
 		  BIT(OPTION_OPENMETRICS) | BIT(OPTION_HOSTS),
@@ -150,11 +163,12 @@ static const char *advice(int r, const struct ois_error *error)
 		return "; 'ois-ctl hosts' lists the hosts";
 	if (name && r == -ESRCH && strstr(name, "Session"))
 		return "; 'ois-ctl sessions' lists the sessions";
-	if (name && strstr(name, ".InvalidSetting") && is_listed(setting))
+	if (name && strstr(name, ".InvalidSetting") && !strstr(name, ".host.") &&
+	    is_listed(setting))
 		return "; 'ois-ctl settings' lists names and values";
 	if (name && r == -EBUSY && strstr(name, "InterfaceInUse"))
 		return "; put their setting interface back first";
-	if (name && r == -EBUSY && strstr(name, "InUse"))
+	if (name && r == -EBUSY && strstr(name, "InUse") && !strstr(name, ".host."))
 		return "; --force does it anyway";
 	return "";
 }

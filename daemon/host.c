@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "event.h"
 #include "host.h"
@@ -86,4 +87,39 @@ void host_told(struct manager *manager, uint32_t host, uint32_t code)
 	change->up = code == KERNEL_HOST_LINK_UP;
 	if (work_submit(manager->host_work, read_port, port_read, change) < 0)
 		port_read(change, 0);
+}
+
+/* Pings */
+
+void host_ping_await(struct manager *manager, struct host_ping *ping, uint32_t host)
+{
+	/* Others use the numbers of their processes. */
+	if (manager->ping_cookie == 0)
+		if (getrandom(&manager->ping_cookie, sizeof(manager->ping_cookie), GRND_NONBLOCK) <
+		    0)
+			manager->ping_cookie = 0;
+	host_ping_forget(manager, ping);
+	ping->host = host;
+	ping->cookie = ++manager->ping_cookie;
+	ping->next = manager->pings;
+	manager->pings = ping;
+}
+
+void host_ping_forget(struct manager *manager, struct host_ping *ping)
+{
+	for (struct host_ping **at = &manager->pings; *at; at = &(*at)->next)
+		if (*at == ping) {
+			*at = ping->next;
+			return;
+		}
+}
+
+void host_ping_done(struct manager *manager, uint32_t host, uint32_t cookie, uint32_t status)
+{
+	for (struct host_ping *ping = manager->pings; ping; ping = ping->next)
+		if (ping->host == host && ping->cookie == cookie) {
+			host_ping_forget(manager, ping);
+			ping->ended(ping, status);
+			return;
+		}
 }

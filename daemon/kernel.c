@@ -12,6 +12,7 @@
 #include <netlink/socket.h>
 
 #include "kernel_private.h"
+#include "secret.h"
 #include "table.h"
 #include "work.h"
 
@@ -94,6 +95,11 @@ static bool dispatch_event(const struct kernel_callbacks *callbacks, void *userd
 			callbacks->host_told(userdata, event->result.host_event.host,
 					     event->result.host_event.code);
 		return true;
+	case KERNEL_EVENT_PING_COMPLETE:
+		if (callbacks->ping_done)
+			callbacks->ping_done(userdata, event->result.ping.host,
+					     event->result.ping.cookie, event->result.ping.status);
+		return true;
 	default:
 		/* Other events of adapters, and answers that some other program asked for. */
 		return true;
@@ -134,6 +140,19 @@ unsigned kernel_dispatch_events(const struct kernel_callbacks *callbacks, void *
 	return n_ignored;
 }
 
+/*
+ * Answers to requests for CHAP secrets are multicast, too. What is no event, or does not fit and so
+ * is none, may be one.
+ */
+static void erase_answer(uint8_t *datagram, size_t size, bool whole)
+{
+	struct iscsi_kernel_event event;
+
+	memcpy(&event, datagram + NLMSG_HDRLEN, sizeof(event));
+	if (!whole || event.type == KERNEL_REQUEST_GET_CHAP)
+		memory_erase(datagram, size);
+}
+
 /* Takes what is there, but at most EVENTS_AT_ONCE datagrams. Returns their number or a negative
  * errno. */
 static int receive_events(struct kernel *kernel)
@@ -162,10 +181,12 @@ static int receive_events(struct kernel *kernel)
 		if (message->msg_namelen != sizeof(struct sockaddr_nl) || senders[i].nl_pid != 0 ||
 		    message->msg_flags & MSG_TRUNC) {
 			kernel->n_ignored++;
+			erase_answer(kernel->events[i], sizeof(kernel->events[i]), false);
 			continue;
 		}
 		kernel->n_ignored += kernel_dispatch_events(kernel->callbacks, kernel->userdata,
 							    kernel->events[i], messages[i].msg_len);
+		erase_answer(kernel->events[i], sizeof(kernel->events[i]), true);
 	}
 	return n;
 }

@@ -28,6 +28,8 @@ struct kernel_callbacks {
 	void (*session_destroyed)(void *userdata, uint32_t sid);
 	/* @code is one of enum iscsi_kernel_host_code, or another. */
 	void (*host_told)(void *userdata, uint32_t host, uint32_t code);
+	/* @status is one of enum iscsi_kernel_ping, or another. */
+	void (*ping_done)(void *userdata, uint32_t host, uint32_t cookie, uint32_t status);
 	/* Events were lost; look at sysfs. Comes after the events that were not. */
 	void (*overrun)(void *userdata);
 };

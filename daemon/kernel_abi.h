@@ -34,9 +34,20 @@ enum iscsi_kernel_request {
 	KERNEL_REQUEST_CONNECT_ENDPOINT = 22, /* a sockaddr follows */
 	KERNEL_REQUEST_POLL_ENDPOINT = 23,
 	KERNEL_REQUEST_DISCONNECT_ENDPOINT = 24,
+	KERNEL_REQUEST_SET_HOST_PARAM = 26, /* text, ended by NUL, follows */
 	KERNEL_REQUEST_UNBIND_SESSION = 27,
 	KERNEL_REQUEST_CREATE_BOUND_SESSION = 28,
 	KERNEL_REQUEST_CONNECT_ENDPOINT_THROUGH_HOST = 29, /* a sockaddr follows */
+	KERNEL_REQUEST_PING = 32,                          /* a sockaddr follows */
+	KERNEL_REQUEST_GET_CHAP = 33,                      /* also the type word of its answer */
+	KERNEL_REQUEST_DELETE_CHAP = 34,
+	KERNEL_REQUEST_SET_FLASH_NODE = 35, /* attributes follow */
+	KERNEL_REQUEST_NEW_FLASH_NODE = 36, /* "ipv4" or "ipv6" follows */
+	KERNEL_REQUEST_DELETE_FLASH_NODE = 37,
+	KERNEL_REQUEST_LOGIN_FLASH_NODE = 38,
+	KERNEL_REQUEST_LOGOUT_FLASH_NODE = 39,
+	KERNEL_REQUEST_SET_CHAP = 41,            /* attributes follow */
+	KERNEL_REQUEST_GET_HOST_STATISTICS = 42, /* also the type word of its answer */
 	KERNEL_REQUEST_DESTROY_SESSION_ASYNC = 43,
 };
 
@@ -54,6 +65,47 @@ enum iscsi_kernel_event_type {
 	KERNEL_EVENT_LOGIN_STATE = 109,
 	KERNEL_EVENT_HOST_EVENT = 110,
 	KERNEL_EVENT_PING_COMPLETE = 111,
+};
+
+/* Parameters of SET_HOST_PARAM. */
+enum iscsi_kernel_host_param {
+	KERNEL_HOST_PARAM_HARDWARE_ADDRESS = 0,
+	KERNEL_HOST_PARAM_INITIATOR_NAME = 1,
+	KERNEL_HOST_PARAM_NET_DEVICE = 2,
+	KERNEL_HOST_PARAM_ADDRESS = 3,
+};
+
+enum iscsi_kernel_family {
+	KERNEL_FAMILY_IPV4 = 1,
+	KERNEL_FAMILY_IPV6 = 2,
+};
+
+/* What became of a ping. */
+enum iscsi_kernel_ping {
+	KERNEL_PING_SUCCESS = 0,
+	KERNEL_PING_FIRMWARE_DISABLED = 1,
+	KERNEL_PING_INVALID_ADDRESS = 2,
+	KERNEL_PING_INVALID_LINK_LOCAL = 3,
+	KERNEL_PING_TIMEOUT = 4,
+	KERNEL_PING_BAD_DESTINATION = 5,
+	KERNEL_PING_OVERSIZE = 6,
+	KERNEL_PING_ICMP_ERROR = 7,
+	KERNEL_PING_TOO_MANY = 8,
+	KERNEL_PING_NO_ARP = 9,
+};
+
+enum iscsi_kernel_chap_type {
+	KERNEL_CHAP_OUTGOING = 0, /* proves this host to targets */
+	KERNEL_CHAP_INCOMING = 1, /* proves targets to this host */
+};
+
+/* Attributes of SET_CHAP. */
+enum iscsi_kernel_chap_param {
+	KERNEL_CHAP_PARAM_INDEX = 0,
+	KERNEL_CHAP_PARAM_TYPE = 1,
+	KERNEL_CHAP_PARAM_USER_NAME = 2,
+	KERNEL_CHAP_PARAM_SECRET = 3,
+	KERNEL_CHAP_PARAM_SECRET_LENGTH = 4,
 };
 
 /* Codes of KERNEL_EVENT_HOST_EVENT. */
@@ -201,6 +253,36 @@ struct iscsi_kernel_event {
 			uint32_t header_size;
 			uint32_t data_size;
 		} send_pdu;
+		struct {
+			uint32_t host;
+			uint32_t param; /* enum iscsi_kernel_host_param */
+			uint32_t length;
+		} set_host_param;
+		struct {
+			uint32_t host;
+			uint32_t interface;
+			uint32_t family; /* enum iscsi_kernel_family */
+			uint32_t size;
+			uint32_t cookie; /* comes back */
+		} ping;
+		struct {
+			uint32_t host;
+			uint32_t n_entries;
+			uint16_t index;
+		} get_chap;
+		struct {
+			uint32_t host;
+			uint16_t index;
+		} delete_chap;
+		/* set, delete, log in and out; a new one has the length of its text as index */
+		struct {
+			uint32_t host;
+			uint32_t index;
+			uint32_t unused;
+		} flash_node;
+		struct {
+			uint32_t host;
+		} host;
 		uint8_t size[24];
 	} request;
 	union {
@@ -232,6 +314,13 @@ struct iscsi_kernel_event {
 			uint32_t data_size;
 			uint32_t code; /* enum iscsi_kernel_host_code, or another */
 		} host_event;
+		struct {
+			uint32_t host;
+			uint32_t status; /* enum iscsi_kernel_ping */
+			uint32_t cookie;
+			uint32_t data_size;
+		} ping;
+		uint32_t flash_node; /* reply to new flash node: its index */
 		uint8_t size[16];
 	} result;
 };
@@ -254,6 +343,36 @@ struct iscsi_kernel_custom_counter {
 _Static_assert(sizeof(struct iscsi_kernel_statistics) == 96, "kernel ABI: size of the statistics");
 _Static_assert(offsetof(struct iscsi_kernel_statistics, n_custom) == 92, "kernel ABI: n_custom");
 _Static_assert(sizeof(struct iscsi_kernel_custom_counter) == 72, "kernel ABI: custom counter");
+
+/* An entry in the answer to KERNEL_REQUEST_GET_CHAP. */
+struct iscsi_kernel_chap {
+	uint16_t index;
+	uint32_t type; /* enum iscsi_kernel_chap_type */
+	char user_name[256];
+	uint8_t secret[256];
+	uint8_t secret_length;
+};
+
+_Static_assert(sizeof(struct iscsi_kernel_chap) == 524, "kernel ABI: size of a CHAP entry");
+_Static_assert(offsetof(struct iscsi_kernel_chap, type) == 4, "kernel ABI: type");
+_Static_assert(offsetof(struct iscsi_kernel_chap, secret_length) == 520, "kernel ABI: length");
+
+/* The answer to KERNEL_REQUEST_GET_HOST_STATISTICS; struct iscsi_kernel_custom_counter follow. */
+#define KERNEL_HOST_COUNTERS 82
+
+struct iscsi_kernel_host_statistics {
+	uint64_t counters[KERNEL_HOST_COUNTERS]; /* host_counter.def */
+	uint32_t n_custom;
+	uint32_t unused;
+};
+
+_Static_assert(sizeof(struct iscsi_kernel_host_statistics) == 664, "kernel ABI: host statistics");
+
+/* The value of an attribute, which follows struct nlattr; its own value follows it. */
+struct iscsi_kernel_attribute {
+	uint32_t length;
+	uint16_t param;
+} __attribute__((packed));
 
 #define KERNEL_ABI_AT(field, offset)                                                               \
 	_Static_assert(offsetof(struct iscsi_kernel_event, field) == (offset),                     \
@@ -294,6 +413,21 @@ KERNEL_ABI_AT(result.destroyed.sid, 44);
 KERNEL_ABI_AT(result.received_pdu.sid, 40);
 KERNEL_ABI_AT(result.received_pdu.cid, 44);
 KERNEL_ABI_AT(result.connection_error.error, 48);
+KERNEL_ABI_AT(request.set_host_param.param, 20);
+KERNEL_ABI_AT(request.set_host_param.length, 24);
+KERNEL_ABI_AT(request.ping.interface, 20);
+KERNEL_ABI_AT(request.ping.family, 24);
+KERNEL_ABI_AT(request.ping.size, 28);
+KERNEL_ABI_AT(request.ping.cookie, 32);
+KERNEL_ABI_AT(request.get_chap.n_entries, 20);
+KERNEL_ABI_AT(request.get_chap.index, 24);
+KERNEL_ABI_AT(request.delete_chap.index, 20);
+KERNEL_ABI_AT(request.flash_node.index, 20);
+KERNEL_ABI_AT(request.host.host, 16);
+KERNEL_ABI_AT(result.ping.host, 40);
+KERNEL_ABI_AT(result.ping.status, 44);
+KERNEL_ABI_AT(result.ping.cookie, 48);
+KERNEL_ABI_AT(result.flash_node, 40);
 KERNEL_ABI_AT(result.host_event.host, 40);
 KERNEL_ABI_AT(result.host_event.code, 48);
 

@@ -63,6 +63,12 @@ void kernel_batch_execute(struct kernel_batch *batch, struct kernel_channel *cha
  */
 int kernel_statistics_parse(struct kernel_statistics *item, const void *data, size_t length);
 
+struct kernel_host_request;
+/* Sends a request about a host; one whose answer is multicast needs a socket that hears it. Blocks.
+ */
+void kernel_host_execute(struct kernel_host_request *request, struct kernel_channel *channel,
+			 int answers);
+
 /* kernel.c, for requests that are no batch. */
 
 DEFINE_CLEANUP(struct nl_sock *, nl_socket_free);

@@ -457,6 +457,11 @@ static void kernel_host_told(void *userdata, uint32_t host, uint32_t code)
 	host_told(userdata, host, code);
 }
 
+static void ping_done(void *userdata, uint32_t host, uint32_t cookie, uint32_t status)
+{
+	host_ping_done(userdata, host, cookie, status);
+}
+
 static void overrun(void *userdata)
 {
 	resync(userdata);
@@ -478,6 +483,7 @@ static const struct kernel_callbacks kernel_callbacks = {
 	.session_unbound = session_unbound,
 	.session_destroyed = session_destroyed,
 	.host_told = kernel_host_told,
+	.ping_done = ping_done,
 	.overrun = overrun,
 };
 

@@ -24,6 +24,7 @@
 #include "work.h"
 
 struct crypto;
+struct host_ping;
 struct datapath;
 struct service;
 struct network;
@@ -103,6 +104,8 @@ struct manager {
 	struct endpoint *endpoints; /* to be ended, through endpoint->next */
 	sd_event_source *resync;    /* after events of the kernel were lost */
 	struct discovery *discoveries;
+	struct host_ping *pings; /* through host_ping->next */
+	uint32_t ping_cookie;    /* of the last one */
 	struct config *retired; /* before the last reload; logins under way still use its strings */
 };
 

@@ -120,6 +120,97 @@ int host_call_start(void *userdata)
 	return 0;
 }
 
+/* Requests to the kernel */
+
+struct kernel_host_request *host_call_request(const struct host_call *host_call,
+					      enum iscsi_kernel_request request)
+{
+	const struct transport *transport = host_call->transport;
+
+	return kernel_host_request_new(host_call->manager->kernel,
+				       transport && transport->loaded ? transport->handle : 0,
+				       host_call->host.host, request);
+}
+
+void host_call_refused(struct host_call *host_call, int error, const char *message)
+{
+	_cleanup_json_ json_object *details = json_object_new_object();
+	const char *name = ERROR_HOST_REQUEST_FAILED;
+	char text[160];
+	int r;
+
+	if (error == -ENODEV || error == -ENOTUNIQ) {
+		host_failed(host_call, error);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%s: %s", host_call->operation,
+		       message ?: strerror(-error));
+	if (error == -ENOSYS || error == -EOPNOTSUPP) {
+		name = ERROR_HOST_NOT_SUPPORTED;
+		(void)snprintf(text, sizeof(text), "%s cannot %s", host_call->host.transport,
+			       host_call->operation);
+	}
+	r = details ? json_set_int(details, "hostNumber", host_call->host.host) : -ENOMEM;
+	if (r >= 0)
+		r = json_set_string(details, "operation", host_call->operation);
+	if (r >= 0)
+		r = json_set_string(details, "transport", host_call->host.transport);
+	if (r >= 0)
+		r = json_set_string(details, "message", text);
+	call_fail_as(host_call->call, name, error, r < 0 ? NULL : TAKE_PTR(details));
+}
+
+static void request_done(void *userdata, struct kernel_host_request *request)
+{
+	struct host_call *host_call = userdata;
+	int error = request->error;
+
+	if (!host_call_returned(host_call))
+		return;
+	if (error >= 0) {
+		host_call->answered(host_call, request);
+		return;
+	}
+	/* Of this one request the kernel says so if there is no such thing. */
+	if (error == -EINVAL && request->request == KERNEL_REQUEST_GET_CHAP)
+		error = -EOPNOTSUPP;
+	if (!host_call->refused || !host_call->refused(host_call, error))
+		host_call_refused(host_call, error, NULL);
+}
+
+int host_call_send(struct host_call *host_call, const char *operation,
+		   struct kernel_host_request *request,
+		   void (*answered)(struct host_call *host_call,
+				    const struct kernel_host_request *request))
+{
+	_cleanup_(kernel_host_request_freep) struct kernel_host_request *owned = request;
+	int r;
+
+	host_call->operation = operation;
+	/* Nobody to ask: no row of ours, or the module was unloaded just now. */
+	if (!host_call->transport || !host_call->transport->loaded || !host_call->manager->kernel) {
+		host_call_refused(host_call, -EOPNOTSUPP, NULL);
+		return 0;
+	}
+	r = kernel_host_submit(TAKE_PTR(owned), request_done, host_call);
+	if (r < 0)
+		return r;
+	host_call->answered = answered;
+	host_call->busy = true;
+	return 0;
+}
+
+void host_refuse_setting(struct call *call, const char *setting, const char *message)
+{
+	_cleanup_json_ json_object *details = json_object_new_object();
+
+	if (!details || json_set_string(details, "setting", setting) < 0 ||
+	    json_set_string(details, "message", message) < 0)
+		call_error(call, ERROR_HOST_INVALID_SETTING, NULL);
+	else
+		call_error(call, ERROR_HOST_INVALID_SETTING, TAKE_PTR(details));
+}
+
 /* List */
 
 /* Capability bits of the kernel's transport class, in their order. */

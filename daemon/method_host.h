@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel_host.h"
 #include "method_common.h"
 
 struct host_call {
@@ -22,6 +23,10 @@ struct host_call {
 	/* In the loop: answers the call, or begins something. Errors become those of the call. */
 	int (*run)(struct host_call *host_call);
 	void (*done)(struct host_call *host_call); /* before it is freed; may be NULL */
+	/* The kernel refused: true if the call was answered for that. May be NULL. */
+	bool (*refused)(struct host_call *host_call, int error);
+	const char *operation; /* asked for last, in words */
+	void (*answered)(struct host_call *host_call, const struct kernel_host_request *request);
 };
 
 /*
@@ -31,5 +36,21 @@ struct host_call {
 int host_call_new(struct call *call, size_t size, void *ret);
 /* Takes the call over, finds its host and runs it. Errors: those of work_submit(). */
 int host_call_start(void *host_call);
+/* A request about the host, which is known. NULL: no memory. */
+struct kernel_host_request *host_call_request(const struct host_call *host_call,
+					      enum iscsi_kernel_request request);
+/*
+ * Sends @request, which it takes over; answered() is called if the kernel did what was asked, else
+ * the call is answered with an error. @operation: "ping", in words. Errors: those of
+ * kernel_host_submit().
+ */
+int host_call_send(struct host_call *host_call, const char *operation,
+		   struct kernel_host_request *request,
+		   void (*answered)(struct host_call *host_call,
+				    const struct kernel_host_request *request));
+/* The kernel, or we, did not do it. */
+void host_call_refused(struct host_call *host_call, int error, const char *message);
+/* A parameter makes no sense: error InvalidSetting. */
+void host_refuse_setting(struct call *call, const char *setting, const char *message);
 /* Something that was under way has come back; false: the client is gone, and so is @host_call. */
 bool host_call_returned(struct host_call *host_call);

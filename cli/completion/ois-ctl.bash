@@ -81,7 +81,7 @@ _ois_ctl()
 		compopt -o filenames
 		return
 		;;
-	--portal | --source | --timeout | --since | --lines | --lun | --interval | --count | --page | --deadline)
+	--portal | --source | --timeout | --since | --lines | --lun | --interval | --count | --page | --deadline | --size | --index)
 		return
 		;;
 	esac

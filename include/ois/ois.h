@@ -177,10 +177,11 @@ const struct ois_reply *ois_call_get_reply(const struct ois_call *call);
  * - -ENXIO, -ENOTTY: the daemon does not know the method, or cannot do it
  * - -EAGAIN: NotReady
  * - -EINVAL: InvalidParameter, InvalidSetting, ConfigurationInvalid, SecretTooShort
- * - -ESRCH: NoSuchNode, NoSuchSession, NoSuchEvent, NoSuchPortal, NoSuchHost
+ * - -ESRCH: NoSuchNode, NoSuchSession, NoSuchEvent, NoSuchPortal, NoSuchHost,
+ *   NoSuchEntry
  * - -EEXIST: NodeExists
- * - -EBUSY: NodeInUse, SessionInUse, SubscriptionLimit
- * - -EOPNOTSUPP: NotManaged
+ * - -EBUSY: NodeInUse, SessionInUse, EntryInUse, SubscriptionLimit
+ * - -EOPNOTSUPP: NotManaged, NotSupported
  * - -ENOTCONN: NotLoggedIn
  * - -EREMOTEIO: any other error; the daemon tried and failed, as in LoginFailed
  */
@@ -253,8 +254,9 @@ OIS_OBJECT(statistics);
 OIS_OBJECT(summary);
 /* org.ois.event: Event */
 OIS_OBJECT(event);
-/* org.ois.host: Host */
+/* org.ois.host: Host, ChapEntry */
 OIS_OBJECT(host);
+OIS_OBJECT(chap_entry);
 
 /* True for the last reply to a call. */
 int ois_reply_is_last(const struct ois_reply *reply);
@@ -283,6 +285,7 @@ struct ois_statistics *ois_reply_get_statistics(const struct ois_reply *reply);
 struct ois_summary *ois_reply_get_summary(const struct ois_reply *reply);
 struct ois_event *ois_reply_get_event(const struct ois_reply *reply);
 struct ois_host *ois_reply_get_host(const struct ois_reply *reply);
+struct ois_chap_entry *ois_reply_get_chap_entry(const struct ois_reply *reply);
 
 /* --- Selecting nodes and sessions --- */
 
@@ -790,6 +793,51 @@ const char *ois_host_get_net_device(const struct ois_host *host);
 const char *ois_host_get_initiator_name(const struct ois_host *host);
 /* "up" or "down". */
 const char *ois_host_get_port_state(const struct ois_host *host);
+
+/*
+ * The adapter sends @count pings (0: one) to a numeric @address, with @size_bytes of data and
+ * @interval_msec between them (0: the default). Replies have the fields reply.sequence and
+ * reply.roundTripUSec or reply.failure; the last one summary.sent, summary.received,
+ * summary.averageUSec, ... Error of the call where there is no such thing: -EOPNOTSUPP.
+ */
+int ois_host_ping_call(struct ois_client *client, const char *host, const char *address,
+		       unsigned count, unsigned size_bytes, unsigned interval_msec,
+		       struct ois_call **ret);
+
+/*
+ * The adapter's own table of CHAP secrets, for the sessions it makes by itself. An @index of -1
+ * stands for a free entry. Errors besides the usual: -ESRCH, -EBUSY (in use), -EOPNOTSUPP.
+ */
+int ois_list_chap_entries(struct ois_client *client, const char *host, struct ois_chap_entry ***ret,
+			  struct ois_error **ret_error);
+struct ois_chap_entry **ois_chap_entries_free(struct ois_chap_entry **entries);
+/* Replies: ois_reply_get_chap_entry(). */
+int ois_list_chap_entries_call(struct ois_client *client, const char *host, struct ois_call **ret);
+int ois_host_set_chap_entry_call(struct ois_client *client, const char *host, int index,
+				 enum ois_secret_role role, const char *user_name,
+				 const void *secret, size_t length, struct ois_call **ret);
+int ois_host_remove_chap_entry_call(struct ois_client *client, const char *host, int index,
+				    struct ois_call **ret);
+int ois_chap_entry_get_index(const struct ois_chap_entry *entry, int64_t *ret);
+/* "initiator": proves this host to targets; "target": the other way round. */
+const char *ois_chap_entry_get_role(const struct ois_chap_entry *entry);
+const char *ois_chap_entry_get_user_name(const struct ois_chap_entry *entry);
+int ois_chap_entry_is_secret_set(const struct ois_chap_entry *entry);
+
+/*
+ * What an adapter counts of a port. The reply is an ois_reply_get_statistics(), whose fields are
+ * "mac.txFrames" and the other rows of <ois/host_counter.def>.
+ */
+int ois_host_get_statistics_call(struct ois_client *client, const char *host,
+				 struct ois_call **ret);
+
+/*
+ * Sets what a host says it is: "NAME=VALUE" with the parameters of org.ois.host.SetParameters, NULL
+ * after the last.
+ */
+int ois_host_set_parameters_call(struct ois_client *client, const char *host,
+				 const char *const *parameters, struct ois_call **ret,
+				 struct ois_error **ret_error);
 
 /* --- Events --- */
 

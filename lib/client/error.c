@@ -68,6 +68,11 @@ static const struct error_row error_rows[] = {
 	{ ERROR_HOST_NO_SUCH_HOST, -ESRCH, "no such host" },
 	{ ERROR_HOST_HOST_AMBIGUOUS, -ENOTUNIQ,
 	  "several hosts have this hardware address; name one by its number" },
+	{ ERROR_HOST_NOT_SUPPORTED, -EOPNOTSUPP, NULL },
+	{ ERROR_HOST_NO_SUCH_ENTRY, -ESRCH, "no such entry" },
+	{ ERROR_HOST_ENTRY_IN_USE, -EBUSY, "a session or a flash node uses it" },
+	{ ERROR_HOST_SECRET_TOO_SHORT, -EINVAL, "the secret is too short" },
+	{ ERROR_HOST_INVALID_SETTING, -EINVAL, NULL },
 	{ ERROR_EVENT_NO_SUCH_EVENT, -ESRCH, "no event has this number" },
 	{ ERROR_EVENT_SUBSCRIPTION_LIMIT, -EBUSY, "too many subscriptions" },
 };
@@ -147,14 +152,16 @@ static int special_message(const char *name, json_object *parameters, char **ret
 		n = asprintf(ret, "%s%s%s: %s", text ?: "the configuration", at ? ":" : "",
 			     at ?: "", object_text(parameters, "message") ?: "invalid");
 	} else if (strcmp(name, ERROR_NODE_INVALID_SETTING) == 0 ||
-		   strcmp(name, ERROR_DISCOVERY_INVALID_SETTING) == 0) {
+		   strcmp(name, ERROR_DISCOVERY_INVALID_SETTING) == 0 ||
+		   strcmp(name, ERROR_HOST_INVALID_SETTING) == 0) {
 		n = asprintf(ret, "%s: %s", object_text(parameters, "setting") ?: "a setting",
 			     object_text(parameters, "message") ?: "invalid");
 	} else if (strcmp(name, ERROR_SERVICE_INVALID_PARAMETER) == 0 &&
 		   (text = object_text(parameters, "parameter"))) {
 		n = asprintf(ret, "the daemon does not accept this value of '%s'", text);
 	} else if ((strcmp(name, ERROR_NODE_SECRET_TOO_SHORT) == 0 ||
-		    strcmp(name, ERROR_DISCOVERY_SECRET_TOO_SHORT) == 0) &&
+		    strcmp(name, ERROR_DISCOVERY_SECRET_TOO_SHORT) == 0 ||
+		    strcmp(name, ERROR_HOST_SECRET_TOO_SHORT) == 0) &&
 		   object_number(parameters, "minimumBytes", &number) >= 0) {
 		n = asprintf(ret, "the secret is too short, it must have at least %lld bytes",
 			     (long long)number);

@@ -19,6 +19,7 @@
 #include "devices.h"
 #include "fake_sysfs.h"
 #include "kernel.h"
+#include "kernel_host.h"
 #include "kernel_log.h"
 #include "module.h"
 #include "pdu.h"
@@ -202,6 +203,15 @@ int kernel_query_statistics(struct kernel *kernel, struct kernel_statistics *ite
 
 void kernel_statistics_done(struct kernel_statistics *statistics)
 {
+}
+
+/* Has no hosts to ask anything of. */
+int kernel_host_submit(struct kernel_host_request *request,
+		       void (*done)(void *userdata, struct kernel_host_request *request),
+		       void *userdata)
+{
+	(void)kernel_host_request_free(request);
+	return -ENOTCONN;
 }
 
 /* Events */

@@ -929,6 +929,128 @@ static void test_hosts(void **state)
 	      "Failed to show host 6: no such host; 'ois-ctl hosts' lists the hosts\n");
 }
 
+static void test_host_ping(void **state)
+{
+	static const struct scene some[] = {
+		{ .method = "org.ois.host.Ping",
+		  .parameters = "{\"address\":\"192.0.2.9\",\"count\":2,\"sizeBytes\":100,\"host\":"
+				"\"4\"}",
+		  .replies = { MORE("{\"reply\":{\"sequence\":1,\"roundTripUSec\":1234}}"),
+			       MORE("{\"reply\":{\"sequence\":2,\"status\":4,\"failure\":"
+				    "\"no answer in time\"}}"),
+			       OK("{\"summary\":{\"sent\":2,\"received\":1,\"minimumUSec\":1234,"
+				  "\"averageUSec\":1234,\"maximumUSec\":1234}}") } },
+		{},
+	};
+	static const struct scene none[] = {
+		{ .method = "org.ois.host.Ping",
+		  .parameters = "{\"address\":\"192.0.2.9\",\"intervalMilliseconds\":3000,\"host\":"
+				"\"4\"}",
+		  .replies = { MORE("{\"reply\":{\"sequence\":1,\"failure\":\"the adapter did not "
+				    "tell what became of it\"}}"),
+			       OK("{\"summary\":{\"sent\":1,\"received\":0}}") } },
+		{},
+	};
+	static const struct scene refused[] = {
+		{ .method = "org.ois.host.Ping",
+		  .replies = { FAIL(
+			  "org.ois.host.NotSupported",
+			  "{\"hostNumber\":4,\"transport\":\"cxgb4i\",\"operation\":\"send a "
+			  "ping\",\"message\":\"cxgb4i cannot send a ping\"}") } },
+		{},
+	};
+
+	check(some, "host ping 4 192.0.2.9 --count=2 --size=100", 7,
+	      "192.0.2.9: 1: answered in 1.23 ms\n"
+	      "192.0.2.9: 2: no answer in time\n"
+	      "2 sent, 1 answered, least/average/most 1.23/1.23/1.23 ms\n",
+	      "");
+	check(none, "host ping 4 192.0.2.9 --interval=3", 6,
+	      "192.0.2.9: 1: the adapter did not tell what became of it\n"
+	      "1 sent, none answered\n",
+	      "");
+	check(refused, "host ping 4 192.0.2.9", 1, "",
+	      "Failed to ping 192.0.2.9 from host 4: cxgb4i cannot send a ping\n");
+}
+
+static void test_host_chap(void **state)
+{
+	static const struct scene list[] = {
+		{ .method = "org.ois.host.ListChapEntries",
+		  .parameters = "{\"host\":\"4\"}",
+		  .replies = { MORE("{\"entry\":{\"index\":0,\"role\":\"target\",\"userName\":"
+				    "\"storage\",\"secretSet\":true}}"),
+			       OK("{\"entry\":{\"index\":12,\"role\":\"initiator\",\"userName\":"
+				  "\"alice\",\"secretSet\":false}}") } },
+		{},
+	};
+	static const struct scene set[] = {
+		{ .method = "org.ois.host.SetChapEntry",
+		  .parameters = "{\"host\":\"4\",\"userName\":\"alice\",\"index\":7,\"role\":"
+				"\"initiator\",\"secretBase64\":\"b3Blbi1zZXNhbWUtMTAwMQ==\"}",
+		  .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene removal[] = {
+		{ .method = "org.ois.host.RemoveChapEntry",
+		  .parameters = "{\"index\":7,\"host\":\"4\"}",
+		  .replies = { OK("{}") } },
+		{ .method = "org.ois.host.RemoveChapEntry",
+		  .parameters = "{\"index\":8,\"host\":\"4\"}",
+		  .replies = { FAIL("org.ois.host.EntryInUse",
+				    "{\"hostNumber\":4,\"index\":8}") } },
+		{},
+	};
+	static const struct scene nobody[] = { {} };
+
+	check(list, "host chap list 4", 0,
+	      "INDEX PROVES    USER NAME SECRET\n"
+	      "    0 target    storage   set\n"
+	      "   12 this host alice     -\n",
+	      "");
+	write_secret("open-sesame-1001\n");
+	check(set, "host chap set 4 alice --index=7 --secret-file=$OIS_TEST_SECRET", 0,
+	      "CHAP secret of this host for alice stored\n", "");
+	check(removal, "host chap remove 4 7 8", 7, "CHAP secret 7 of host 4 removed\n",
+	      "Failed to remove CHAP secret 8 of host 4: a session or a flash node uses it\n");
+	check(nobody, "host chap remove 4 seven", 2, "", "'seven' is no INDEX\n");
+	check(nobody, "host chap", 2, "",
+	      "Unknown verb 'host chap'; there are 'host show', 'host set', 'host stats', 'host "
+	      "ping', 'host chap list', 'host chap set', 'host chap remove'\n");
+}
+
+static void test_port_stats(void **state)
+{
+	static const struct scene scenes[] = {
+		{ .method = "org.ois.host.GetStatistics",
+		  .parameters = "{\"host\":\"4\"}",
+		  .replies = { OK("{\"statistics\":{\"hostNumber\":4,\"transport\":\"qla4xxx\","
+				  "\"mac\":{\"txFrames\":17},\"ipv4\":{},\"ipv6\":{},\"tcp\":{},"
+				  "\"ecc\":{},\"iscsi\":{\"sequenceError\":3}}}") } },
+		{},
+	};
+	static const struct scene parameters[] = {
+		{ .method = "org.ois.host.SetParameters",
+		  .parameters = "{\"netDevice\":\"eth7\",\"address\":\"192.0.2.1\",\"host\":\"4\"}",
+		  .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene nobody[] = { {} };
+
+	check(scenes, "host stats 4 --openmetrics", 0,
+	      "# TYPE ois_port_mac_tx_frames counter\n"
+	      "# HELP ois_port_mac_tx_frames Frames sent.\n"
+	      "ois_port_mac_tx_frames_total{host=\"4\",transport=\"qla4xxx\",address=\"\"} 17\n"
+	      "# TYPE ois_port_iscsi_sequence_error counter\n"
+	      "# HELP ois_port_iscsi_sequence_error PDUs received out of sequence.\n"
+	      "ois_port_iscsi_sequence_error_total{host=\"4\",transport=\"qla4xxx\",address=\"\"} "
+	      "3\n"
+	      "# EOF\n",
+	      "");
+	check(parameters, "host set 4 netDevice=eth7 address=192.0.2.1", 0, "Host 4 changed\n", "");
+	check(nobody, "host set 4 eth7", 2, "", "'eth7' is no NAME=VALUE\n");
+}
+
 static void test_scsi(void **state)
 {
 	static const struct scene inquiry[] = {
@@ -1425,6 +1547,8 @@ static void test_bash_completion(void **state)
 		{ "node s", "show set\n" },
 		{ "iface a", "add\n" },
 		{ "portal s", "show set\n" },
+		{ "host c", "chap\n" },
+		{ "host chap ''", "list set remove\n" },
 		{ "portal set --remove-t", "--remove-target-secret\n" },
 		{ "node remove --fo", "--force\n" },
 		{ "login --startup = a", "automatic\n" },
@@ -1513,6 +1637,9 @@ int main(void)
 		cmocka_unit_test(test_rescan),
 		cmocka_unit_test(test_scsi),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_host_ping),
+		cmocka_unit_test(test_host_chap),
+		cmocka_unit_test(test_port_stats),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_host_stats),
 		cmocka_unit_test(test_openmetrics),

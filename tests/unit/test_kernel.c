@@ -79,6 +79,14 @@ static void on_host(void *userdata, uint32_t host, uint32_t code)
 	seen.error = code;
 }
 
+static void on_ping(void *userdata, uint32_t host, uint32_t cookie, uint32_t status)
+{
+	seen.n_told++;
+	seen.host = host;
+	seen.cid = cookie;
+	seen.error = status;
+}
+
 static const struct kernel_callbacks callbacks = {
 	.pdu_received = on_pdu,
 	.connection_failed = on_failed,
@@ -86,6 +94,7 @@ static const struct kernel_callbacks callbacks = {
 	.session_unbound = on_unbound,
 	.session_destroyed = on_destroyed,
 	.host_told = on_host,
+	.ping_done = on_ping,
 };
 
 /* In memory of exactly its size, so that a sanitizer sees the first byte read beyond it. */
@@ -188,6 +197,13 @@ static void events(void **state)
 	assert_int_equal(seen.n_told, 1);
 	assert_int_equal(seen.host, 3);
 	assert_int_equal(seen.error, KERNEL_HOST_LINK_DOWN);
+
+	make_event(message, 111, 3, 9, 4711);
+	assert_int_equal(dispatch(message, 72), 0);
+	assert_int_equal(seen.n_told, 1);
+	assert_int_equal(seen.host, 3);
+	assert_int_equal(seen.cid, 4711);
+	assert_int_equal(seen.error, KERNEL_PING_NO_ARP);
 }
 
 static void pdus(void **state)
@@ -261,7 +277,7 @@ static void other_events(void **state)
 	uint8_t message[72];
 
 	/* Of adapters, answers to other programs, and numbers of kernels to come. */
-	static const uint32_t types[] = { 0, 20, 33, 42, 103, 107, 108, 109, 111, 112, UINT32_MAX };
+	static const uint32_t types[] = { 0, 20, 33, 42, 103, 107, 108, 109, 112, UINT32_MAX };
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		make_event(message, types[i], 1, 2, 3);

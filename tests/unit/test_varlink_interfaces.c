@@ -37,6 +37,12 @@ HANDLER(interface_add)
 HANDLER(interface_set)
 HANDLER(interface_remove)
 HANDLER(host_list)
+HANDLER(host_get_statistics)
+HANDLER(host_list_chap_entries)
+HANDLER(host_ping)
+HANDLER(host_remove_chap_entry)
+HANDLER(host_set_chap_entry)
+HANDLER(host_set_parameters)
 HANDLER(manager_get_status)
 HANDLER(manager_reload)
 HANDLER(manager_list_settings)
@@ -225,6 +231,17 @@ static const struct {
 	{ "org.ois.event.ListRecent", VARLINK_ACCESS_READ, true, false, method_event_list_recent },
 	{ "org.ois.event.ListTypes", VARLINK_ACCESS_READ, true, false, method_event_list_types },
 	{ "org.ois.event.Subscribe", VARLINK_ACCESS_READ, true, false, method_event_subscribe },
+	{ "org.ois.host.GetStatistics", VARLINK_ACCESS_READ, false, false,
+	  method_host_get_statistics },
+	{ "org.ois.host.ListChapEntries", VARLINK_ACCESS_CHANGE, true, false,
+	  method_host_list_chap_entries },
+	{ "org.ois.host.Ping", VARLINK_ACCESS_CHANGE, true, false, method_host_ping },
+	{ "org.ois.host.RemoveChapEntry", VARLINK_ACCESS_CHANGE, false, false,
+	  method_host_remove_chap_entry },
+	{ "org.ois.host.SetChapEntry", VARLINK_ACCESS_CHANGE, false, true,
+	  method_host_set_chap_entry },
+	{ "org.ois.host.SetParameters", VARLINK_ACCESS_CHANGE, false, false,
+	  method_host_set_parameters },
 	{ "org.ois.host.List", VARLINK_ACCESS_READ, true, false, method_host_list },
 	{ "org.ois.interface.Add", VARLINK_ACCESS_CHANGE, false, false, method_interface_add },
 	{ "org.ois.interface.List", VARLINK_ACCESS_READ, true, false, method_interface_list },
