@@ -432,6 +432,17 @@ int sysfs_open_host(const struct sysfs *sysfs, const char *class, uint32_t host)
 	return sysfs_open(sysfs, O_PATH | O_DIRECTORY, "class/%s/host%" PRIu32, class, host);
 }
 
+/*
+ * Where the firmware of an adapter made the session (creator -1), the kernel's interface never
+ * hears of the connection, and calls it down.
+ */
+static bool is_of_firmware(const struct sysfs_session *session)
+{
+	const struct transport *transport = transport_find(session->transport);
+
+	return transport && transport->kind == TRANSPORT_ADAPTER && session->creator == -1;
+}
+
 int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret)
 {
 	_cleanup_close_ int session_fd = -EBADF, connection_fd = -EBADF, host_fd = -EBADF;
@@ -461,6 +472,10 @@ int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs
 	r = read_session_state(session_fd, &session.state);
 	if (r < 0)
 		return r;
+	if (is_of_firmware(&session))
+		session.connection_state = session.state == SYSFS_SESSION_LOGGED_IN
+						   ? SYSFS_CONNECTION_UP
+						   : SYSFS_CONNECTION_FAILED;
 	*ret = session;
 	return 0;
 }

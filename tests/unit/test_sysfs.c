@@ -672,6 +672,26 @@ static void scans(void **state)
 	}
 }
 
+/* What the firmware of an adapter made is up though the kernel says that its connection is down. */
+static void firmware_session(void **state)
+{
+	struct sysfs_session session;
+
+	make_session();
+	fake_put("class/scsi_host/host3/proc_name", "qla4xxx");
+	fake_session_put(12, 3, "creator", "-1");
+	fake_session_put(12, 3, "state", "LOGGED_IN");
+	fake_put("class/iscsi_connection/connection12:0/state", "down");
+	assert_int_equal(sysfs_session_identify(&fake, 12, &session), 0);
+	assert_int_equal(session.connection_state, SYSFS_CONNECTION_UP);
+	fake_session_put(12, 3, "state", "FAILED");
+	assert_int_equal(sysfs_session_identify(&fake, 12, &session), 0);
+	assert_int_equal(session.connection_state, SYSFS_CONNECTION_FAILED);
+	fake_session_put(12, 3, "creator", "4711");
+	assert_int_equal(sysfs_session_identify(&fake, 12, &session), 0);
+	assert_int_equal(session.connection_state, SYSFS_CONNECTION_DOWN);
+}
+
 static void put_host(const char *host, const char *class, const char *name, const char *content)
 {
 	char path[128];
@@ -763,6 +783,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(revives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scans, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(hosts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(firmware_session, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
