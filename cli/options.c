@@ -435,24 +435,39 @@ int verb_match(const struct verb *verb, char **words)
 	}
 }
 
-/* The verbs that begin with the first word. */
+/* The verbs that go on after @words: "'node show', 'node add'"; "" if there are none. */
+static void list_verbs(const char *words, char *ret, size_t size)
+{
+	size_t length = strlen(words);
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < n_verbs; i++)
+		if (strncmp(verbs[i].name, words, length) == 0)
+			(void)snprintf(ret + strlen(ret), size - strlen(ret), "%s'%s'",
+				       *ret ? ", " : "", verbs[i].name);
+}
+
 static enum status unknown_verb(char **words)
 {
-	size_t length = strlen(words[0]);
-	char list[512] = "";
+	char known[64] = "", longer[64], list[512] = "", found[512];
+	int n;
 
-	for (size_t i = 0; i < n_verbs; i++) {
-		const char *name = verbs[i].name;
-
-		if (strncmp(name, words[0], length) != 0 || name[length] != ' ')
-			continue;
-		(void)snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s'%s'",
-			       *list ? ", " : "", name);
+	/* As far as it is the beginning of one. */
+	for (n = 0; words[n]; n++) {
+		if ((size_t)snprintf(longer, sizeof(longer), "%s%s ", known, words[n]) >=
+		    sizeof(longer))
+			break;
+		list_verbs(longer, found, sizeof(found));
+		if (!*found)
+			break;
+		(void)strcpy(known, longer);
+		(void)strcpy(list, found);
 	}
-	if (*list && words[1])
-		return usage_error("Unknown verb '%s %s'; there are %s", words[0], words[1], list);
+	if (*list && words[n])
+		return usage_error("Unknown verb '%s%s'; there are %s", known, words[n], list);
 	if (*list)
-		return usage_error("'%s' alone is no verb; there are %s", words[0], list);
+		return usage_error("'%.*s' alone is no verb; there are %s", (int)strlen(known) - 1,
+				   known, list);
 	return usage_error("Unknown verb '%s'; ois-ctl --help lists them", words[0]);
 }
 

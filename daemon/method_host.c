@@ -192,6 +192,7 @@ int host_call_send(struct host_call *host_call, const char *operation,
 		host_call_refused(host_call, -EOPNOTSUPP, NULL);
 		return 0;
 	}
+	host_call->request = request ? request->request : 0;
 	r = kernel_host_submit(TAKE_PTR(owned), request_done, host_call);
 	if (r < 0)
 		return r;

@@ -25,7 +25,8 @@ struct host_call {
 	void (*done)(struct host_call *host_call); /* before it is freed; may be NULL */
 	/* The kernel refused: true if the call was answered for that. May be NULL. */
 	bool (*refused)(struct host_call *host_call, int error);
-	const char *operation; /* asked for last, in words */
+	enum iscsi_kernel_request request; /* sent last */
+	const char *operation;             /* asked for last, in words */
 	void (*answered)(struct host_call *host_call, const struct kernel_host_request *request);
 };
 

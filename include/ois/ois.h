@@ -254,9 +254,10 @@ OIS_OBJECT(statistics);
 OIS_OBJECT(summary);
 /* org.ois.event: Event */
 OIS_OBJECT(event);
-/* org.ois.host: Host, ChapEntry */
+/* org.ois.host: Host, ChapEntry, FlashNode */
 OIS_OBJECT(host);
 OIS_OBJECT(chap_entry);
+OIS_OBJECT(flash_node);
 
 /* True for the last reply to a call. */
 int ois_reply_is_last(const struct ois_reply *reply);
@@ -286,6 +287,7 @@ struct ois_summary *ois_reply_get_summary(const struct ois_reply *reply);
 struct ois_event *ois_reply_get_event(const struct ois_reply *reply);
 struct ois_host *ois_reply_get_host(const struct ois_reply *reply);
 struct ois_chap_entry *ois_reply_get_chap_entry(const struct ois_reply *reply);
+struct ois_flash_node *ois_reply_get_flash_node(const struct ois_reply *reply);
 
 /* --- Selecting nodes and sessions --- */
 
@@ -838,6 +840,39 @@ int ois_host_get_statistics_call(struct ois_client *client, const char *host,
 int ois_host_set_parameters_call(struct ois_client *client, const char *host,
 				 const char *const *parameters, struct ois_call **ret,
 				 struct ois_error **ret_error);
+
+/*
+ * Flash nodes: targets that an adapter keeps, and logs in to by itself. @index: -1 for all.
+ * Parameters are "NAME=VALUE", NULL after the last; oisd-adapters(7) lists them. @family: "ipv4" or
+ * "ipv6"; the reply has the number "index". Errors besides the usual: -ESRCH, -EOPNOTSUPP.
+ */
+int ois_list_flash_nodes(struct ois_client *client, const char *host, int index,
+			 struct ois_flash_node ***ret, struct ois_error **ret_error);
+struct ois_flash_node **ois_flash_nodes_free(struct ois_flash_node **nodes);
+/* Replies: ois_reply_get_flash_node(). */
+int ois_list_flash_nodes_call(struct ois_client *client, const char *host, int index,
+			      struct ois_call **ret);
+int ois_host_create_flash_node_call(struct ois_client *client, const char *host,
+				    const char *family, const char *const *parameters,
+				    struct ois_call **ret, struct ois_error **ret_error);
+int ois_host_set_flash_node_call(struct ois_client *client, const char *host, int index,
+				 const char *const *parameters, struct ois_call **ret,
+				 struct ois_error **ret_error);
+int ois_host_remove_flash_node_call(struct ois_client *client, const char *host, int index,
+				    struct ois_call **ret);
+/* The reply comes when the login has begun. From a node without targetName: a discovery. */
+int ois_host_login_flash_node_call(struct ois_client *client, const char *host, int index,
+				   struct ois_call **ret);
+int ois_host_logout_flash_node_call(struct ois_client *client, const char *host, int index,
+				    struct ois_call **ret);
+int ois_flash_node_get_index(const struct ois_flash_node *node, int64_t *ret);
+const char *ois_flash_node_get_target_name(const struct ois_flash_node *node);
+const char *ois_flash_node_get_address(const struct ois_flash_node *node);
+/* Calls @function for each parameter, until it returns other than 0, and returns that. */
+int ois_flash_node_foreach_parameter(const struct ois_flash_node *node,
+				     int (*function)(const char *name, const char *value,
+						     void *userdata),
+				     void *userdata);
 
 /* --- Events --- */
 

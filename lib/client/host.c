@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "interfaces.h"
+#include "settings_text.h"
 
 DEFINE_OBJECT(host);
 DEFINE_NUMBER(host, host_number, "hostNumber");
@@ -162,19 +163,13 @@ int ois_host_get_statistics_call(struct ois_client *client, const char *host, st
 			 OIS_CALL_READ, ret);
 }
 
-int ois_host_set_parameters_call(struct ois_client *client, const char *host,
-				 const char *const *parameters, struct ois_call **ret,
-				 struct ois_error **ret_error)
+/* Sets members as "NAME=VALUE" says. Errors: -EINVAL with @ret_error, -ENOMEM. */
+static int add_values(json_object *object, const char *const *parameters,
+		      struct ois_error **ret_error)
 {
-	_cleanup_json_ json_object *object = json_object_new_object();
 	_cleanup_free_ char *name = NULL;
 
-	(void)call_unmade(0, ret_error);
-	if (!host || !parameters)
-		return -EINVAL;
-	if (!object)
-		return -ENOMEM;
-	for (; *parameters; parameters++) {
+	for (; parameters && *parameters; parameters++) {
 		const char *equal = strchr(*parameters, '=');
 
 		if (!equal || equal == *parameters)
@@ -185,5 +180,163 @@ int ois_host_set_parameters_call(struct ois_client *client, const char *host,
 		if (!name || json_set_string(object, name, equal + 1) < 0)
 			return -ENOMEM;
 	}
+	return 0;
+}
+
+int ois_host_set_parameters_call(struct ois_client *client, const char *host,
+				 const char *const *parameters, struct ois_call **ret,
+				 struct ois_error **ret_error)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	(void)call_unmade(0, ret_error);
+	if (!host || !parameters)
+		return -EINVAL;
+	if (!object)
+		return -ENOMEM;
+	r = add_values(object, parameters, ret_error);
+	if (r < 0)
+		return r;
 	return host_call(client, METHOD_HOST_SET_PARAMETERS, host, TAKE_PTR(object), 0, ret);
+}
+
+/* Flash nodes */
+
+DEFINE_OBJECT(flash_node);
+DEFINE_NUMBER(flash_node, index, "index");
+DEFINE_TEXT(flash_node, target_name, "parameters.targetName");
+DEFINE_TEXT(flash_node, address, "parameters.address");
+
+int ois_flash_node_foreach_parameter(const struct ois_flash_node *node,
+				     int (*function)(const char *name, const char *value,
+						     void *userdata),
+				     void *userdata)
+{
+	return settings_foreach(object_find_type(object_json(node), "parameters", json_type_object),
+				NULL, function, userdata);
+}
+
+int ois_list_flash_nodes_call(struct ois_client *client, const char *host, int index,
+			      struct ois_call **ret)
+{
+	if (!host)
+		return -EINVAL;
+	return host_call(client, METHOD_HOST_LIST_FLASH_NODES, host,
+			 index < 0 ? json_object_new_object() : json_wrap_int("index", index),
+			 OIS_CALL_MORE | OIS_CALL_READ, ret);
+}
+
+static void *get_flash_node(const struct ois_reply *reply)
+{
+	return ois_reply_get_flash_node(reply);
+}
+
+int ois_list_flash_nodes(struct ois_client *client, const char *host, int index,
+			 struct ois_flash_node ***ret, struct ois_error **ret_error)
+{
+	struct ois_call *call;
+	int r;
+
+	r = ois_list_flash_nodes_call(client, host, index, &call);
+	if (r < 0)
+		return call_unmade(r, ret_error);
+	return call_collect(call, get_flash_node, (void ***)ret, ret_error);
+}
+
+struct ois_flash_node **ois_flash_nodes_free(struct ois_flash_node **nodes)
+{
+	return (struct ois_flash_node **)objects_free((void **)nodes);
+}
+
+static int values_to_json(const char *const *parameters, json_object **ret,
+			  struct ois_error **ret_error)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	int r;
+
+	if (!object)
+		return -ENOMEM;
+	r = add_values(object, parameters, ret_error);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(object);
+	return 0;
+}
+
+int ois_host_create_flash_node_call(struct ois_client *client, const char *host, const char *family,
+				    const char *const *parameters, struct ois_call **ret,
+				    struct ois_error **ret_error)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+	json_object *values = NULL;
+	int r;
+
+	(void)call_unmade(0, ret_error);
+	if (!host || !family)
+		return -EINVAL;
+	if (!object)
+		return -ENOMEM;
+	r = values_to_json(parameters, &values, ret_error);
+	if (r < 0)
+		return r;
+	if (json_set(object, "parameters", values) < 0 ||
+	    json_set_string(object, "family", family) < 0)
+		return -ENOMEM;
+	return host_call(client, METHOD_HOST_CREATE_FLASH_NODE, host, TAKE_PTR(object), 0, ret);
+}
+
+int ois_host_set_flash_node_call(struct ois_client *client, const char *host, int index,
+				 const char *const *parameters, struct ois_call **ret,
+				 struct ois_error **ret_error)
+{
+	_cleanup_json_ json_object *object = NULL;
+	json_object *values = NULL;
+	int r;
+
+	(void)call_unmade(0, ret_error);
+	if (!host || index < 0)
+		return -EINVAL;
+	r = values_to_json(parameters, &values, ret_error);
+	if (r < 0)
+		return r;
+	object = json_wrap_int("index", index);
+	if (!object) {
+		json_object_put(values);
+		return -ENOMEM;
+	}
+	if (json_set(object, "parameters", values) < 0)
+		return -ENOMEM;
+	return host_call(client, METHOD_HOST_SET_FLASH_NODE, host, TAKE_PTR(object), 0, ret);
+}
+
+static int flash_call(struct ois_client *client, const char *method, const char *host, int index,
+		      struct ois_call **ret)
+{
+	if (!host || index < 0)
+		return -EINVAL;
+	return host_call(client, method, host, json_wrap_int("index", index), 0, ret);
+}
+
+int ois_host_remove_flash_node_call(struct ois_client *client, const char *host, int index,
+				    struct ois_call **ret)
+{
+	return flash_call(client, METHOD_HOST_REMOVE_FLASH_NODE, host, index, ret);
+}
+
+int ois_host_login_flash_node_call(struct ois_client *client, const char *host, int index,
+				   struct ois_call **ret)
+{
+	int r = flash_call(client, METHOD_HOST_LOGIN_FLASH_NODE, host, index, ret);
+
+	/* A discovery takes as long as it takes. */
+	if (r >= 0)
+		call_set_patient(*ret);
+	return r;
+}
+
+int ois_host_logout_flash_node_call(struct ois_client *client, const char *host, int index,
+				    struct ois_call **ret)
+{
+	return flash_call(client, METHOD_HOST_LOGOUT_FLASH_NODE, host, index, ret);
 }

@@ -56,6 +56,7 @@ DEFINE_REPLY(summary, "summary");
 DEFINE_REPLY(event, "event");
 DEFINE_REPLY(host, "host");
 DEFINE_REPLY(chap_entry, "entry");
+DEFINE_REPLY(flash_node, "flashNode");
 
 struct ois_logical_unit *ois_reply_get_logical_unit(const struct ois_reply *reply,
 						    const char *array, size_t index)

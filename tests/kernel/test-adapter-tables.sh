@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What an adapter with firmware does and keeps by itself, through the daemon: pings, CHAP secrets, counters, parameters.
+# What an adapter with firmware does and keeps by itself, through the daemon: pings, CHAP secrets, counters,
+# flash nodes, parameters.
 # kernels: 6.1 6.12
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
@@ -66,6 +67,54 @@ test_statistics()
 		"$(ois-ctl host stats "$host" --openmetrics | grep '^ois_port_mac_tx_frames_total')"
 }
 
+target=iqn.2026-11.org.example:disk1
+
+# flash INDEX NAME: a parameter of a flash node.
+flash()
+{
+	ois-ctl host flashnode show "$host" "$1" --json=short | jq -r ".[0].parameters.$2"
+}
+
+firmware_session()
+{
+	ois-ctl sessions --json=short | jq -r 'map(select(.managed | not)) | .[0].session // empty'
+}
+
+test_flash_nodes()
+{
+	local sid
+	check "a target in the storage network" in_storage lio setup --portal "$storage:3260"
+	check_equal "no flash nodes" "[]" "$(ois-ctl host flashnode list "$host" --json=short)"
+	check_fails "a value that makes no sense" 2 ois-ctl host flashnode add "$host" ipv4 targetName="$target" port=0
+	check_equal "is told" "Failed to make a flash node of host $host: port: must be a number from 1 to 65535" "$(told)"
+	check_equal "and nothing was made" "[]" "$(ois-ctl host flashnode list "$host" --json=short)"
+	check "one is made" ois-ctl host flashnode add "$host" ipv4 targetName="$target" address="$storage"
+	check_equal "and named" "Flash node 0 of host $host made" "$(told)"
+	check_equal "it is what was said" "$target $storage 3260 8192" \
+		"$(flash 0 targetName) $(flash 0 address) $(flash 0 port) $(flash 0 firstBurstLength)"
+	check "a change" ois-ctl host flashnode set "$host" 0 firstBurstLength=16384 immediateData=no isid=400001370001 port=3260
+	check_equal "is seen" "16384 no" "$(flash 0 firstBurstLength) $(flash 0 immediateData)"
+	check_fails "what is shown only" 2 ois-ctl host flashnode set "$host" 0 bootTarget=yes
+	check_fails "what there is not" 2 ois-ctl host flashnode set "$host" 0 colour=green
+	check_fails "no such node" 3 ois-ctl host flashnode show "$host" 5
+	check_fails "nor to change" 3 ois-ctl host flashnode set "$host" 5 port=3261
+	check_fails "nothing to log out of" 1 ois-ctl host flashnode logout "$host" 0
+	check "the adapter logs in" ois-ctl host flashnode login "$host" 0
+	check_event 1009 OIS_TARGET="$target"
+	sid=$(firmware_session)
+	check_equal "the session is nobody's" -1 "$(cat "/sys/class/iscsi_session/session$sid/creator")"
+	check_equal "and on the host" "$sid" "$(ois-ctl host show "$host" --json=short | jq -r '.[0].sessions[0]')"
+	check_fails "it is not logged out by us" 1 ois-ctl logout "$sid" --force
+	check_equal "which is told" "the daemon does not manage this session" "$(told | grep -o 'the daemon does not manage this session')"
+	check_fails "nor taken over" 1 ois-ctl session adopt "$sid"
+	check_equal "and is still there" LOGGED_IN "$(cat "/sys/class/iscsi_session/session$sid/state")"
+	check_fails "the adapter logs in once" 1 ois-ctl host flashnode login "$host" 0
+	check "the adapter logs out" ois-ctl host flashnode logout "$host" 0
+	check_equal "and the session is gone" "" "$(ls /sys/class/iscsi_session)"
+	check "the node is removed" ois-ctl host flashnode remove "$host" 0
+	check_fails "once" 3 ois-ctl host flashnode remove "$host" 0
+}
+
 test_refusals()
 {
 	local name
@@ -93,5 +142,6 @@ host=$(port 0 host)
 test_ping
 test_chap
 test_statistics
+test_flash_nodes
 test_refusals
 check "the adapter goes" unload_adapter

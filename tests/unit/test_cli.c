@@ -1015,8 +1015,70 @@ static void test_host_chap(void **state)
 	      "Failed to remove CHAP secret 8 of host 4: a session or a flash node uses it\n");
 	check(nobody, "host chap remove 4 seven", 2, "", "'seven' is no INDEX\n");
 	check(nobody, "host chap", 2, "",
-	      "Unknown verb 'host chap'; there are 'host show', 'host set', 'host stats', 'host "
-	      "ping', 'host chap list', 'host chap set', 'host chap remove'\n");
+	      "'host chap' alone is no verb; there are 'host chap list', 'host chap set', 'host "
+	      "chap remove'\n");
+	check(nobody, "host chap show", 2, "",
+	      "Unknown verb 'host chap show'; there are 'host chap list', 'host chap set', 'host "
+	      "chap remove'\n");
+}
+
+static void test_flash_nodes(void **state)
+{
+	static const struct scene list[] = {
+		{ .method = "org.ois.host.ListFlashNodes",
+		  .parameters = "{\"host\":\"4\"}",
+		  .replies = { OK("{\"flashNode\":{\"index\":2,\"parameters\":{\"targetName\":"
+				  "\"iqn.x\",\"address\":\"192.0.2.1\",\"port\":\"3260\",\"chap\":"
+				  "\"no\"}}}") } },
+		{},
+	};
+	static const struct scene show[] = {
+		{ .method = "org.ois.host.ListFlashNodes",
+		  .parameters = "{\"index\":2,\"host\":\"4\"}",
+		  .replies = { OK("{\"flashNode\":{\"index\":2,\"parameters\":{\"targetName\":"
+				  "\"iqn.x\",\"port\":\"3260\"}}}") } },
+		{},
+	};
+	static const struct scene add[] = {
+		{ .method = "org.ois.host.CreateFlashNode",
+		  .parameters = "{\"parameters\":{\"targetName\":\"iqn.x\",\"port\":\"3261\"},"
+				"\"family\":\"ipv4\",\"host\":\"4\"}",
+		  .replies = { OK("{\"index\":3}") } },
+		{},
+	};
+	static const struct scene set[] = {
+		{ .method = "org.ois.host.SetFlashNode",
+		  .parameters = "{\"index\":3,\"parameters\":{\"port\":\"0\"},\"host\":\"4\"}",
+		  .replies = { FAIL(
+			  "org.ois.host.InvalidSetting",
+			  "{\"setting\":\"port\",\"message\":\"must be a number from 1 to "
+			  "65535\"}") } },
+		{},
+	};
+	static const struct scene login[] = {
+		{ .method = "org.ois.host.LoginFlashNode",
+		  .parameters = "{\"index\":3,\"host\":\"4\"}",
+		  .replies = { OK("{}") } },
+		{},
+	};
+	static const struct scene nobody[] = { {} };
+
+	check(list, "host flashnode list 4", 0,
+	      "INDEX TARGET PORTAL         CHAP BOOT\n"
+	      "    2 iqn.x  192.0.2.1:3260 no   -\n",
+	      "");
+	check(show, "host flashnode show 4 2", 0,
+	      "PARAMETER  VALUE\n"
+	      "targetName iqn.x\n"
+	      "port       3260\n",
+	      "");
+	check(add, "host flashnode add 4 ipv4 targetName=iqn.x port=3261", 0,
+	      "Flash node 3 of host 4 made\n", "");
+	check(set, "host flashnode set 4 3 port=0", 2, "",
+	      "Failed to change flash node 3 of host 4: port: must be a number from 1 to 65535\n");
+	check(login, "host flashnode login 4 3", 0, "Flash node 3 of host 4: login begun\n", "");
+	check(nobody, "host flashnode add 4 ipv5", 2, "", "'ipv5' is neither ipv4 nor ipv6\n");
+	check(nobody, "host flashnode remove 4 x", 2, "", "'x' is no INDEX\n");
 }
 
 static void test_port_stats(void **state)
@@ -1639,6 +1701,7 @@ int main(void)
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_host_ping),
 		cmocka_unit_test(test_host_chap),
+		cmocka_unit_test(test_flash_nodes),
 		cmocka_unit_test(test_port_stats),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_host_stats),

@@ -37,6 +37,12 @@ HANDLER(interface_add)
 HANDLER(interface_set)
 HANDLER(interface_remove)
 HANDLER(host_list)
+HANDLER(host_create_flash_node)
+HANDLER(host_list_flash_nodes)
+HANDLER(host_login_flash_node)
+HANDLER(host_logout_flash_node)
+HANDLER(host_remove_flash_node)
+HANDLER(host_set_flash_node)
 HANDLER(host_get_statistics)
 HANDLER(host_list_chap_entries)
 HANDLER(host_ping)
@@ -231,6 +237,12 @@ static const struct {
 	{ "org.ois.event.ListRecent", VARLINK_ACCESS_READ, true, false, method_event_list_recent },
 	{ "org.ois.event.ListTypes", VARLINK_ACCESS_READ, true, false, method_event_list_types },
 	{ "org.ois.event.Subscribe", VARLINK_ACCESS_READ, true, false, method_event_subscribe },
+	{ "org.ois.host.CreateFlashNode", VARLINK_ACCESS_CHANGE, false, false, method_host_create_flash_node },
+	{ "org.ois.host.ListFlashNodes", VARLINK_ACCESS_READ, true, false, method_host_list_flash_nodes },
+	{ "org.ois.host.LoginFlashNode", VARLINK_ACCESS_CHANGE, false, false, method_host_login_flash_node },
+	{ "org.ois.host.LogoutFlashNode", VARLINK_ACCESS_CHANGE, false, false, method_host_logout_flash_node },
+	{ "org.ois.host.RemoveFlashNode", VARLINK_ACCESS_CHANGE, false, false, method_host_remove_flash_node },
+	{ "org.ois.host.SetFlashNode", VARLINK_ACCESS_CHANGE, false, false, method_host_set_flash_node },
 	{ "org.ois.host.GetStatistics", VARLINK_ACCESS_READ, false, false,
 	  method_host_get_statistics },
 	{ "org.ois.host.ListChapEntries", VARLINK_ACCESS_CHANGE, true, false,
