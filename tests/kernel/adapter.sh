@@ -13,8 +13,15 @@ in_storage()
 	nsenter --net=/run/netns/storage "$@"
 }
 
+# The drivers whose part the adapter plays must not come when they are asked for.
+hide_drivers()
+{
+	modinfo --field=filename cxgb3i cxgb4i bnx2i qedi be2iscsi qla4xxx 2>/dev/null | xargs -r rm -f
+}
+
 setup_storage()
 {
+	hide_drivers
 	ip netns add storage
 	in_storage ip link set lo up
 	in_storage ip address add "$storage/32" dev lo

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The test adapter does what the other scripts take for granted. The initiator here is "transport", not the daemon.
-# kernels: 6.1 6.12
+# kernels: 6.1 6.12 debian13
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"

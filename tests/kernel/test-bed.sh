@@ -3,6 +3,7 @@
 #
 # The bed itself: the guest's kernel, LIO and the tools of the tests do what the other scripts take for granted. The
 # initiator here is the benchmark's floor.
+# kernels: 6.1 debian13
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 

@@ -3,6 +3,7 @@
 #
 # Names and secrets of CHAP: no failure leaves anything in the kernel, and no secret reaches the journal or a record that
 # others can read. What targets make of right and wrong ones is in test-targets.sh.
+# kernels: 6.1 debian13
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 

@@ -3,7 +3,7 @@
 #
 # Connections that are lost come back, through the kernel's own PDU channel, and I/O goes on; sessions whose target stays
 # away can be left at any moment.
-# kernels: 6.1 6.12
+# kernels: 6.1 6.12 debian13
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The daemon comes and goes; sessions stay, and are taken over without being touched.
-# kernels: 6.1 6.12
+# kernels: 6.1 6.12 debian13
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 

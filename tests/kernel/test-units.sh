@@ -3,7 +3,7 @@
 #
 # Logical units that come, go and grow while a session is in use: the target tells the kernel with a unit attention, and
 # the daemon follows. What is in use stays.
-# kernels: 6.1 6.12
+# kernels: 6.1 6.12 debian13
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
