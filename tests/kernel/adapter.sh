@@ -16,7 +16,7 @@ in_storage()
 # The drivers whose part the adapter plays must not come when they are asked for.
 hide_drivers()
 {
-	modinfo --field=filename cxgb3i cxgb4i bnx2i qedi be2iscsi qla4xxx 2>/dev/null | xargs -r rm -f
+	modinfo --field=filename cxgb3i cxgb4i bnx2i qedi be2iscsi qla4xxx 2>/dev/null | xargs -r rm -f || true
 }
 
 setup_storage()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The units under a real systemd as process 1, with the whole sandbox.
+# kernels: 6.1 debian13
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
@@ -67,6 +68,22 @@ disk=/dev/$(ois-ctl sessions --json=short |
 check "the disk works" write_and_compare "$disk"
 check "rescan" ois-ctl rescan 'iqn.*'
 check "a unit is asked what it is" ois-ctl scsi inquiry "${target}1"
+
+# What systemd's own client makes of it, through the socket that systemd made; see also tests/protocol/varlinkctl.sh.
+version=$(varlinkctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p' || true)
+if ((${version:-0} >= 257)); then
+	socket=/run/ois/org.ois
+	check "varlinkctl info" varlinkctl info "$socket"
+	check_equal "tells what there is" "OIS oisd" "$(varlinkctl info --json=short "$socket" | jq -r '"\(.vendor) \(.product)"')"
+	check "varlinkctl list-methods" grep -qxF org.ois.session.Login <(varlinkctl list-methods "$socket")
+	check "varlinkctl introspect" grep -q '^method Login(' <(varlinkctl introspect "$socket" org.ois.session)
+	check_equal "varlinkctl call" 2 "$(varlinkctl call --json=short "$socket" org.ois.manager.GetStatus '{}' | jq .status.sessions)"
+	check_equal "and one with many replies" "${target}1 ${target}2" "$(varlinkctl call --more --json=short "$socket" org.ois.session.List '{}' |
+		tr -d '\36' | jq -r .session.targetName | sort | xargs)"
+else
+	skip "varlinkctl" "it is not of systemd 257 or later"
+fi
+check_equal "events of the logins" 2 "$(ois-ctl events --number=1000 --no-legend | wc -l)"
 
 check "a member of the group reads" as_member ois-ctl sessions
 check_fails "others do not" 4 as_other ois-ctl sessions
