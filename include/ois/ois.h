@@ -852,9 +852,9 @@ struct ois_flash_node **ois_flash_nodes_free(struct ois_flash_node **nodes);
 /* Replies: ois_reply_get_flash_node(). */
 int ois_list_flash_nodes_call(struct ois_client *client, const char *host, int index,
 			      struct ois_call **ret);
-int ois_host_create_flash_node_call(struct ois_client *client, const char *host,
-				    const char *family, const char *const *parameters,
-				    struct ois_call **ret, struct ois_error **ret_error);
+int ois_host_create_flash_node_call(struct ois_client *client, const char *host, const char *family,
+				    const char *const *parameters, struct ois_call **ret,
+				    struct ois_error **ret_error);
 int ois_host_set_flash_node_call(struct ois_client *client, const char *host, int index,
 				 const char *const *parameters, struct ois_call **ret,
 				 struct ois_error **ret_error);

@@ -79,21 +79,29 @@ static struct kernel_host_request *compose(const char *text, int expected,
 
 static void composed(void **state)
 {
-	static const uint8_t expected[] = {
-		16, 0, 43, 0, 6,  0, 0, 0, 43, 0, 'i',  'q',  'n', '.',  'x', 0, /* name, with NUL
-										  */
-		26, 0, 35, 0, 16, 0, 0, 0, 35, 0, 192,  0,    2,   1,    0,   0,    0,
-		0,  0, 0,  0, 0,  0, 0, 0, 0,  0, 0,          /* IPv4 in 16 bytes, then padding */
-		12, 0, 32, 0, 2,  0, 0, 0, 32, 0, 0xbd, 0x0c, /* port 3261, two bytes */
-		14, 0, 25, 0, 4,  0, 0, 0, 25, 0, 0,    2,    0,   0,    0,   0, /* 512, four bytes
-										  */
-		11, 0, 7,  0, 1,  0, 0, 0, 7,  0, 0,    0,                       /* no */
-		16, 0, 30, 0, 6,  0, 0, 0, 30, 0, 0x40, 0,    1,   0x37, 0,   0xff, /* ISID */
-	};
+	static const uint8_t
+		expected[] = {
+			31,   0,   43,   0,   21,  0,   0,   0,   43,  0,   'n',  'a',  'a',
+			'.',  '5', '0',  '0', '0', '0', '0', '0', '0', '0', '0',  '0',  '0',
+			'0',  '0', '0',  '1', 0,   0, /* name, with NUL */
+			26,   0,   35,   0,   16,  0,   0,   0,   35,  0,   192,  0,    2,
+			1,    0,   0,    0,   0,   0,   0,   0,   0,   0,   0,    0,    0,
+			0,    0, /* IPv4 in 16 bytes, then padding */
+			12,   0,   32,   0,   2,   0,   0,   0,   32,  0,   0xbd, 0x0c, /* port
+											   3261, two
+											   bytes */
+			14,   0,   25,   0,   4,   0,   0,   0,   25,  0,   0,    2,    0,
+			0,    0,   0, /* 512, four bytes
+				       */
+			11,   0,   7,    0,   1,   0,   0,   0,   7,   0,   0,    0, /* no */
+			16,   0,   30,   0,   6,   0,   0,   0,   30,  0,   0x40, 0,    1,
+			0x37, 0,   0xff, /* ISID */
+		};
 	struct flash_node_fault fault;
 	struct kernel_host_request *request;
 
-	request = compose("{\"targetName\":\"iqn.x\",\"address\":\"192.0.2.1\",\"port\":\"3261\","
+	request = compose("{\"targetName\":\"naa.5000000000000001\",\"address\":\"192.0.2.1\","
+			  "\"port\":\"3261\","
 			  "\"firstBurstLength\":\"512\",\"immediateData\":\"no\",\"isid\":"
 			  "\"4000013700ff\"}",
 			  6, &fault);

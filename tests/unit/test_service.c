@@ -165,6 +165,8 @@ static json_object *sample(const struct idl_type *type)
 
 	if (type->container == IDL_ARRAY)
 		return json_object_new_array();
+	if (type->container == IDL_MAP)
+		return json_object_new_object();
 	switch (type->kind) {
 	case IDL_BOOL:
 		return json_object_new_boolean(false);
