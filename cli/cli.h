@@ -204,6 +204,7 @@ enum status verb_ifaces(struct cli *cli, char **arguments);
 enum status verb_iface_show(struct cli *cli, char **arguments);
 enum status verb_iface_add(struct cli *cli, char **arguments);
 enum status verb_iface_set(struct cli *cli, char **arguments);
+enum status verb_iface_apply(struct cli *cli, char **arguments);
 enum status verb_iface_remove(struct cli *cli, char **arguments);
 enum status verb_login(struct cli *cli, char **arguments);
 enum status verb_logout(struct cli *cli, char **arguments);

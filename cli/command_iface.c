@@ -207,6 +207,44 @@ enum status verb_iface_set(struct cli *cli, char **arguments)
 	return run_change(cli, call, r, error, "change", arguments[0], "changed");
 }
 
+/* --- iface apply --- */
+
+static enum status apply_interfaces(struct cli *cli, const char *name)
+{
+	const char *what = name ?: "the interfaces";
+	_cleanup_(error_unrefp) struct ois_error *error = NULL;
+	_cleanup_(call_unrefp) struct ois_call *call = NULL;
+	int64_t applied = 0, unchanged = 0;
+	int r;
+
+	r = ois_interface_apply_call(cli->client, name, &call);
+	if (r >= 0)
+		r = ois_call_run(call, NULL, NULL, &error);
+	if (r < 0)
+		return report(cli, r, error, "apply %s", what);
+	(void)ois_reply_get_number(ois_call_get_reply(call), "applied", &applied);
+	(void)ois_reply_get_number(ois_call_get_reply(call), "unchanged", &unchanged);
+	if (name)
+		result_line(&cli->output, STYLE_PLAIN, "%s: %s", name,
+			    applied > 0 ? "applied" : "in force already");
+	else
+		result_line(&cli->output, STYLE_PLAIN,
+			    "%" PRId64 " applied, %" PRId64 " in force already", applied,
+			    unchanged);
+	return STATUS_DONE;
+}
+
+enum status verb_iface_apply(struct cli *cli, char **arguments)
+{
+	enum status status = STATUS_DONE;
+
+	if (!*arguments)
+		return apply_interfaces(cli, NULL);
+	for (char **name = arguments; *name; name++)
+		combine_status(&status, apply_interfaces(cli, *name), name == arguments);
+	return status;
+}
+
 /* --- iface remove --- */
 
 static enum status remove_interface(struct cli *cli, const char *name)

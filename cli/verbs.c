@@ -57,6 +57,8 @@ const struct verb verbs[] = {
 	  "Make an interface" },
 	{ "iface set", "NAME [NAME=VALUE...]", 1, -1, BIT(OPTION_RESET), COMPLETE_IFACE_SETTINGS,
 	  verb_iface_set, "Change settings of an interface" },
+	{ "iface apply", "[NAME...]", 0, -1, 0, COMPLETE_IFACES, verb_iface_apply,
+	  "Tell adapters what was set of their network" },
 	{ "iface remove", "NAME...", 1, -1, 0, COMPLETE_IFACES, verb_iface_remove,
 	  "Forget what was set for interfaces" },
 	{ "login", "TARGET...|--all|--startup=WHEN", 0, -1,

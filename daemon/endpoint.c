@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "endpoint.h"
 #include "manager.h"
 #include "manager_private.h"
 #include "parse.h"
+#include "path.h"
 #include "resolve.h"
 
 /* The pause after the first question; doubled after each one, up to the longest. */
@@ -37,11 +39,13 @@ struct endpoint {
 };
 
 struct endpoint_connect {
+	struct endpoint_connect *next, **previous; /* manager->connects */
 	struct manager *manager;
 	const struct endpoint_callbacks *callbacks;
 	void *userdata;
 	struct transport *transport;
 	uint32_t host;
+	char interface[INTERFACE_NAME_MAX + 1]; /* empty: none */
 	char address[PORTAL_ADDRESS_MAX];
 	uint16_t port;
 	uint64_t resolve_usec, connect_usec, deadline_usec;
@@ -54,6 +58,7 @@ struct endpoint_connect {
 
 	/* Of the address being tried */
 	struct endpoint *endpoint;
+	struct path *path; /* that the adapter asked for, until it has the answer */
 	uint64_t pause_usec;
 	sd_event_source *poll, *timeout;
 	sd_event_source *start;
@@ -197,6 +202,8 @@ static void end_attempt(struct endpoint_connect *c)
 {
 	c->poll = sd_event_source_disable_unref(c->poll);
 	c->timeout = sd_event_source_disable_unref(c->timeout);
+	/* Before the endpoint, whose end would wait for the answer. */
+	c->path = path_cancel(c->path);
 	c->endpoint = endpoint_free(c->endpoint);
 }
 
@@ -386,6 +393,53 @@ static void try_next(struct endpoint_connect *c)
 		attempt_failed(c, r, EVENT_CONNECTION_RESOURCES, NULL);
 }
 
+/* Paths */
+
+static bool is_target(const union ip_address *address, const struct iscsi_kernel_path *request)
+{
+	if (address->any.sa_family == AF_INET6)
+		return request->address_length == 16 &&
+		       memcmp(&address->ipv6.sin6_addr, request->target, 16) == 0;
+	return request->address_length == 4 &&
+	       memcmp(&address->ipv4.sin_addr, request->target, 4) == 0;
+}
+
+/* The handle is of the connect's own transport: others may have had it, and are gone. */
+struct endpoint_connect *endpoint_find_asking(const struct manager *manager,
+					      uint64_t transport_handle, uint32_t host,
+					      const struct iscsi_kernel_path *request)
+{
+	struct endpoint_connect *c = manager->connects;
+
+	while (c && (c->transport->handle != transport_handle || !c->endpoint || c->path ||
+		     (c->host != host && c->host != KERNEL_HOST_ANY) ||
+		     !is_target(&c->addresses[c->n_begun - 1], request)))
+		c = c->next;
+	return c;
+}
+
+const struct transport *endpoint_get_transport(const struct endpoint_connect *c)
+{
+	return c->transport;
+}
+
+const char *endpoint_get_interface(const struct endpoint_connect *c)
+{
+	return c->interface[0] ? c->interface : NULL;
+}
+
+void endpoint_set_path(struct endpoint_connect *c, struct path *path)
+{
+	c->path = path;
+}
+
+void endpoint_path_done(struct endpoint_connect *c, int error, const char *text)
+{
+	c->path = NULL;
+	if (error < 0)
+		attempt_failed(c, error, EVENT_PATH_UNRESOLVED, text);
+}
+
 /* Addresses */
 
 static void fail_unattempted(struct endpoint_connect *c, int error, enum event_number number,
@@ -499,9 +553,15 @@ int endpoint_connect_new(struct manager *manager, const struct endpoint_config *
 	c->connect_usec = (uint64_t)config->connect_timeout_seconds * 1000000;
 	c->deadline_usec = config->deadline_usec;
 	(void)snprintf(c->address, sizeof(c->address), "%s", config->address);
+	(void)snprintf(c->interface, sizeof(c->interface), "%s", config->interface ?: "");
 	r = begin(c);
 	if (r < 0)
 		return r;
+	c->next = manager->connects;
+	c->previous = &manager->connects;
+	if (c->next)
+		c->next->previous = &c->next;
+	manager->connects = c;
 	*ret = TAKE_PTR(c);
 	return 0;
 }
@@ -513,6 +573,10 @@ struct endpoint_connect *endpoint_connect_free(struct endpoint_connect *c)
 	c->resolve = resolve_free(c->resolve);
 	c->start = sd_event_source_disable_unref(c->start);
 	end_attempt(c);
+	if (c->previous)
+		*c->previous = c->next;
+	if (c->next)
+		c->next->previous = c->previous;
 	free(c->addresses);
 	free(c);
 	return NULL;

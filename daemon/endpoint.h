@@ -17,12 +17,15 @@
 
 struct endpoint;
 struct endpoint_connect;
+struct iscsi_kernel_path;
 struct manager;
+struct path;
 struct transport;
 
 struct endpoint_config {
 	struct transport *transport; /* loaded */
 	uint32_t host;               /* the adapter's port that connects, or KERNEL_HOST_ANY */
+	const char *interface;       /* of the node, or NULL; copied */
 	const char *address;         /* numeric or a name; copied */
 	uint16_t port;
 	unsigned resolve_timeout_seconds;
@@ -50,6 +53,17 @@ int endpoint_connect_new(struct manager *manager, const struct endpoint_config *
 /* What is under way ends by itself, and leaves no endpoint. */
 struct endpoint_connect *endpoint_connect_free(struct endpoint_connect *connect);
 DEFINE_CLEANUP(struct endpoint_connect *, endpoint_connect_free);
+
+/* The one that waits for the way to this target; NULL: it is none of ours. */
+struct endpoint_connect *endpoint_find_asking(const struct manager *manager,
+					      uint64_t transport_handle, uint32_t host,
+					      const struct iscsi_kernel_path *request);
+const struct transport *endpoint_get_transport(const struct endpoint_connect *connect);
+const char *endpoint_get_interface(const struct endpoint_connect *connect);
+/* It is being answered; endpoint_path_done() follows, unless the attempt ends before. */
+void endpoint_set_path(struct endpoint_connect *connect, struct path *path);
+/* @error: there is no way, for which @text stands, and the attempt has failed. */
+void endpoint_path_done(struct endpoint_connect *connect, int error, const char *text);
 
 /* What a connection is bound to. */
 uint64_t endpoint_get_handle(const struct endpoint *endpoint);

@@ -63,6 +63,23 @@ static bool dispatch_pdu(const struct kernel_callbacks *callbacks, void *userdat
 	return true;
 }
 
+static bool dispatch_path(const struct kernel_callbacks *callbacks, void *userdata,
+			  const struct iscsi_kernel_event *event, const uint8_t *payload,
+			  size_t length)
+{
+	struct iscsi_kernel_path path;
+
+	if (length < sizeof(path))
+		return false;
+	memcpy(&path, payload, sizeof(path));
+	if (path.address_length != 4 && path.address_length != 16)
+		return false;
+	if (callbacks->path_requested)
+		callbacks->path_requested(userdata, event->transport_handle,
+					  event->result.path.host, &path);
+	return true;
+}
+
 /* Only the result fields of an event are defined, the rest of it is whatever was in memory. */
 static bool dispatch_event(const struct kernel_callbacks *callbacks, void *userdata,
 			   const struct iscsi_kernel_event *event, const uint8_t *payload,
@@ -99,6 +116,13 @@ static bool dispatch_event(const struct kernel_callbacks *callbacks, void *userd
 		if (callbacks->ping_done)
 			callbacks->ping_done(userdata, event->result.ping.host,
 					     event->result.ping.cookie, event->result.ping.status);
+		return true;
+	case KERNEL_EVENT_PATH_REQUEST:
+		return dispatch_path(callbacks, userdata, event, payload, length);
+	case KERNEL_EVENT_INTERFACE_DOWN:
+		if (callbacks->interface_down)
+			callbacks->interface_down(userdata, event->transport_handle,
+						  event->result.path.host);
 		return true;
 	default:
 		/* Other events of adapters, and answers that some other program asked for. */
@@ -380,6 +404,9 @@ int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *
 	r = kernel_open_socket(EVENT_BUFFER_SIZE, KERNEL_NETLINK_GROUP, &kernel->event_socket);
 	if (r < 0)
 		return r;
+	r = nl_socket_add_membership(kernel->event_socket, KERNEL_NETLINK_GROUP_PATHS);
+	if (r < 0)
+		return nl_to_errno(r);
 	r = open_event_source(kernel, event);
 	if (r < 0)
 		return r;

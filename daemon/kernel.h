@@ -30,6 +30,11 @@ struct kernel_callbacks {
 	void (*host_told)(void *userdata, uint32_t host, uint32_t code);
 	/* @status is one of enum iscsi_kernel_ping, or another. */
 	void (*ping_done)(void *userdata, uint32_t host, uint32_t cookie, uint32_t status);
+	/* The adapter asks for the way to a target; the connect that caused it may be anybody's. */
+	void (*path_requested)(void *userdata, uint64_t transport_handle, uint32_t host,
+			       const struct iscsi_kernel_path *path);
+	/* The network of this adapter's port goes away. */
+	void (*interface_down)(void *userdata, uint64_t transport_handle, uint32_t host);
 	/* Events were lost; look at sysfs. Comes after the events that were not. */
 	void (*overrun)(void *userdata);
 };
@@ -66,6 +71,9 @@ enum kernel_operation {
 	KERNEL_CONNECT_ENDPOINT,
 	KERNEL_POLL_ENDPOINT,
 	KERNEL_DISCONNECT_ENDPOINT,
+	KERNEL_UPDATE_PATH,
+	KERNEL_SET_INTERFACE,
+	KERNEL_SET_HOST,
 	_KERNEL_OPERATION_MAX,
 };
 
@@ -129,6 +137,18 @@ void kernel_batch_connect_endpoint(struct kernel_batch *batch, uint32_t host,
 void kernel_batch_poll_endpoint(struct kernel_batch *batch, uint64_t endpoint);
 /* Before the connection it is bound to is stopped. */
 void kernel_batch_disconnect_endpoint(struct kernel_batch *batch, uint64_t endpoint);
+
+/*
+ * The answer to a path request. In a batch of its own, made with KERNEL_SESSION_NEW, as those that
+ * follow.
+ */
+void kernel_batch_update_path(struct kernel_batch *batch, uint32_t host,
+			      const struct iscsi_kernel_path *path);
+/* @attributes: netlink attributes, iscsi_kernel_interface_parameter. May take many seconds. */
+void kernel_batch_set_interface(struct kernel_batch *batch, uint32_t host, const void *attributes,
+				size_t length);
+void kernel_batch_set_host(struct kernel_batch *batch, uint32_t host, uint32_t param,
+			   const char *value);
 
 struct kernel_result {
 	/* 0, or the errno of the first operation that failed; -ETIMEDOUT: its reply was lost, it

@@ -13,7 +13,9 @@
 #define KERNEL_NETLINK_FAMILY 8
 /* Multicast group of all events but those for the path resolution of adapters. */
 #define KERNEL_NETLINK_GROUP 1
-#define KERNEL_BHS_SIZE      48
+/* The group of these. */
+#define KERNEL_NETLINK_GROUP_PATHS 2
+#define KERNEL_BHS_SIZE            48
 /* Largest data segment of a PDU that crosses the interface, in either direction. */
 #define KERNEL_PDU_DATA_MAX 8192
 /* Longest value of SET_PARAM that any supported kernel takes: one page, NUL included. */
@@ -38,6 +40,8 @@ enum iscsi_kernel_request {
 	KERNEL_REQUEST_UNBIND_SESSION = 27,
 	KERNEL_REQUEST_CREATE_BOUND_SESSION = 28,
 	KERNEL_REQUEST_CONNECT_ENDPOINT_THROUGH_HOST = 29, /* a sockaddr follows */
+	KERNEL_REQUEST_UPDATE_PATH = 30, /* struct iscsi_kernel_path follows */
+	KERNEL_REQUEST_SET_INTERFACE = 31, /* struct iscsi_kernel_interface_parameter follow */
 	KERNEL_REQUEST_PING = 32,                          /* a sockaddr follows */
 	KERNEL_REQUEST_GET_CHAP = 33,                      /* also the type word of its answer */
 	KERNEL_REQUEST_DELETE_CHAP = 34,
@@ -321,9 +325,63 @@ struct iscsi_kernel_event {
 			uint32_t data_size;
 		} ping;
 		uint32_t flash_node; /* reply to new flash node: its index */
+		struct {
+			uint32_t host;
+		} path; /* events path request and interface down */
 		uint8_t size[16];
 	} result;
 };
+
+/* What adapters without a neighbour table ask for, and are told. Addresses in network order, an
+ * IPv4 one in the first four bytes. */
+struct iscsi_kernel_path {
+	uint64_t handle; /* as in the request */
+	uint8_t hardware_address[6], unused[6];
+	uint32_t address_length; /* 4 or 16 */
+	uint8_t source[16], target[16];
+	uint16_t vlan; /* in an answer with the priority in bits 12 to 15 */
+	uint16_t mtu;
+};
+
+/*
+ * Parameters of the network of an adapter's port. Each is the value of a netlink attribute whose
+ * type is its number: this, and its own value behind it. Switches are 1 (off) and 2 (on), but the
+ * AUTOCFG of the link-local address, which is 1 (on) and 2 (off).
+ */
+enum iscsi_kernel_network {
+	KERNEL_NETWORK_IPV4_ADDRESS = 1,
+	KERNEL_NETWORK_IPV4_SUBNET = 2,
+	KERNEL_NETWORK_IPV4_GATEWAY = 3,
+	KERNEL_NETWORK_IPV4_BOOTPROTO = 4, /* 1: static, 2: DHCP */
+	KERNEL_NETWORK_IPV6_LINK_LOCAL = 6,
+	KERNEL_NETWORK_IPV6_ADDRESS = 7,
+	KERNEL_NETWORK_IPV6_ROUTER = 8,
+	KERNEL_NETWORK_IPV6_ADDRESS_AUTOCFG = 9, /* 1: off, 2: by neighbour discovery */
+	KERNEL_NETWORK_IPV6_LINK_LOCAL_AUTOCFG = 10,
+	KERNEL_NETWORK_ENABLED = 12,
+	KERNEL_NETWORK_VLAN_ENABLED = 15,
+	KERNEL_NETWORK_VLAN_TAG = 16, /* the VLAN in bits 0 to 11, its priority in 13 to 15 */
+	KERNEL_NETWORK_MTU = 19,
+};
+
+#define KERNEL_PARAMETER_NETWORK 2
+
+struct iscsi_kernel_interface_parameter {
+	uint32_t interface_number;
+	uint32_t length;
+	uint16_t parameter;
+	uint8_t interface_type; /* 1: IPv4, 2: IPv6 */
+	uint8_t parameter_type;
+};
+
+_Static_assert(sizeof(struct iscsi_kernel_interface_parameter) == 12,
+	       "kernel ABI: size of an interface parameter");
+_Static_assert(sizeof(struct iscsi_kernel_path) == 64, "kernel ABI: size of a path");
+_Static_assert(offsetof(struct iscsi_kernel_path, address_length) == 20,
+	       "kernel ABI: address_length");
+_Static_assert(offsetof(struct iscsi_kernel_path, source) == 24, "kernel ABI: source");
+_Static_assert(offsetof(struct iscsi_kernel_path, target) == 40, "kernel ABI: target");
+_Static_assert(offsetof(struct iscsi_kernel_path, vlan) == 56, "kernel ABI: vlan");
 
 /* Payload of the answer to KERNEL_REQUEST_GET_STATISTICS; @n_custom of the last struct follow. */
 #define KERNEL_COUNTER_NAME_MAX 64
@@ -395,6 +453,7 @@ KERNEL_ABI_AT(request.connect_endpoint_through_host.non_blocking, 20);
 KERNEL_ABI_AT(request.poll_endpoint.endpoint, 16);
 KERNEL_ABI_AT(request.poll_endpoint.timeout_msec, 24);
 KERNEL_ABI_AT(request.disconnect_endpoint.endpoint, 16);
+KERNEL_ABI_AT(request.host.host, 16);
 KERNEL_ABI_AT(request.object.sid, 16);
 KERNEL_ABI_AT(request.object.cid, 20);
 KERNEL_ABI_AT(request.bind.handle, 24);
@@ -430,5 +489,6 @@ KERNEL_ABI_AT(result.ping.cookie, 48);
 KERNEL_ABI_AT(result.flash_node, 40);
 KERNEL_ABI_AT(result.host_event.host, 40);
 KERNEL_ABI_AT(result.host_event.code, 48);
+KERNEL_ABI_AT(result.path.host, 40);
 
 #undef KERNEL_ABI_AT

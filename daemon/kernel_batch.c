@@ -31,6 +31,9 @@ static const char *const operation_names[] = {
 	[KERNEL_CONNECT_ENDPOINT] = "connect",
 	[KERNEL_POLL_ENDPOINT] = "poll endpoint",
 	[KERNEL_DISCONNECT_ENDPOINT] = "disconnect endpoint",
+	[KERNEL_UPDATE_PATH] = "update path",
+	[KERNEL_SET_INTERFACE] = "set interface",
+	[KERNEL_SET_HOST] = "set host parameter",
 };
 
 /* Those that have another one beside it name it themselves. */
@@ -48,6 +51,9 @@ static const uint16_t operation_requests[] = {
 	[KERNEL_CONNECT_ENDPOINT] = KERNEL_REQUEST_CONNECT_ENDPOINT,
 	[KERNEL_POLL_ENDPOINT] = KERNEL_REQUEST_POLL_ENDPOINT,
 	[KERNEL_DISCONNECT_ENDPOINT] = KERNEL_REQUEST_DISCONNECT_ENDPOINT,
+	[KERNEL_UPDATE_PATH] = KERNEL_REQUEST_UPDATE_PATH,
+	[KERNEL_SET_INTERFACE] = KERNEL_REQUEST_SET_INTERFACE,
+	[KERNEL_SET_HOST] = KERNEL_REQUEST_SET_HOST_PARAM,
 };
 
 _Static_assert(ELEMENTSOF(operation_names) == _KERNEL_OPERATION_MAX, "a name for each operation");
@@ -314,6 +320,42 @@ void kernel_batch_disconnect_endpoint(struct kernel_batch *batch, uint64_t endpo
 	add(batch, KERNEL_DISCONNECT_ENDPOINT, &event, NULL, 0, NULL, 0);
 }
 
+void kernel_batch_update_path(struct kernel_batch *batch, uint32_t host,
+			      const struct iscsi_kernel_path *path)
+{
+	struct iscsi_kernel_event event = { 0 };
+
+	if (!batch)
+		return;
+	event.request.host.host = host;
+	add(batch, KERNEL_UPDATE_PATH, &event, path, sizeof(*path), NULL, 0);
+}
+
+void kernel_batch_set_interface(struct kernel_batch *batch, uint32_t host, const void *attributes,
+				size_t length)
+{
+	struct iscsi_kernel_event event = { 0 };
+
+	if (!batch)
+		return;
+	event.request.host.host = host;
+	add(batch, KERNEL_SET_INTERFACE, &event, attributes, length, NULL, 0);
+}
+
+void kernel_batch_set_host(struct kernel_batch *batch, uint32_t host, uint32_t param,
+			   const char *value)
+{
+	struct iscsi_kernel_event event = { 0 };
+	size_t size = strlen(value) + 1;
+
+	if (!batch)
+		return;
+	event.request.set_host_param.host = host;
+	event.request.set_host_param.param = param;
+	event.request.set_host_param.length = (uint32_t)size;
+	add(batch, KERNEL_SET_HOST, &event, value, size, NULL, 0);
+}
+
 /* Batches: executing, in the worker thread */
 
 struct datagram {
@@ -417,6 +459,9 @@ static int judge_reply(struct kernel_batch *batch, size_t index,
 	case KERNEL_POLL_ENDPOINT:
 		batch->result.connected = reply->result.retcode > 0;
 		return reply->result.retcode >= 0 ? 0 : sane_errno(reply->result.retcode);
+	case KERNEL_UPDATE_PATH:
+	case KERNEL_SET_INTERFACE:
+	case KERNEL_SET_HOST:
 	case KERNEL_DISCONNECT_ENDPOINT:
 	case KERNEL_DESTROY_SESSION:
 	case KERNEL_CREATE_CONNECTION:

@@ -12,10 +12,12 @@
 #include "endpoint.h"
 #include "interface.h"
 #include "host.h"
+#include "interface_apply.h"
 #include "leftover.h"
 #include "manager.h"
 #include "manager_private.h"
 #include "network.h"
+#include "path.h"
 #include "poller.h"
 #include "resync.h"
 #include "service.h"
@@ -462,6 +464,21 @@ static void ping_done(void *userdata, uint32_t host, uint32_t cookie, uint32_t s
 	host_ping_done(userdata, host, cookie, status);
 }
 
+static void path_requested(void *userdata, uint64_t transport_handle, uint32_t host,
+			   const struct iscsi_kernel_path *path)
+{
+	struct manager *manager = userdata;
+
+	paths_requested(manager->path_requests, transport_handle, host, path);
+}
+
+static void interface_down(void *userdata, uint64_t transport_handle, uint32_t host)
+{
+	struct manager *manager = userdata;
+
+	paths_down(manager->path_requests, transport_handle, host);
+}
+
 static void overrun(void *userdata)
 {
 	resync(userdata);
@@ -484,6 +501,8 @@ static const struct kernel_callbacks kernel_callbacks = {
 	.session_destroyed = session_destroyed,
 	.host_told = kernel_host_told,
 	.ping_done = ping_done,
+	.path_requested = path_requested,
+	.interface_down = interface_down,
 	.overrun = overrun,
 };
 
@@ -699,6 +718,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = network_new(event, network_changed, manager, &manager->network);
 	if (r >= 0)
+		r = paths_new(manager, &manager->path_requests);
+	if (r >= 0)
 		r = clock_watch_new(event, clock_changed, manager, &manager->clock);
 	if (r < 0)
 		return r;
@@ -719,6 +740,7 @@ int manager_start(struct manager *manager)
 	if (r < 0)
 		return r;
 	manager->state = MANAGER_RUNNING;
+	interface_apply_all(manager);
 	login_automatic(manager);
 	return 0;
 }
@@ -735,6 +757,7 @@ struct manager *manager_free(struct manager *manager)
 	 * interface. */
 	manager->loader = work_free(manager->loader);
 	manager->host_work = work_free(manager->host_work);
+	manager->path_requests = paths_free(manager->path_requests);
 	manager->kernel = kernel_free(manager->kernel);
 	manager->datapath = datapath_free(manager->datapath);
 	session_look_end(manager);

@@ -98,11 +98,13 @@ struct manager {
 	size_t n_logins_queued, n_logins_in_flight; /* recoveries included */
 	struct login_queue recoveries, logins;      /* the former go first */
 	size_t n_recoveries_in_flight;
-	struct session *tended;     /* through session->tend_next */
-	sd_event_source *tend;      /* tells watchers, frees what has ended */
-	struct leftover *leftovers; /* of sessions, being removed */
-	struct endpoint *endpoints; /* to be ended, through endpoint->next */
-	sd_event_source *resync;    /* after events of the kernel were lost */
+	struct session *tended;            /* through session->tend_next */
+	sd_event_source *tend;             /* tells watchers, frees what has ended */
+	struct leftover *leftovers;        /* of sessions, being removed */
+	struct endpoint *endpoints;        /* to be ended, through endpoint->next */
+	struct endpoint_connect *connects; /* under way */
+	struct paths *path_requests;
+	sd_event_source *resync; /* after events of the kernel were lost */
 	struct discovery *discoveries;
 	struct host_ping *pings; /* through host_ping->next */
 	uint32_t ping_cookie;    /* of the last one */

@@ -8,6 +8,7 @@
 
 #include "address.h"
 #include "interface.h"
+#include "interface_apply.h"
 #include "interfaces.h"
 #include "json.h"
 #include "method_change.h"
@@ -295,4 +296,144 @@ int method_interface_remove(struct call *call)
 	eventlog_raise(manager->log, interface_event(call, name, EVENT_INTERFACE_REMOVED));
 	records_remove_interface(manager->records, record);
 	return call_store(call, json_object_new_object(), ERROR_INTERFACE_STORE_FAILED);
+}
+
+/* Apply */
+
+struct applying {
+	struct call *call; /* NULL: the client is gone */
+	size_t pending;
+	int64_t applied, unchanged;
+	json_object *failure; /* the first one */
+};
+
+/* One of them, for its name. */
+struct applying_one {
+	struct applying *applying;
+	char *name;
+};
+
+static void applying_gone(void *userdata)
+{
+	struct applying *applying = userdata;
+
+	applying->call = NULL;
+}
+
+static json_object *failure_of(const char *name, int error, unsigned event, const char *message)
+{
+	_cleanup_json_ json_object *object = json_wrap("name", json_object_new_string(name));
+	int r;
+
+	if (!object)
+		return NULL;
+	r = json_set_string(object, "errnoName", strerrorname_np(-error) ?: "EIO");
+	if (event > 0)
+		r |= json_set_int(object, "event", event);
+	r |= json_set_string(object, "message", message);
+	return r < 0 ? NULL : TAKE_PTR(object);
+}
+
+static json_object *applied_to_json(const struct applying *applying)
+{
+	_cleanup_json_ json_object *object = json_object_new_object();
+
+	if (!object || json_set_int(object, "applied", applying->applied) < 0 ||
+	    json_set_int(object, "unchanged", applying->unchanged) < 0)
+		return NULL;
+	return TAKE_PTR(object);
+}
+
+/* All have been told. */
+static void applying_finish(struct applying *applying)
+{
+	if (applying->call && applying->failure)
+		call_error(applying->call, ERROR_INTERFACE_APPLY_FAILED,
+			   TAKE_PTR(applying->failure));
+	else if (applying->call)
+		call_reply(applying->call, applied_to_json(applying));
+	json_object_put(applying->failure);
+	free(applying);
+}
+
+static void one_applied(void *userdata, int error, unsigned event, const char *message)
+{
+	struct applying_one *one = userdata;
+	struct applying *applying = one->applying;
+
+	if (error < 0 && !applying->failure)
+		applying->failure = failure_of(one->name, error, event, message ?: "");
+	applying->applied += error >= 0;
+	free(one->name);
+	free(one);
+	if (--applying->pending == 0)
+		applying_finish(applying);
+}
+
+/* What interface_apply() returns. */
+static int apply_one(struct applying *applying, const char *name)
+{
+	struct manager *manager = call_manager(applying->call);
+	struct applying_one *one = malloc(sizeof(*one));
+	int r = -ENOMEM;
+
+	if (one) {
+		*one = (struct applying_one){ applying, strdup(name) };
+		r = one->name ? interface_apply(manager, name, one_applied, one) : -ENOMEM;
+	}
+	if (r != 0 && one) {
+		free(one->name);
+		free(one);
+	}
+	applying->unchanged += r > 0;
+	applying->pending += r == 0;
+	return r;
+}
+
+static int apply_all(struct applying *applying)
+{
+	const struct records *records = call_manager(applying->call)->records;
+	const struct interface *record;
+	int r = 0;
+
+	for (size_t i = 0; r != -ENOMEM && (record = records_interface_at(records, i)); i++)
+		r = apply_one(applying, record->name);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int refuse_apply(struct call *call, const char *name, int error)
+{
+	switch (error) {
+	case -ENOENT:
+		return refuse(call, ERROR_INTERFACE_NO_SUCH_INTERFACE, name);
+	case -EOPNOTSUPP:
+		return refuse(call, ERROR_INTERFACE_NOTHING_TO_APPLY, name);
+	case -ENODEV:
+		return refuse(call, ERROR_INTERFACE_NO_SUCH_PORT, name);
+	default:
+		return error;
+	}
+}
+
+int method_interface_apply(struct call *call)
+{
+	struct applying *applying = calloc(1, sizeof(*applying));
+	const char *name = NULL;
+	int r;
+
+	if (!applying)
+		return -ENOMEM;
+	applying->call = call;
+	(void)json_get_string(call_parameters(call), "name", &name);
+	r = name ? apply_one(applying, name) : apply_all(applying);
+	if (r < 0 && applying->pending == 0) {
+		free(applying);
+		return refuse_apply(call, name ?: "", r);
+	}
+	if (applying->pending == 0) {
+		applying_finish(applying);
+		return 0;
+	}
+	call_keep(call, applying, applying_gone);
+	return 0;
 }

@@ -116,6 +116,7 @@ static void begin_endpoint(struct session *session)
 	struct endpoint_config config = {
 		.transport = session->transport,
 		.host = p->adapter,
+		.interface = settings_text(session->settings, SETTING_INTERFACE),
 		.address = p->at_known ? p->known_address : session_address(session),
 		.port = session_port(session),
 		.resolve_timeout_seconds =

@@ -116,6 +116,7 @@ const char *settings_text(const struct settings *effective, enum setting setting
 size_t settings_list(const struct settings *effective, enum setting setting, int ret[8]);
 
 /* Indices of network.family and network.configuration. */
+#define SETTING_NETWORK_MTU_MAX 9000
 enum setting_family {
 	SETTING_FAMILY_IPV4,
 	SETTING_FAMILY_IPV6,

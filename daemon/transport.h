@@ -31,6 +31,7 @@ enum transport_quirk {
 	TRANSPORT_PATH_REQUESTS = 1 << 4, /* somebody has to answer them before it connects */
 	TRANSPORT_POLL_BLIND = 1 << 5,    /* that an endpoint failed is never told */
 	TRANSPORT_INITIAL_R2T = 1 << 6,   /* InitialR2T=Yes, whatever the node says */
+	TRANSPORT_HOST_ADDRESS = 1 << 7,  /* its address is a parameter of the host */
 };
 
 /* Capability bits of the kernel's class device that matter to us. */

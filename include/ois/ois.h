@@ -588,6 +588,11 @@ int ois_interface_add_call(struct ois_client *client, const char *name, const ch
 int ois_interface_set_call(struct ois_client *client, const char *name, const char *const *settings,
 			   const char *const *reset, struct ois_call **ret,
 			   struct ois_error **ret_error);
+/*
+ * Tells adapters those network settings that they do not have; @name NULL: of all interfaces. May
+ * take many seconds. The reply has the numbers "applied" and "unchanged".
+ */
+int ois_interface_apply_call(struct ois_client *client, const char *name, struct ois_call **ret);
 /* Forgets what was set for an interface. The reply is empty. */
 int ois_interface_remove_call(struct ois_client *client, const char *name, struct ois_call **ret);
 

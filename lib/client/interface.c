@@ -112,6 +112,19 @@ int ois_interface_set_call(struct ois_client *client, const char *name, const ch
 	return make_change(client, METHOD_INTERFACE_SET, name, settings, reset, ret, ret_error);
 }
 
+int ois_interface_apply_call(struct ois_client *client, const char *name, struct ois_call **ret)
+{
+	json_object *parameters = name_interface(name);
+	int r;
+
+	if (!parameters)
+		return -ENOMEM;
+	r = call_new_json(client, METHOD_INTERFACE_APPLY, parameters, 0, ret);
+	if (r >= 0)
+		call_set_patient(*ret);
+	return r;
+}
+
 int ois_interface_remove_call(struct ois_client *client, const char *name, struct ois_call **ret)
 {
 	json_object *parameters;

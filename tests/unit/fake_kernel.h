@@ -1020,6 +1020,24 @@ void kernel_batch_disconnect_endpoint(struct kernel_batch *batch, uint64_t endpo
 	fake_add(batch, KERNEL_DISCONNECT_ENDPOINT)->argument = endpoint;
 }
 
+void kernel_batch_update_path(struct kernel_batch *batch, uint32_t host,
+			      const struct iscsi_kernel_path *path)
+{
+	fake_add(batch, KERNEL_UPDATE_PATH)->argument = host;
+}
+
+void kernel_batch_set_interface(struct kernel_batch *batch, uint32_t host, const void *attributes,
+				size_t length)
+{
+	fake_add(batch, KERNEL_SET_INTERFACE)->argument = host;
+}
+
+void kernel_batch_set_host(struct kernel_batch *batch, uint32_t host, uint32_t param,
+			   const char *value)
+{
+	fake_add(batch, KERNEL_SET_HOST)->argument = host;
+}
+
 void kernel_batch_create_connection(struct kernel_batch *batch)
 {
 	(void)fake_add(batch, KERNEL_CREATE_CONNECTION);

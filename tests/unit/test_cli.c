@@ -1408,8 +1408,30 @@ static void test_iface_change(void **state)
 				    "{\"name\":\"y\",\"users\":1}") } },
 		{},
 	};
+	static const struct scene apply[] = {
+		{ .method = "org.ois.interface.Apply",
+		  .parameters = "{\"name\":\"x\"}",
+		  .replies = { OK("{\"applied\":1,\"unchanged\":0}") } },
+		{ .method = "org.ois.interface.Apply",
+		  .parameters = "{\"name\":\"y\"}",
+		  .replies = { OK("{\"applied\":0,\"unchanged\":1}") } },
+		{ .method = "org.ois.interface.Apply",
+		  .replies = { FAIL("org.ois.interface.ApplyFailed",
+				    "{\"name\":\"z\",\"errnoName\":\"EIO\",\"message\":\"the "
+				    "adapter did not take it: Input/output error\"}") } },
+		{},
+	};
+	static const struct scene apply_all[] = {
+		{ .method = "org.ois.interface.Apply",
+		  .parameters = "{}",
+		  .replies = { OK("{\"applied\":2,\"unchanged\":1}") } },
+		{},
+	};
 	static const struct scene none[] = { {} };
 
+	check(apply, "iface apply x y z", 7, "x: applied\ny: in force already\n",
+	      "Failed to apply z: the adapter did not take it: Input/output error\n");
+	check(apply_all, "iface apply", 0, "2 applied, 1 in force already\n", "");
 	check(add, "iface add x network.vlan=5", 0, "x: added\n", "");
 	check(set, "iface set x --reset=network", 0, "x: changed\n", "");
 	check(used, "iface remove x y", 7, "x: removed\n",

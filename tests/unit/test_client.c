@@ -1213,6 +1213,9 @@ static void test_interface(void **state)
 		{ .method = METHOD_INTERFACE_LIST,
 		  .parameters = "{\"name\":\"rear\",\"effective\":true}",
 		  .replies = { OK(INTERFACE) } },
+		{ .method = METHOD_INTERFACE_APPLY,
+		  .parameters = "{}",
+		  .replies = { OK("{\"applied\":2,\"unchanged\":1}") } },
 		{ .method = METHOD_INTERFACE_REMOVE,
 		  .parameters = "{\"name\":\"rear\"}",
 		  .replies = { OK("{}") } },
@@ -1259,6 +1262,11 @@ static void test_interface(void **state)
 	assert_string_equal(value, "eth5");
 	free(value);
 	ois_interfaces_free(interfaces);
+	assert_int_equal(ois_interface_apply_call(client, NULL, &call), 0);
+	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
+	assert_int_equal(ois_reply_get_number(ois_call_get_reply(call), "applied", &number), 0);
+	assert_int_equal(number, 2);
+	ois_call_unref(call);
 	assert_int_equal(ois_interface_remove_call(client, "rear", &call), 0);
 	assert_int_equal(ois_call_run(call, NULL, NULL, NULL), 0);
 	ois_call_unref(call);

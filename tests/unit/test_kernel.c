@@ -24,12 +24,14 @@
 /* Events */
 
 static struct {
-	unsigned n_pdus, n_failed, n_created, n_unbound, n_destroyed, n_told;
+	unsigned n_pdus, n_failed, n_created, n_unbound, n_destroyed, n_told, n_paths, n_down;
 	uint32_t sid, cid, host;
 	unsigned error;
 	uint8_t header[BHS];
 	uint8_t data[KERNEL_PDU_DATA_MAX];
 	size_t length;
+	uint64_t transport_handle;
+	struct iscsi_kernel_path path;
 } seen;
 
 static void on_pdu(void *userdata, uint32_t sid, uint32_t cid, const uint8_t header[48],
@@ -87,6 +89,22 @@ static void on_ping(void *userdata, uint32_t host, uint32_t cookie, uint32_t sta
 	seen.error = status;
 }
 
+static void on_path(void *userdata, uint64_t transport_handle, uint32_t host,
+		    const struct iscsi_kernel_path *path)
+{
+	seen.n_paths++;
+	seen.transport_handle = transport_handle;
+	seen.host = host;
+	seen.path = *path;
+}
+
+static void on_down(void *userdata, uint64_t transport_handle, uint32_t host)
+{
+	seen.n_down++;
+	seen.transport_handle = transport_handle;
+	seen.host = host;
+}
+
 static const struct kernel_callbacks callbacks = {
 	.pdu_received = on_pdu,
 	.connection_failed = on_failed,
@@ -95,6 +113,8 @@ static const struct kernel_callbacks callbacks = {
 	.session_destroyed = on_destroyed,
 	.host_told = on_host,
 	.ping_done = on_ping,
+	.path_requested = on_path,
+	.interface_down = on_down,
 };
 
 /* In memory of exactly its size, so that a sanitizer sees the first byte read beyond it. */
@@ -114,7 +134,7 @@ static unsigned dispatch(const void *bytes, size_t length)
 static unsigned n_seen(void)
 {
 	return seen.n_pdus + seen.n_failed + seen.n_created + seen.n_unbound + seen.n_destroyed +
-	       seen.n_told;
+	       seen.n_told + seen.n_paths + seen.n_down;
 }
 
 /* Offsets are written as numbers here: they are the kernel's, not those of our structure. */
@@ -141,6 +161,44 @@ static void make_event(uint8_t message[72], uint32_t type, uint32_t r0, uint32_t
 	put32(message + 16 + 40, r0);
 	put32(message + 16 + 44, r1);
 	put32(message + 16 + 48, r2);
+}
+
+static void paths(void **state)
+{
+	static const uint32_t wrong[] = { 0, 5, 17, UINT32_MAX };
+	uint8_t message[136];
+
+	make_event(message, 107, 3, 0, 0);
+	memset(message + 72, 0, 64);
+	put32(message, 136);
+	put32(message + 16 + 8, 0x1234);
+	put32(message + 16 + 12, 0);
+	put32(message + 72, 77);
+	put32(message + 72 + 20, 4);
+	memcpy(message + 72 + 40, "\xc0\x00\x02\x01", 4);
+	message[72 + 58] = 0xdc;
+	message[72 + 59] = 5;
+	assert_int_equal(dispatch(message, 136), 0);
+	assert_int_equal(seen.n_paths, 1);
+	assert_int_equal(n_seen(), 1);
+	assert_int_equal(seen.host, 3);
+	assert_int_equal(seen.transport_handle, 0x1234);
+	assert_int_equal(seen.path.handle, 77);
+	assert_memory_equal(seen.path.target, "\xc0\x00\x02\x01", 4);
+	assert_int_equal(seen.path.mtu, 1500);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		put32(message + 72 + 20, wrong[i]);
+		assert_int_equal(dispatch(message, 136), 1);
+		assert_int_equal(n_seen(), 0);
+	}
+	put32(message, 132);
+	assert_int_equal(dispatch(message, 132), 1);
+	assert_int_equal(n_seen(), 0);
+
+	make_event(message, 108, 4, 0, 0);
+	assert_int_equal(dispatch(message, 72), 0);
+	assert_int_equal(seen.n_down, 1);
+	assert_int_equal(seen.host, 4);
 }
 
 /* A PDU with @length bytes of data, padded as the kernel does. Returns the length of the message.
@@ -277,7 +335,7 @@ static void other_events(void **state)
 	uint8_t message[72];
 
 	/* Of adapters, answers to other programs, and numbers of kernels to come. */
-	static const uint32_t types[] = { 0, 20, 33, 42, 103, 107, 108, 109, 112, UINT32_MAX };
+	static const uint32_t types[] = { 0, 20, 33, 42, 103, 109, 112, UINT32_MAX };
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		make_event(message, types[i], 1, 2, 3);
@@ -317,7 +375,9 @@ static void no_callbacks(void **state)
 	for (uint32_t type = 100; type < 112; type++) {
 		make_pdu(message, 4);
 		put32(message + 16, type);
-		assert_int_equal(kernel_dispatch_events(&none, NULL, message, sizeof(message)), 0);
+		/* No path is that short. */
+		assert_int_equal(kernel_dispatch_events(&none, NULL, message, sizeof(message)),
+				 type == 107);
 	}
 }
 
@@ -768,6 +828,42 @@ static void endpoints(void **state)
 	assert_int_equal(get32(bytes + 16), 17);
 }
 
+static void hosts(void **state)
+{
+	static const struct iscsi_kernel_path path = { .handle = 9, .hardware_address = { 2, 1 } };
+	struct kernel_result result;
+	struct kernel_batch *batch;
+	uint8_t bytes[72];
+
+	batch = NEW_BATCH;
+	kernel_batch_update_path(batch, 5, &path);
+	result = run_endpoint(batch, -EIO, 0, bytes);
+	assert_int_equal(result.error, -EIO);
+	assert_int_equal(result.operation, KERNEL_UPDATE_PATH);
+	EXPECT_ENDPOINT(30);
+	assert_int_equal(stand_in.messages[0].length, 72 + 64);
+	assert_int_equal(get32(bytes + 16), 5);
+	assert_memory_equal(bytes + 56, &path, 16);
+
+	batch = NEW_BATCH;
+	kernel_batch_set_interface(batch, 5, "attributes", 10);
+	result = run_endpoint(batch, 0, 0, bytes);
+	assert_int_equal(result.error, 0);
+	EXPECT_ENDPOINT(31);
+	assert_int_equal(get32(bytes + 16), 5);
+	assert_memory_equal(bytes + 56, "attributes", 10);
+
+	batch = NEW_BATCH;
+	kernel_batch_set_host(batch, 5, KERNEL_HOST_PARAM_ADDRESS, "192.0.2.9");
+	result = run_endpoint(batch, 0, 0, bytes);
+	assert_int_equal(result.error, 0);
+	EXPECT_ENDPOINT(26);
+	assert_int_equal(get32(bytes + 16), 5);
+	assert_int_equal(get32(bytes + 20), 3);
+	assert_int_equal(get32(bytes + 24), 10);
+	assert_string_equal((const char *)bytes + 56, "192.0.2.9");
+}
+
 /* A session that belongs to an endpoint; what follows names the session, not the endpoint. */
 static void bound_session(void **state)
 {
@@ -951,6 +1047,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events),
+		cmocka_unit_test(paths),
 		cmocka_unit_test(pdus),
 		cmocka_unit_test(truncated_pdu),
 		cmocka_unit_test(lengths_that_lie),
@@ -965,6 +1062,7 @@ int main(void)
 		cmocka_unit_test(cleanup_goes_on),
 		cmocka_unit_test(nothing_to_clean_up),
 		cmocka_unit_test(endpoints),
+		cmocka_unit_test(hosts),
 		cmocka_unit_test(bound_session),
 		cmocka_unit_test(lost_reply),
 		cmocka_unit_test(send_fails),

@@ -34,6 +34,7 @@ HANDLER(event_list_recent)
 HANDLER(event_list_types)
 HANDLER(interface_list)
 HANDLER(interface_add)
+HANDLER(interface_apply)
 HANDLER(interface_set)
 HANDLER(interface_remove)
 HANDLER(host_list)
@@ -262,6 +263,7 @@ static const struct {
 	  method_host_set_parameters },
 	{ "org.ois.host.List", VARLINK_ACCESS_READ, true, false, method_host_list },
 	{ "org.ois.interface.Add", VARLINK_ACCESS_CHANGE, false, false, method_interface_add },
+	{ "org.ois.interface.Apply", VARLINK_ACCESS_CHANGE, false, false, method_interface_apply },
 	{ "org.ois.interface.List", VARLINK_ACCESS_READ, true, false, method_interface_list },
 	{ "org.ois.interface.Remove", VARLINK_ACCESS_CHANGE, false, false,
 	  method_interface_remove },
