@@ -135,7 +135,7 @@ test_down()
 	ois-ctl login "$target" --no-wait
 	await_line path-request >/dev/null
 	port 0 raise if-down
-	check_event 1202 OIS_TARGET="$target" OIS_STATUS_TEXT="the adapter's network goes down"
+	check_event 1202 OIS_TARGET="$target" OIS_STATUS=100 OIS_STATUS_TEXT="the adapter's network goes down"
 	deafen_adapter
 	ois-ctl node remove "$target" --force >/dev/null
 }
