@@ -3,7 +3,7 @@
 #
 # The test adapter where adapters have more than connections: network interfaces (be2iscsi, qla4xxx), and firmware that
 # logs in by itself and has tables of its own (qla4xxx). The initiator here is "transport", not the daemon.
-# kernels: 6.1 6.12 debian13
+# kernels: 6.1 6.12
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
