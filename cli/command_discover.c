@@ -103,7 +103,7 @@ static const char *wrong_option(const struct ois_error *error)
 	static const char *const options[][2] = {
 		{ "targetName", "--target: this is no iSCSI name" },
 		{ "interface",
-		  "--interface: there is no such interface, or its transport is not tcp; "
+		  "--interface: there is no such interface, or its adapter logs in by itself; "
 		  "'ois-ctl ifaces' lists the interfaces" },
 		{ "sourceAddress", "--source: this is no numeric address" },
 	};

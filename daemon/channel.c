@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -10,7 +11,8 @@
 #include "pdu.h"
 #include "poller.h"
 
-#define TASK_TAG_OFFSET 16
+#define TASK_TAG_OFFSET    16
+#define EXP_STAT_SN_OFFSET 28
 /*
  * A peer that never stops sending, pings or one byte at a time, must leave time for what comes last
  * in the loop: logins are admitted there, and clients answered. No honest one comes near to this.
@@ -356,6 +358,21 @@ static void request_done(void *userdata, const struct kernel_result *result)
 	free(request);
 }
 
+/*
+ * The kernel puts its own ExpStatSN into all but Login and Text Requests, and does not count the
+ * answers to those.
+ */
+static void add_stat_sn(struct kernel_batch *batch, const uint8_t *header)
+{
+	enum pdu_opcode opcode = pdu_header_opcode(header);
+	uint32_t exp_stat_sn;
+
+	if (opcode == PDU_OPCODE_LOGIN_REQUEST || opcode == PDU_OPCODE_TEXT_REQUEST)
+		return;
+	memcpy(&exp_stat_sn, header + EXP_STAT_SN_OFFSET, sizeof(exp_stat_sn));
+	kernel_batch_set_number(batch, KERNEL_PARAM_EXP_STATSN, ntohl(exp_stat_sn));
+}
+
 static int channel_send_kernel(struct channel *channel, const uint8_t *header, const void *data,
 			       size_t length)
 {
@@ -370,6 +387,7 @@ static int channel_send_kernel(struct channel *channel, const uint8_t *header, c
 		return -ENOMEM;
 	}
 	memcpy(channel->task_tag, header + TASK_TAG_OFFSET, sizeof(channel->task_tag));
+	add_stat_sn(batch, header);
 	kernel_batch_send_pdu(batch, header, data, length);
 	*request = (struct channel_request){ .channel = channel, .next = channel->requests };
 	r = kernel_batch_submit(TAKE_PTR(batch), request_done, request);

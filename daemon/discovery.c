@@ -32,6 +32,10 @@ static void discovery_raise_at(struct discovery *discovery, struct event *event,
 	portal_format(address, port, portal);
 	event_set_string(event, FIELD_PORTAL, portal);
 	event_set_string(event, FIELD_DISCOVERY, "send_targets");
+	if (discovery->transport)
+		event_set_string(event, FIELD_TRANSPORT, discovery->transport->name);
+	if (discovery->endpoint)
+		discovery_describe_endpoint(discovery->endpoint, event);
 	if (discovery->target_name && !event_get(event, FIELD_TARGET))
 		event_set_string(event, FIELD_TARGET, discovery->target_name);
 	if (event_type(event)->severity == EVENT_SEVERITY_ERROR)
@@ -55,14 +59,51 @@ bool discovery_enter_phase(struct discovery *discovery, enum discovery_phase pha
 	return !discovery->cancelled;
 }
 
-void discovery_finish(struct discovery *discovery, const struct discovery_failure *failure)
+/* All that is under way on our side. */
+static void stop(struct discovery *discovery)
+{
+	discovery->timer = sd_event_source_disable_unref(discovery->timer);
+	discovery->connect = portal_connect_free(discovery->connect);
+	discovery->driver = login_driver_free(discovery->driver);
+	discovery->exchange = sendtargets_free(discovery->exchange);
+	discovery->channel = channel_free(discovery->channel);
+	discovery->paused = false;
+}
+
+static void tell_end(struct discovery *discovery, const struct discovery_failure *failure)
 {
 	const struct discovery_callbacks *callbacks = discovery->callbacks;
 	void *userdata = discovery->userdata;
+
+	(void)discovery_cancel(discovery);
+	callbacks->done(userdata, failure);
+}
+
+void discovery_endpoint_gone(struct discovery *discovery)
+{
+	struct discovery_failure failure = discovery->failure;
+
+	discovery->endpoint = NULL;
+	tell_end(discovery, discovery->failed ? &failure : NULL);
+}
+
+/* An adapter may have room for one connection: whoever is told the end can have it. */
+static void end_endpoint(struct discovery *discovery, const struct discovery_failure *failure)
+{
+	stop(discovery);
+	discovery->over = true;
+	discovery->failed = failure;
+	if (failure)
+		discovery->failure = *failure;
+	discovery_end_endpoint(discovery->endpoint);
+}
+
+void discovery_finish(struct discovery *discovery, const struct discovery_failure *failure)
+{
 	struct event *event;
 
 	/* Whoever cancelled it does not want to know. */
-	if (discovery->cancelled)
+	if (discovery->cancelled || discovery->over)
 		return;
 	event = event_new(failure ? EVENT_DISCOVERY_FAILED : EVENT_DISCOVERY_COMPLETED);
 	if (failure)
@@ -71,8 +112,10 @@ void discovery_finish(struct discovery *discovery, const struct discovery_failur
 		event_set_number(event, FIELD_COUNT, discovery->targets);
 	event_set_number(event, FIELD_DURATION_USEC, manager_monotonic() - discovery->started_usec);
 	discovery_raise_at(discovery, event, discovery->asked_address, discovery->asked_port);
-	(void)discovery_cancel(discovery);
-	callbacks->done(userdata, failure);
+	if (discovery->endpoint)
+		end_endpoint(discovery, failure);
+	else
+		tell_end(discovery, failure);
 }
 
 void discovery_fail(struct discovery *discovery, int error, unsigned event, const char *message)
@@ -152,6 +195,7 @@ static void connect_again(struct discovery *discovery)
 	int r = 0;
 
 	discovery->channel = channel_free(discovery->channel);
+	discovery_part_endpoint(discovery);
 	if (discovery_enter_phase(discovery, DISCOVERY_RESOLVING))
 		r = connect_portal(discovery);
 	if (r < 0)
@@ -191,7 +235,9 @@ static void driver_finished(void *userdata, const struct login_step *step)
 	if (final.type == LOGIN_STEP_DONE)
 		result = *final.result;
 	discovery->driver = login_driver_free(discovery->driver);
-	if (final.type == LOGIN_STEP_DONE)
+	if (final.type == LOGIN_STEP_DONE && discovery->endpoint)
+		discovery_start_endpoint(discovery, &result);
+	else if (final.type == LOGIN_STEP_DONE)
 		discovery_start_exchange(discovery, &result);
 	else if (final.type == LOGIN_STEP_REDIRECT)
 		login_redirected(discovery, &final.redirect);
@@ -234,17 +280,42 @@ static void channel_failed(void *userdata, int error, bool sending)
 	discovery_run_exchange(discovery);
 }
 
+/* Like a socket, it is read to its end first. */
+void discovery_lost(struct discovery *discovery)
+{
+	if (discovery->driver) {
+		login_driver_channel_failed(discovery->driver, -ECONNRESET, false);
+		return;
+	}
+	discovery->lost = true;
+	if (discovery->exchange)
+		discovery_run_exchange(discovery);
+}
+
 static const struct channel_callbacks channel_callbacks = {
 	.received = channel_received,
 	.failed = channel_failed,
 };
 
+const char *discovery_initiator_name(const struct discovery *discovery)
+{
+	return settings_text(discovery->settings, SETTING_INITIATOR_NAME)
+		       ?: discovery->manager->config->initiator_name;
+}
+
+/* No more than the way there can carry. */
+static void limit_offer(const struct transport *transport, struct iscsi_offer *offer)
+{
+	transport_limit_offer(transport, offer);
+	if (offer->max_recv_data_segment_length > KERNEL_PDU_DATA_MAX)
+		offer->max_recv_data_segment_length = KERNEL_PDU_DATA_MAX;
+}
+
 static int start_login(struct discovery *discovery)
 {
 	const struct config *ours = discovery->manager->config;
 	struct login_config config = {
-		.initiator_name = settings_text(discovery->settings, SETTING_INITIATOR_NAME)
-					  ?: ours->initiator_name,
+		.initiator_name = discovery_initiator_name(discovery),
 		.initiator_alias = ours->initiator_alias,
 		.cmdsn = DISCOVERY_CMDSN,
 		.itt = DISCOVERY_LOGIN_ITT,
@@ -261,6 +332,8 @@ static int start_login(struct discovery *discovery)
 	int r;
 
 	iscsi_offer_init(&config.offer);
+	if (discovery->transport)
+		limit_offer(discovery->transport, &config.offer);
 	/* RFC 7143, 10.12.5: format "random"; its own for each, so that discoveries do not end each
 	 * other. */
 	config.isid[0] = 0x80;
@@ -272,6 +345,25 @@ static int start_login(struct discovery *discovery)
 		return r;
 	return login_driver_new(discovery->manager->event, discovery->channel, &config, &times,
 				&driver_callbacks, discovery, &discovery->driver);
+}
+
+static void begin_login(struct discovery *discovery, int channel_error)
+{
+	int r = channel_error < 0 ? channel_error : start_login(discovery);
+
+	if (r < 0)
+		discovery_fail(discovery, r, 0, NULL);
+	else
+		login_driver_start(discovery->driver);
+}
+
+void discovery_login_through_kernel(struct discovery *discovery, const struct transport *transport,
+				    uint32_t sid)
+{
+	if (discovery_enter_phase(discovery, DISCOVERY_AUTHENTICATING))
+		begin_login(discovery,
+			    channel_new_kernel(discovery->manager->kernel, transport->handle, sid,
+					       &channel_callbacks, discovery, &discovery->channel));
 }
 
 /* Connect */
@@ -297,14 +389,9 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 		return;
 	r = channel_new_socket(discovery->manager->poller, fd, &channel_callbacks, discovery,
 			       &discovery->channel);
-	if (r >= 0) {
+	if (r >= 0)
 		(void)TAKE_FD(fd);
-		r = start_login(discovery);
-	}
-	if (r < 0)
-		discovery_fail(discovery, r, 0, NULL);
-	else
-		login_driver_start(discovery->driver);
+	begin_login(discovery, r);
 }
 
 static void connect_failed(void *userdata, int error, enum event_number event)
@@ -337,8 +424,38 @@ static int connect_portal(struct discovery *discovery)
 		.deadline_usec = discovery->deadline_usec,
 	};
 
+	if (discovery->transport)
+		return discovery_connect_endpoint(discovery);
 	return portal_connect_new(discovery->manager->poller, discovery->manager->resolver, &portal,
 				  &connect_callbacks, discovery, &discovery->connect);
+}
+
+static int copy_text(const char *text, char **ret)
+{
+	*ret = text ? strdup(text) : NULL;
+	return text && !*ret ? -ENOMEM : 0;
+}
+
+bool discovery_goes_over(const struct records *records, const char *interface)
+{
+	const struct transport *transport = interface_transport(records, interface);
+
+	return transport && transport->kind != TRANSPORT_ADAPTER;
+}
+
+/*
+ * What has the network of this host is asked over a socket, which leaves nothing in the kernel,
+ * whatever the nodes found go over.
+ */
+static int take_way(struct discovery *discovery, const struct settings *interface)
+{
+	struct transport *transport =
+		&transport_table()[settings_number(interface, SETTING_TRANSPORT)];
+
+	if (!transport_has_network(transport))
+		return 0;
+	discovery->transport = transport;
+	return copy_text(settings_text(interface, SETTING_ADAPTER), &discovery->adapter);
 }
 
 /* @asked, if any, is over what was configured: a person asked for it. */
@@ -354,11 +471,11 @@ static int take_interface(struct discovery *discovery, const char *asked)
 	r = interface_get(records, name, &interface);
 	if (r < 0)
 		return r;
-	/* The login of a discovery is made on a socket, and leaves nothing in the kernel. */
-	if (!interface_is_tcp(records, name))
+	if (!discovery_goes_over(records, name))
 		return -EOPNOTSUPP;
-	if (!asked)
-		return 0;
+	r = take_way(discovery, interface);
+	if (r < 0 || !asked)
+		return r;
 	r = settings_take_over(discovery->settings, interface);
 	return r < 0 ? r : settings_set_text(discovery->settings, "interface", asked, NULL);
 }
@@ -379,12 +496,6 @@ static int take_portal(struct discovery *discovery, const char *interface)
 	if (r >= 0 && portal)
 		r = secret_copy(portal->target_secret, &discovery->target_secret);
 	return r;
-}
-
-static int copy_text(const char *text, char **ret)
-{
-	*ret = text ? strdup(text) : NULL;
-	return text && !*ret ? -ENOMEM : 0;
 }
 
 /* What was asked for comes first, then what is configured. */
@@ -484,11 +595,8 @@ struct discovery *discovery_cancel(struct discovery *discovery)
 			discovery->next->previous = discovery->previous;
 	}
 	discovery->release = sd_event_source_disable_unref(discovery->release);
-	discovery->timer = sd_event_source_disable_unref(discovery->timer);
-	discovery->connect = portal_connect_free(discovery->connect);
-	discovery->driver = login_driver_free(discovery->driver);
-	discovery->exchange = sendtargets_free(discovery->exchange);
-	discovery->channel = channel_free(discovery->channel);
+	stop(discovery);
+	discovery_part_endpoint(discovery);
 	(void)settings_free(discovery->settings);
 	(void)secret_free(discovery->secret);
 	(void)secret_free(discovery->target_secret);
@@ -497,6 +605,7 @@ struct discovery *discovery_cancel(struct discovery *discovery)
 	free(discovery->target_name);
 	free(discovery->source_address);
 	free(discovery->net_device);
+	free(discovery->adapter);
 	free(discovery);
 	return NULL;
 }

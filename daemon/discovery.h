@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One SendTargets discovery: connect, log in to a discovery session, ask, hand out targets while
- * they arrive, log out. RFC 7143, 4.3 and appendix C.
+ * they arrive, log out. RFC 7143, 4.3 and appendix C. It goes over a socket of the daemon's own,
+ * unless an adapter has a network of its own.
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "event.h"
 
 struct manager;
+struct records;
 struct discovery;
 
 enum discovery_phase {
@@ -71,11 +73,13 @@ struct discovery_config {
 /*
  * Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM;
  * -ESHUTDOWN; -EINVAL (the source address is not numeric); -ENOENT (no such interface);
- * -EOPNOTSUPP (discoveries do not go over this interface).
+ * -EOPNOTSUPP (the adapter of this interface logs in by itself).
  */
 int discovery_start(struct manager *manager, const struct discovery_config *config,
 		    const struct discovery_callbacks *callbacks, void *userdata,
 		    struct discovery **ret);
+/* Whether discoveries go over an interface: not where an adapter logs in by itself. */
+bool discovery_goes_over(const struct records *records, const char *interface);
 /* The interface it goes over; NULL: none was named. */
 const char *discovery_interface(const struct discovery *discovery);
 /*
@@ -88,3 +92,13 @@ void discovery_resume(struct discovery *discovery);
 /* Ends it at once, no callback any more; also from inside a callback. */
 struct discovery *discovery_cancel(struct discovery *discovery);
 DEFINE_CLEANUP(struct discovery *, discovery_cancel);
+
+/* What the kernel tells of a session that a discovery has there; false: it is no such session. */
+bool discovery_kernel_pdu(struct manager *manager, uint32_t sid, const uint8_t header[48],
+			  const void *data, size_t length);
+bool discovery_kernel_failed(struct manager *manager, uint32_t sid);
+bool discovery_kernel_destroyed(struct manager *manager, uint32_t sid);
+/* Some of that was lost. */
+void discovery_look(struct manager *manager);
+/* The daemon ends: a later run finds what is left of them in the kernel. */
+void discovery_forget_endpoints(struct manager *manager);

@@ -64,7 +64,11 @@ void discovery_run_exchange(struct discovery *discovery)
 		sendtargets_next(discovery->exchange, &step);
 		switch (step.type) {
 		case SENDTARGETS_STEP_WAIT:
-			return;
+			if (!discovery->lost)
+				return;
+			discovery->lost = false;
+			sendtargets_disconnected(discovery->exchange);
+			break;
 		case SENDTARGETS_STEP_SEND:
 			exchange_send(discovery, &step);
 			break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What discovery.c (the way to the portal, and the login) and discovery_exchange.c (the questions
- * and the answers) share.
+ * What discovery.c (the way to the portal, and the login), discovery_endpoint.c (the way through an
+ * adapter) and discovery_exchange.c (the questions and the answers) share.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "manager.h"
 #include "portal.h"
 #include "sendtargets.h"
+#include "transport.h"
 
 #define SECOND_USEC UINT64_C(1000000)
 /* CmdSN and tags of a discovery session; any number will do. */
@@ -32,9 +33,11 @@ struct discovery {
 	char *address;
 	uint16_t port;
 	unsigned redirects;
-	char *target_name;    /* NULL: all */
-	char *source_address; /* NULL: any */
-	char *net_device;     /* NULL: any */
+	char *target_name;           /* NULL: all */
+	char *source_address;        /* NULL: any */
+	char *net_device;            /* NULL: any */
+	struct transport *transport; /* NULL: the daemon's own socket */
+	char *adapter;               /* hardware address of its port; NULL: not told */
 	/* What is kept for the portal asked, with defaults, as it was at the start. */
 	struct settings *settings;
 	struct secret *secret, *target_secret;
@@ -48,11 +51,17 @@ struct discovery {
 	size_t targets;
 
 	struct portal_connect *connect;
+	struct discovery_endpoint *endpoint; /* NULL: the daemon's own socket */
 	struct channel *channel;
 	struct login_driver *driver;
 	struct sendtargets *exchange;
 	sd_event_source *timer;
 	bool paused;
+	bool lost; /* the connection, which was not told to the exchange yet */
+
+	/* What the end was, while the kernel still removes the session. */
+	bool over, failed;
+	struct discovery_failure failure;
 
 	bool inside;    /* a callback runs: */
 	bool cancelled; /* the discovery is freed from the loop, by: */
@@ -70,6 +79,29 @@ void discovery_finish(struct discovery *discovery, const struct discovery_failur
 void discovery_fail(struct discovery *discovery, int error, unsigned event, const char *message);
 /* Of link-local addresses in what the target says: that of our way to it. */
 const char *discovery_scope(const struct discovery *discovery);
+
+const char *discovery_initiator_name(const struct discovery *discovery);
+/* The way is there: the login begins. */
+void discovery_login_through_kernel(struct discovery *discovery, const struct transport *transport,
+				    uint32_t sid);
+/* The kernel lost the connection. */
+void discovery_lost(struct discovery *discovery);
+/* The kernel has removed the session. */
+void discovery_endpoint_gone(struct discovery *discovery);
+
+/* discovery_endpoint.c */
+struct discovery_endpoint;
+/* Ends with discovery_login_through_kernel() or discovery_fail(), from the loop. Errors: -ENOMEM.
+ */
+int discovery_connect_endpoint(struct discovery *discovery);
+/* After the login; ends with discovery_start_exchange() or discovery_fail(). */
+void discovery_start_endpoint(struct discovery *discovery, const struct login_result *result);
+/* Ends with discovery_endpoint_gone(), perhaps from inside. */
+void discovery_end_endpoint(struct discovery_endpoint *endpoint);
+/* Ends it, and nobody waits for that. */
+void discovery_part_endpoint(struct discovery *discovery);
+/* Fields that tell where it is. */
+void discovery_describe_endpoint(const struct discovery_endpoint *endpoint, struct event *event);
 
 /* discovery_exchange.c */
 void discovery_start_exchange(struct discovery *discovery, const struct login_result *result);

@@ -64,6 +64,25 @@ struct endpoint_connect {
 	sd_event_source *start;
 };
 
+/* The port */
+
+int endpoint_choose_host(const struct manager *manager, const struct transport *transport,
+			 const char *wanted, uint32_t *ret)
+{
+	*ret = KERNEL_HOST_ANY;
+	if (!(transport->quirks & TRANSPORT_ADAPTERS) ||
+	    (!wanted && !(transport->quirks & TRANSPORT_HOST_NEEDED)))
+		return 0;
+	return sysfs_host_find(&manager->sysfs, transport->proc_name, wanted, ret);
+}
+
+const char *endpoint_host_fault(int error)
+{
+	return error == -ENOTUNIQ ? "there are several ports of the adapter, and the setting "
+				    "adapter names none of them"
+				  : "there is no such port of an adapter";
+}
+
 /* An endpoint */
 
 static int endpoint_new(struct endpoint_connect *connect, struct endpoint **ret)

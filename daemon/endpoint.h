@@ -22,6 +22,15 @@ struct manager;
 struct path;
 struct transport;
 
+/*
+ * The port that connects: that with the hardware address @wanted (may be NULL), the only one where
+ * the transport has to be told, else KERNEL_HOST_ANY. Errors: -ENODEV, -ENOTUNIQ, -ENOMEM.
+ */
+int endpoint_choose_host(const struct manager *manager, const struct transport *transport,
+			 const char *wanted, uint32_t *ret);
+/* What to say of such an error. */
+const char *endpoint_host_fault(int error);
+
 struct endpoint_config {
 	struct transport *transport; /* loaded */
 	uint32_t host;               /* the adapter's port that connects, or KERNEL_HOST_ANY */

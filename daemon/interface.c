@@ -103,7 +103,7 @@ static int check_taken(const struct settings *settings, const struct transport *
 
 	if (!is_network(setting))
 		return 0;
-	if (!transport->network4 && !transport->network6)
+	if (!transport_has_network(transport))
 		return refuse(settings, setting, ret_fault,
 			      "must not be set: %s has the network of this host", transport->name);
 	if (!settings_text(settings, SETTING_ADAPTER))
@@ -283,12 +283,11 @@ int interface_get(const struct records *records, const char *name, struct settin
 	return compose(name, record ? record->settings : NULL, ret, &named);
 }
 
-bool interface_is_tcp(const struct records *records, const char *name)
+struct transport *interface_transport(const struct records *records, const char *name)
 {
 	_cleanup_(settings_freep) struct settings *settings = NULL;
 
-	return interface_get(records, name, &settings) >= 0 &&
-	       transport_of(settings)->kind == TRANSPORT_SOCKET;
+	return interface_get(records, name, &settings) < 0 ? NULL : transport_of(settings);
 }
 
 int interface_effective(const struct records *records, const struct settings *defaults,

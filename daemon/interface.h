@@ -11,6 +11,7 @@
 #include "settings.h"
 
 struct manager;
+struct transport;
 
 /* A port of an adapter that is there. */
 struct interface_port {
@@ -28,8 +29,8 @@ bool interface_is_built_in(const char *name);
 
 /* What it stands for, with a transport in any case. Errors: -ENOENT, -ENOMEM. */
 int interface_get(const struct records *records, const char *name, struct settings **ret);
-/* Whether its transport is tcp, over which all discoveries go. */
-bool interface_is_tcp(const struct records *records, const char *name);
+/* Its transport; NULL: there is no such interface, or no memory. */
+struct transport *interface_transport(const struct records *records, const char *name);
 /*
  * The same as interface_get() if @own were set for it, checked: against its name, among themselves,
  * and against what its transport takes. @own may be NULL. Errors: -EINVAL with @ret_fault filled

@@ -51,13 +51,12 @@ static bool maker_lives(const struct manager *manager, uint32_t creator)
 }
 
 /*
- * A session gets its name with the connection and its parameters: one without a name is being made
- * right now, or its maker died. What the firmware of an adapter makes has no maker (-1), and is
- * never ours.
+ * Of a session that is of use to its maker only: it is being made right now, or its maker died.
+ * What the firmware of an adapter makes has no maker (-1), and is never ours.
  */
 static bool is_orphan(const struct manager *manager, const struct sysfs_session *found)
 {
-	return !found->target_name[0] && found->creator != -1 && found->creator >= INT32_MIN &&
+	return found->creator != -1 && found->creator >= INT32_MIN &&
 	       !maker_lives(manager, (uint32_t)found->creator);
 }
 
@@ -73,10 +72,13 @@ static bool to_be_scanned(const struct manager *manager, const struct node *node
 static bool is_leftover(const struct manager *manager, const struct sysfs_session *found,
 			const struct node *node)
 {
+	if (strcmp(found->interface, SESSION_LABEL_DISCOVERY) == 0)
+		return is_orphan(manager, found);
 	if (found->connection_state == SYSFS_CONNECTION_UP)
 		return false;
+	/* A session gets its name with the connection and its parameters. */
 	if (strcmp(found->interface, SESSION_LABEL) != 0)
-		return is_orphan(manager, found);
+		return !found->target_name[0] && is_orphan(manager, found);
 	if (!found->has_connection || found->connection_state == SYSFS_CONNECTION_DOWN)
 		return true;
 	switch (found->target_state) {

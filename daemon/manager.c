@@ -404,6 +404,8 @@ static void pdu_received(void *userdata, uint32_t sid, uint32_t cid, const uint8
 
 	if (session)
 		session_kernel_pdu(session, header, data, length);
+	else if (discovery_kernel_pdu(manager, sid, header, data, length))
+		return;
 	else if (pdu_header_opcode(header) == PDU_OPCODE_NOP_IN)
 		manager->answered[manager->n_answered++ % MANAGER_ANSWERS] = sid;
 }
@@ -434,6 +436,8 @@ static void connection_failed(void *userdata, uint32_t sid, uint32_t cid, unsign
 	session = manager_find_session(manager, sid);
 	if (session)
 		session_kernel_failed(session, error);
+	else
+		(void)discovery_kernel_failed(manager, sid);
 }
 
 static void session_unbound(void *userdata, uint32_t sid)
@@ -450,7 +454,7 @@ static void session_destroyed(void *userdata, uint32_t sid)
 
 	if (session)
 		session_kernel_destroyed(session);
-	else
+	else if (!discovery_kernel_destroyed(userdata, sid))
 		(void)leftover_gone(userdata, sid);
 }
 
@@ -764,6 +768,7 @@ struct manager *manager_free(struct manager *manager)
 	while (manager->sessions)
 		drop_session(manager, manager->sessions);
 	leftover_free_all(manager);
+	discovery_forget_endpoints(manager);
 	endpoint_forget_all(manager);
 	manager->resync = sd_event_source_disable_unref(manager->resync);
 	manager->devices = devices_free(manager->devices);

@@ -108,6 +108,7 @@ struct manager {
 	struct discovery *discoveries;
 	struct host_ping *pings; /* through host_ping->next */
 	uint32_t ping_cookie;    /* of the last one */
+	struct discovery_endpoint *discovery_endpoints; /* what they have in the kernel */
 	struct config *retired; /* before the last reload; logins under way still use its strings */
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "discovery.h"
 #include "interface.h"
 #include "json.h"
 #include "method_change.h"
@@ -97,10 +98,10 @@ int settings_check_own(const struct manager *manager, const struct settings *own
 			own, SETTING_INTERFACE,
 			"is no interface of this host; 'ois-ctl ifaces' lists them", ret_fault);
 	if (name && settings_get_scope(own) == SETTINGS_DISCOVERY &&
-	    !interface_is_tcp(manager->records, name))
-		return settings_conflict(
-			own, SETTING_INTERFACE,
-			"must be one whose transport is tcp, over which discoveries go", ret_fault);
+	    !discovery_goes_over(manager->records, name))
+		return settings_conflict(own, SETTING_INTERFACE,
+					 "must not be of an adapter that logs in by itself",
+					 ret_fault);
 	r = interface_effective(manager->records, defaults, own, discovered, &effective);
 	return r < 0 ? r : settings_check(effective, ret_fault);
 }

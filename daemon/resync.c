@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "discovery.h"
 #include "leftover.h"
 #include "manager.h"
 #include "resync.h"
@@ -39,6 +40,7 @@ static void look(struct manager *manager)
 			look_at(session);
 	}
 	leftover_look(manager);
+	discovery_look(manager);
 	(void)session_find_all(manager);
 }
 

@@ -17,18 +17,13 @@
 static int choose_host(const struct session *session, uint32_t *ret)
 {
 	const struct transport *transport = session->transport;
-	const char *wanted = settings_text(session->settings, SETTING_ADAPTER);
 
-	*ret = KERNEL_HOST_ANY;
-	if (!(transport->quirks & TRANSPORT_ADAPTERS))
-		return 0;
-	if (session->in_kernel) {
+	if (session->in_kernel && transport->quirks & TRANSPORT_ADAPTERS) {
 		*ret = session->host;
 		return 0;
 	}
-	if (!wanted && !(transport->quirks & TRANSPORT_HOST_NEEDED))
-		return 0;
-	return sysfs_host_find(&session->manager->sysfs, transport->proc_name, wanted, ret);
+	return endpoint_choose_host(session->manager, transport,
+				    settings_text(session->settings, SETTING_ADAPTER), ret);
 }
 
 /* What the node insists on and the transport cannot do; NULL: nothing. */
@@ -57,11 +52,7 @@ static bool is_set_up(struct session *session)
 	}
 	r = choose_host(session, &session->private->adapter);
 	if (r < 0) {
-		session_setup_failed(session, r,
-				     r == -ENOTUNIQ
-					     ? "there are several ports of the adapter, and the "
-					       "setting adapter names none of them"
-					     : "there is no such port of an adapter");
+		session_setup_failed(session, r, endpoint_host_fault(r));
 		return false;
 	}
 	return true;

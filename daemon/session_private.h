@@ -39,6 +39,9 @@
 /* The same of one that another program made: until the next login its ISID is not known. */
 #define SESSION_LABEL_ADOPTED "ois-adopted"
 
+/* Of a discovery, without devices: of no use to anybody but its maker. */
+#define SESSION_LABEL_DISCOVERY "ois-discovery"
+
 /* Conditions of logical units that somebody is told of. */
 enum attention {
 	ATTENTION_LUNS,
@@ -241,6 +244,9 @@ void session_add_binding(struct session *session, struct kernel_batch *batch);
 /* session_start.c */
 /* By which a session is known to later runs of the daemon. */
 void session_add_identity(struct session *session, struct kernel_batch *batch);
+/* What the kernel has to know of a finished Login Phase, before it starts the connection. */
+void session_add_negotiated(struct kernel_batch *batch, const struct transport *transport,
+			    const struct login_result *result);
 /* A batch has made the session, or not. */
 void session_take_number(struct session *session, const struct kernel_result *result);
 void session_action_start(struct session *session);

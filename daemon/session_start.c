@@ -8,56 +8,17 @@
 #include <sys/socket.h>
 
 #include "digest.h"
+#include "refusal.h"
 #include "session_private.h"
-
-/* The kernel refuses something. Which event that is depends on why, else on what was asked. */
-
-#define ANY_OPERATION _KERNEL_OPERATION_MAX
-
-static const struct {
-	int error; /* 0: whatever */
-	enum kernel_operation operation;
-	enum event_number event;
-} refusals[] = {
-	{ -EFAULT, ANY_OPERATION, EVENT_ADDRESS_MAPPING },
-	/* The connection was lost meanwhile. */
-	{ -ENOTCONN, ANY_OPERATION, EVENT_DROPPED_BEFORE_FULL_FEATURE },
-	{ -ENOMEM, KERNEL_SET_PARAMETER, EVENT_IO_RESOURCES },
-	{ -ENOMEM, KERNEL_START_CONNECTION, EVENT_IO_RESOURCES },
-	{ -ENOBUFS, KERNEL_START_CONNECTION, EVENT_IO_RESOURCES },
-	{ -EAGAIN, KERNEL_SEND_PDU, EVENT_TAG_RESOURCES },
-	{ -EBUSY, KERNEL_SEND_PDU, EVENT_TAG_RESOURCES },
-	{ -ENOMEM, KERNEL_SEND_PDU, EVENT_SEND_RESOURCES },
-	{ -ENOBUFS, KERNEL_SEND_PDU, EVENT_SEND_RESOURCES },
-	{ 0, KERNEL_CREATE_SESSION, EVENT_SESSION_RESOURCES },
-	{ 0, KERNEL_SEND_PDU, EVENT_SEND_FAILED },
-	{ 0, ANY_OPERATION, EVENT_CONNECTION_RESOURCES },
-};
-
-static enum event_number refusal_event(const struct kernel_result *result)
-{
-	size_t i = 0;
-
-	/* The last row fits everything. */
-	while ((refusals[i].error != 0 && refusals[i].error != result->error) ||
-	       (refusals[i].operation != ANY_OPERATION &&
-		refusals[i].operation != result->operation))
-		i++;
-	return refusals[i].event;
-}
 
 void session_refused(struct session *session, const struct kernel_result *result)
 {
-	enum event_number number = refusal_event(result);
-	struct event *event = event_new(number);
-	char message[256];
+	char text[REFUSAL_TEXT_MAX];
+	struct event *event = refusal_event(result, text);
 
-	(void)snprintf(message, sizeof(message), "the kernel refused to %s: %s",
-		       kernel_operation_to_string(result->operation), strerror(-result->error));
-	event_set_status(event, (uint64_t)-result->error, message);
 	event_set_outcome(event, EVENT_OUTCOME_FAILED);
 	session_raise(session, event);
-	session_fail(session, result->error, number, message);
+	session_fail(session, result->error, refusal_number(result), text);
 }
 
 /* A batch came back. Returns false if the session is to go on with something else instead. */
@@ -117,16 +78,16 @@ static unsigned r2t_room(uint32_t agreed)
 	return room;
 }
 
-static void add_negotiated(struct session *session, struct kernel_batch *batch)
+void session_add_negotiated(struct kernel_batch *batch, const struct transport *transport,
+			    const struct login_result *result)
 {
-	const struct login_result *result = &session->result;
 	const struct iscsi_parameters *n = &result->parameters;
 
 	kernel_batch_set_number(batch, KERNEL_PARAM_MAX_RECV_DLENGTH,
 				n->max_recv_data_segment_length);
 	kernel_batch_set_number(
 		batch, KERNEL_PARAM_MAX_XMIT_DLENGTH,
-		transport_limit_transmit(session->transport, n->max_xmit_data_segment_length));
+		transport_limit_transmit(transport, n->max_xmit_data_segment_length));
 	kernel_batch_set_number(batch, KERNEL_PARAM_HEADER_DIGEST, n->header_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_DATA_DIGEST, n->data_digest);
 	kernel_batch_set_number(batch, KERNEL_PARAM_INITIAL_R2T, n->initial_r2t);
@@ -285,7 +246,7 @@ static void hand_over(struct session *session)
 	if (batch) {
 		session_add_identity(session, batch);
 		add_limits(session, batch);
-		add_negotiated(session, batch);
+		session_add_negotiated(batch, session->transport, &session->result);
 		/* There may be commands waiting, which must not go out with wrong parameters; a new
 		 * session has none. */
 		if (session->in_kernel)

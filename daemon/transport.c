@@ -49,6 +49,11 @@ struct transport *transport_find_host(const char *proc_name)
 	return NULL;
 }
 
+bool transport_has_network(const struct transport *transport)
+{
+	return transport->network4 || transport->network6;
+}
+
 /* Offers */
 
 bool transport_has_digests(const struct transport *transport, enum transport_capability which)

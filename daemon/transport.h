@@ -39,6 +39,7 @@ enum transport_capability {
 	TRANSPORT_CAPABILITY_MULTI_R2T = 0x8,
 	TRANSPORT_CAPABILITY_HEADER_DIGEST = 0x10,
 	TRANSPORT_CAPABILITY_DATA_DIGEST = 0x20,
+	TRANSPORT_CAPABILITY_TEXT = 0x80, /* PDUs of discovery sessions */
 };
 
 /* 0: no limit but that of the key. */
@@ -86,6 +87,8 @@ int transport_prepare(struct manager *manager, struct transport *transport, tran
 /* Reads the handle if the module is there; blocks on nothing but sysfs. */
 void transport_refresh(struct manager *manager, struct transport *transport);
 
+/* Its adapters have a network that this host is not in. */
+bool transport_has_network(const struct transport *transport);
 /* Digests it can compute; true of one that is not loaded, but for those that never can. */
 bool transport_has_digests(const struct transport *transport, enum transport_capability which);
 /* Lowers an offer to what the transport can do; it must be loaded, unless it is of a socket. */

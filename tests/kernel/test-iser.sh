@@ -60,8 +60,9 @@ printf '%s\n' userid=alice password=open-sesame-1001 userid_mutual=storage passw
 lio setup --pages 2048 --targets 2 --portal "$rdma_portal" --auth "$work/auth" --parameter DefaultTime2Wait=0 \
 	--parameter HeaderDigest=CRC32C,None --parameter DataDigest=CRC32C,None
 accept_rdma "$target"
-check "discovery goes over TCP" ois-ctl discover "${rdma_portal%:*}"
-ois-ctl node set "$target" transport=iser keys.defaultTime2Wait=0 replacementTimeoutSeconds=-1 loginRetryMax=0 \
+check "discovery goes over TCP" ois-ctl discover "${rdma_portal%:*}" --interface=iser
+check_equal "and binds nodes to iSER" iser "$(ois-ctl node show "$target" --json=short | jq -r '.[0].origin.interface')"
+ois-ctl node set "$target" keys.defaultTime2Wait=0 replacementTimeoutSeconds=-1 loginRetryMax=0 \
 	keys.headerDigest=crc32c,none keys.dataDigest=crc32c,none authentication.method=chap authentication.userName=alice \
 	--secret-file=- <<<wrong-sesame-1001 >/dev/null
 ois-ctl node set "$target" --target-secret-file=- <<<who-goes-there-42 >/dev/null

@@ -490,7 +490,7 @@ static void test_discover_options(void **state)
 	      "Failed to discover targets at h: it hung up\n");
 	check(wrong[0], "discover h", 2, "", "Option --target: this is no iSCSI name\n");
 	check(wrong[1], "discover h", 2, "",
-	      "Option --interface: there is no such interface, or its transport is not tcp; "
+	      "Option --interface: there is no such interface, or its adapter logs in by itself; "
 	      "'ois-ctl ifaces' lists the interfaces\n");
 	check(wrong[2], "discover h", 2, "", "Option --source: this is no numeric address\n");
 }
