@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "automatic.h"
 #include "changes.h"
 #include "clock_watch.h"
 #include "crypto.h"
@@ -144,6 +145,8 @@ static void drop_session(struct manager *manager, struct session *session)
 	manager_unindex_session(session);
 	if (manager->service)
 		service_session_gone(manager->service, session);
+	if (session->private->adapter_gone)
+		automatic_adapter_gone(manager->automatic, session);
 	(void)session_free(session);
 }
 
@@ -335,29 +338,6 @@ void manager_take_login(struct manager *manager, struct node *node)
 		return;
 	records_set_logged_out(manager->records, node, false);
 	(void)records_commit(manager->records, stored, NULL);
-}
-
-/* Nodes that log in by themselves keep trying: the network or the target may come later. */
-static void login_automatic(struct manager *manager)
-{
-	struct node *node;
-
-	/* Not even those without CHAP: event 37 says so. */
-	if (crypto_lacks_fips(manager->crypto))
-		return;
-	for (size_t i = 0; (node = records_at(manager->records, i)); i++) {
-		_cleanup_(settings_freep) struct settings *effective = NULL;
-		struct session *session;
-
-		if (node->logged_out_usec > 0 ||
-		    interface_effective_of(manager, node, &effective) < 0 ||
-		    settings_number(effective, SETTING_STARTUP) != STARTUP_AUTOMATIC)
-			continue;
-		if (manager_login(manager, node, 0, NULL, &session) < 0)
-			continue;
-		session->private->retry_max = -1;
-		session->private->persistent = true;
-	}
 }
 
 static void network_changed(void *userdata)
@@ -724,6 +704,8 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = paths_new(manager, &manager->path_requests);
 	if (r >= 0)
+		r = automatic_new(manager, &manager->automatic);
+	if (r >= 0)
 		r = clock_watch_new(event, clock_changed, manager, &manager->clock);
 	if (r < 0)
 		return r;
@@ -745,7 +727,7 @@ int manager_start(struct manager *manager)
 		return r;
 	manager->state = MANAGER_RUNNING;
 	interface_apply_all(manager);
-	login_automatic(manager);
+	automatic_login(manager->automatic);
 	return 0;
 }
 
@@ -775,6 +757,7 @@ struct manager *manager_free(struct manager *manager)
 	manager->scanner = scanner_free(manager->scanner);
 	manager->resolver = work_free(manager->resolver);
 	manager->network = network_free(manager->network);
+	manager->automatic = automatic_free(manager->automatic);
 	manager->clock = clock_watch_free(manager->clock);
 	manager->records = records_free(manager->records);
 	manager->crypto = crypto_free(manager->crypto);

@@ -23,6 +23,7 @@
 #include "transport.h"
 #include "work.h"
 
+struct automatic;
 struct crypto;
 struct host_ping;
 struct datapath;
@@ -83,6 +84,7 @@ struct manager {
 	struct transport *transports; /* the array of transport.c, ended by a NULL name */
 	struct poller *poller;        /* the sockets of logins and discoveries */
 	struct network *network;
+	struct automatic *automatic;
 	struct clock_watch *clock;
 	struct stranger *strangers; /* sessions of others that are being looked at */
 	sd_event_source *look;      /* when the next one is due */

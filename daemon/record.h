@@ -51,6 +51,9 @@ struct node {
 	/* When a person logged out, and has not logged in since; 0: has */
 	uint64_t logged_out_usec;
 
+	/* Its session went with a port of an adapter, and comes back with it; not stored */
+	bool awaits_adapter;
+
 	struct settings *settings; /* what a person configured; never NULL */
 	struct secret *secret, *target_secret;
 };

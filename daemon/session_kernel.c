@@ -92,7 +92,8 @@ void session_kernel_failed(struct session *session, unsigned error)
 		return;
 	}
 	trace("%s: kernel reports %u (%s)", session->target_name, error, error_text(error));
-	p->leaving |= row && row->action == CONNECTION_ERROR_REMOVE;
+	p->adapter_gone |= !unwanted && row && row->action == CONNECTION_ERROR_REMOVE;
+	p->leaving |= p->adapter_gone;
 	if (p->channel) {
 		/* A re-login: the target closed, or the kernel gave the connection up. */
 		if (!unwanted)

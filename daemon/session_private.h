@@ -114,6 +114,7 @@ struct session_private {
 	bool persistent;    /* an automatic node: retried until it works */
 	bool removing;      /* on its way out of the kernel */
 	bool vanished;      /* the kernel removed it */
+	bool adapter_gone;  /* and it is removed for that */
 	bool created_event; /* SESSION_ESTABLISHED was raised */
 	bool sent_away;     /* the connection ended because the target asked for it */
 	int retry_max;      /* further attempts of a first login; -1: any number */

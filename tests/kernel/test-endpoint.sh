@@ -147,6 +147,21 @@ test_unplug()
 	check "data, $name" write_and_compare "$(session_disks)"
 }
 
+# An automatic node is logged in again as soon as its port is there, or over another port if it names none.
+test_replug()
+{
+	local n
+	n=$(n_events 1000 OIS_TRANSPORT="$name")
+	ois-ctl node set "$target" startup=automatic >/dev/null
+	port "$port" plugged 0
+	await_events 2 1001 OIS_TARGET="$target" OIS_TRANSPORT="$name" >/dev/null
+	port "$port" plugged 1
+	echo "fd 8" >"/sys/devices/testadapter/port$port/netns"
+	check_events "$((n + 1))" 1000 OIS_TRANSPORT="$name"
+	check "data when it is back by itself, $name" write_and_compare "$(session_disks)"
+	ois-ctl node set "$target" --reset=startup >/dev/null
+}
+
 # test_adapter NAME PORT [SETTING]
 test_adapter()
 {
@@ -157,6 +172,7 @@ test_adapter()
 	test_life
 	test_restarts
 	test_unplug
+	test_replug
 	check "logout, $name" ois-ctl logout "$target"
 	check_no_trace
 	ois-ctl node set "$target" --reset=adapter >/dev/null
