@@ -1629,7 +1629,7 @@ static void test_bash_completion(void **state)
 		{ "logo", "logout\n" },
 		{ "session ''", "show adopt\n" },
 		{ "node s", "show set\n" },
-		{ "iface a", "add\n" },
+		{ "iface a", "add apply\n" },
 		{ "portal s", "show set\n" },
 		{ "host c", "chap\n" },
 		{ "host chap ''", "list set remove\n" },
