@@ -40,10 +40,10 @@ enum iscsi_kernel_request {
 	KERNEL_REQUEST_UNBIND_SESSION = 27,
 	KERNEL_REQUEST_CREATE_BOUND_SESSION = 28,
 	KERNEL_REQUEST_CONNECT_ENDPOINT_THROUGH_HOST = 29, /* a sockaddr follows */
-	KERNEL_REQUEST_UPDATE_PATH = 30, /* struct iscsi_kernel_path follows */
+	KERNEL_REQUEST_UPDATE_PATH = 30,                   /* struct iscsi_kernel_path follows */
 	KERNEL_REQUEST_SET_INTERFACE = 31, /* struct iscsi_kernel_interface_parameter follow */
-	KERNEL_REQUEST_PING = 32,                          /* a sockaddr follows */
-	KERNEL_REQUEST_GET_CHAP = 33,                      /* also the type word of its answer */
+	KERNEL_REQUEST_PING = 32,          /* a sockaddr follows */
+	KERNEL_REQUEST_GET_CHAP = 33,      /* also the type word of its answer */
 	KERNEL_REQUEST_DELETE_CHAP = 34,
 	KERNEL_REQUEST_SET_FLASH_NODE = 35, /* attributes follow */
 	KERNEL_REQUEST_NEW_FLASH_NODE = 36, /* "ipv4" or "ipv6" follows */

@@ -108,8 +108,8 @@ struct manager {
 	struct paths *path_requests;
 	sd_event_source *resync; /* after events of the kernel were lost */
 	struct discovery *discoveries;
-	struct host_ping *pings; /* through host_ping->next */
-	uint32_t ping_cookie;    /* of the last one */
+	struct host_ping *pings;                        /* through host_ping->next */
+	uint32_t ping_cookie;                           /* of the last one */
 	struct discovery_endpoint *discovery_endpoints; /* what they have in the kernel */
 	struct config *retired; /* before the last reload; logins under way still use its strings */
 };

@@ -180,14 +180,14 @@ test_adapter()
 	leaked=0
 }
 
-# Nobody resolves paths for these.
+# Nobody said which address the adapter has.
 test_paths()
 {
 	local name=$1
 	load_adapter "$name" ports=1
 	ois-ctl node set "$target" transport="$name" >/dev/null
 	check_fails "login without paths, $name" 1 ois-ctl login "$target"
-	check_event 5 OIS_TARGET="$target" OIS_TRANSPORT="$name" OIS_STATUS=3
+	check_event 1202 OIS_TARGET="$target" OIS_TRANSPORT="$name" OIS_OUTCOME=failed
 	check_no_trace
 	unload_adapter
 }

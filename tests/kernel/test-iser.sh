@@ -100,7 +100,7 @@ disk=$(session_disks)
 check "data" write_and_compare "$disk" 4096
 
 # Over the same portal, without RDMA.
-check "login over TCP beside it" bash -c "ois-ctl node set '${target%1}2' authentication.method=chap \
+check "login over TCP beside it" bash -c "ois-ctl node set '${target%1}2' interface=default authentication.method=chap \
 	authentication.userName=alice --secret-file=- <<<open-sesame-1001 && ois-ctl login '${target%1}2'"
 check_equal "the transports" "iser tcp" "$(ois-ctl sessions --json=short | jq -r '.[].transport' | sort | xargs)"
 check "logout" ois-ctl logout "${target%1}2"

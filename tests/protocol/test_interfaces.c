@@ -174,9 +174,10 @@ static void test_binding(void **state)
 	       "");
 	expect(REMOVE, "{\"name\":\"" PORT "\"}", "");
 	expect_list("{\"name\":\"" PORT "\"}", PORT, NULL);
-	/* A discovery goes over tcp. */
+	/* Firmware discovers for itself. */
 	expect_text("org.ois.discovery.SetPortal",
-		    "{\"address\":\"192.0.2.1\",\"settings\":{\"interface\":\"iser\"}}",
+		    "{\"address\":\"192.0.2.1\",\"settings\":{\"interface\":"
+		    "\"qla4xxx.00:c0:dd:00:00:01\"}}",
 		    "org.ois.discovery.InvalidSetting", "parameters.setting", "interface");
 	expect("org.ois.discovery.SetPortal",
 	       "{\"address\":\"192.0.2.1\",\"settings\":{\"interface\":\"tcp.eth1\"}}", "");
