@@ -37,6 +37,7 @@ struct kernel {
 	struct kernel_channel channel; /* of the worker */
 	struct work *work;
 	sd_event_source *source;
+	sd_event_source *again; /* after an overrun */
 	uint64_t n_ignored;
 	bool overrun;
 	uint8_t events[EVENTS_AT_ONCE][NLMSG_ALIGN(KERNEL_EVENT_MAX)];
@@ -242,7 +243,15 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *us
 		else if (r < EVENTS_AT_ONCE && !kernel->overrun)
 			return 0;
 	}
+	/* The socket may be empty by now, and would not wake us to find that out. */
+	if (kernel->overrun)
+		(void)sd_event_source_set_enabled(kernel->again, SD_EVENT_ONESHOT);
 	return 0;
+}
+
+static int on_again(sd_event_source *source, void *userdata)
+{
+	return on_events(NULL, -1, 0, userdata);
 }
 
 struct kernel_channel *kernel_get_channel(struct kernel *kernel)
@@ -375,7 +384,12 @@ static int open_event_source(struct kernel *kernel, sd_event *event)
 	if (r < 0)
 		return r;
 	(void)sd_event_source_set_description(kernel->source, "kernel-events");
-	return sd_event_source_set_priority(kernel->source, KERNEL_PRIORITY);
+	r = sd_event_source_set_priority(kernel->source, KERNEL_PRIORITY);
+	if (r >= 0)
+		r = sd_event_add_defer(event, &kernel->again, on_again, kernel);
+	if (r >= 0)
+		r = sd_event_source_set_priority(kernel->again, KERNEL_PRIORITY);
+	return r < 0 ? r : sd_event_source_set_enabled(kernel->again, SD_EVENT_OFF);
 }
 
 int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata,
@@ -425,6 +439,7 @@ struct kernel *kernel_free(struct kernel *kernel)
 		return NULL;
 	work_free(kernel->work);
 	sd_event_source_disable_unref(kernel->source);
+	sd_event_source_disable_unref(kernel->again);
 	nl_socket_free(kernel->event_socket);
 	nl_socket_free(kernel->request_socket);
 	free(kernel);

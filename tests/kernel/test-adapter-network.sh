@@ -38,10 +38,14 @@ plug()
 
 test_be2iscsi()
 {
+	local all="network.address, network.prefixLength, network.gateway, network.vlan, network.vlanPriority"
 	plug be2iscsi
 	check_fails "there is nothing to apply" 1 ois-ctl iface apply "$iface"
 	check "network" ois-ctl iface set "$iface" network.address=192.0.2.9 network.prefixLength=24 network.gateway=192.0.2.1 \
 		network.vlan=7 network.vlanPriority=2
+	port 0 fault "network-error 5 1"
+	check_fails "the adapter refuses it" 1 ois-ctl iface apply "$iface"
+	check_event 1204 OIS_IFACE="$iface" OIS_STATUS=5 OIS_SETTING="$all"
 	check_equal "apply" "$iface: applied" "$(ois-ctl iface apply "$iface")"
 	check_equal "the port has it" "192.0.2.9 255.255.255.0 192.0.2.1 7 2 enable" \
 		"$(shown 4 0 ipaddress) $(shown 4 0 subnet) $(shown 4 0 gateway) $(shown 4 0 vlan_id) $(shown 4 0 vlan_priority) $(

@@ -53,6 +53,8 @@ in_storage lio setup --portal "$storage:3260" --pages 1024
 in_storage lio setup --portal "$storage:3260" --name "${target%1}"
 load_adapter be2iscsi ports=1
 interface=be2iscsi.$(port 0 hwaddress)
+# The target deals with one login at a time, and gives one up that nobody finishes after 15 seconds only.
+ois-ctl portal set "$storage" loginTimeoutSeconds=30 loginTotalTimeoutSeconds=60 >/dev/null
 ois-ctl discover "$storage" --interface="$interface" >/dev/null
 ois-ctl login 'iqn.*:disk?' >/dev/null
 bystanders=$(others)

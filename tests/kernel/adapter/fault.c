@@ -21,6 +21,7 @@ static const char *const names[N_FAULTS] = {
 	[FAULT_PATH_IGNORED] = "path-ignored",
 	[FAULT_PING_STATUS] = "ping-status",
 	[FAULT_LOGIN_ERROR] = "login-error",
+	[FAULT_NETWORK_ERROR] = "network-error",
 };
 
 /* Whether it is to happen now; then it has happened once more. */

@@ -324,8 +324,11 @@ static void show_ifaces(struct port *port, struct Scsi_Host *host)
 int ta_set_iface_param(struct Scsi_Host *host, void *data, u32 length)
 {
 	struct port *port = ta_port(host);
+	unsigned int value;
 	int rc;
 
+	if (ta_fault(port, FAULT_NETWORK_ERROR, &value))
+		return -(int)value;
 	mutex_lock(&port->lock);
 	rc = take_all(port, data, length);
 	use_addresses(port);
