@@ -3,7 +3,7 @@
 #
 # Discoveries where a portal can be reached through an adapter only: answers of several PDUs, CHAP, failures of each
 # step, clients and daemons that go away meanwhile, hot-unplug. Nothing is left in the kernel, ever.
-# kernels: 6.1 6.12
+# kernels: 6.12
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"

@@ -3,7 +3,7 @@
 #
 # Faults of all kinds under verified I/O, in an order that a seed decides; in the end all is well. "./dev chaos" lasts
 # longer. Sessions wait for ever here: no request may fail.
-# kernels: 6.1 6.12
+# kernels: 6.12
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 # shellcheck source=tests/kernel/faults.sh

@@ -13,7 +13,9 @@ source "${BASH_SOURCE[0]%/*}/faults.sh"
 # shellcheck source=tests/kernel/load.sh
 source "${BASH_SOURCE[0]%/*}/load.sh"
 
+# Most of them on the second kernel: the first has to share its time with the other tests.
 faults=${CUTS:-200}
+[[ $(uname -r) != 6.1.* ]] || faults=${CUTS:-60}
 n_lio=4
 # Of 20; what is under way does not begin again.
 kinds=(cut cut cut cut cut cut cut cut cut cut cut three three three three group group flap bad drop)
@@ -165,6 +167,7 @@ stop_checkers
 lost=$(losses)
 check "sessions were lost by it, and recovered, $lost times" test "$lost" -ge "$faults"
 for kind in cut three group flap bad drop; do
+	((faults >= 200)) || break
 	check "$kind was among them" test "${happened[$kind]:-0}" -gt 0
 done
 check_equal "digests are the same" "$agreed" "$(head /sys/class/iscsi_connection/*/{header,data}_digest)"

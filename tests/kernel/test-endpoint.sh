@@ -3,7 +3,7 @@
 #
 # Sessions through adapters that make the connections themselves: the target can be reached through the adapter only.
 # Login, data, losses at each step of a recovery, refusals, restarts of the daemon, hot-unplug, logout.
-# kernels: 6.1 6.12 debian13
+# kernels: 6.1 debian13
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"

@@ -3,7 +3,7 @@
 #
 # The same as kernel.kill where the kernel has a session before the first Login Request: the daemon is killed at every
 # step of a first login through an adapter, and of a discovery through it, beside a session that works.
-# kernels: 6.1 6.12
+# kernels: 6.1
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
