@@ -149,7 +149,7 @@ static int take_message(struct lookup *lookup, const struct nlmsghdr *header, ta
 static int receive(struct lookup *lookup, take_t take, bool *ret_done)
 {
 	char buffer[ANSWER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct sockaddr_nl sender;
+	struct sockaddr_nl sender = { 0 };
 	socklen_t size = sizeof(sender);
 	ssize_t n;
 	int r = 0;

@@ -13,6 +13,7 @@
 #include "address.h"
 #include "parse.h"
 #include "settings.h"
+#include "table.h"
 
 #define LIST_MAX 8
 /* Longest value as text, for faults and defaults; texts are shorter than this. */
@@ -377,15 +378,16 @@ static int set_any(struct settings *settings, enum setting setting, const char *
 static int refuse_unknown(const struct settings *settings, const char *name, const char *value,
 			  struct settings_fault *ret_fault)
 {
-	static const char *const others[] = {
+	static const char *const others[_SETTINGS_SCOPE_MAX] = {
 		[SETTINGS_NODE] = "is a setting of interfaces; set it there",
 		[SETTINGS_DISCOVERY] = "does not apply to a discovery",
 		[SETTINGS_INTERFACE] = "does not apply to an interface",
 	};
 
+	if (setting_from_name(name) < 0)
+		return refuse(ret_fault, name, value, -ENOENT, "there is no such setting");
 	return refuse(ret_fault, name, value, -ENOENT, "%s",
-		      setting_from_name(name) >= 0 ? others[settings->scope]
-						   : "there is no such setting");
+		      table_name(others, ELEMENTSOF(others), settings->scope));
 }
 
 /* -ENOENT: unknown, or none of this scope. */

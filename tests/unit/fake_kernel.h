@@ -679,7 +679,7 @@ static int fake_create(struct kernel_batch *batch, uint64_t endpoint)
 	char path[80];
 
 	assert_int_equal(endpoint > 0, fake_endpoints);
-	if (endpoint > 0 && !world.endpoints[endpoint].exists)
+	if (endpoint >= FAKE_ENDPOINTS || (endpoint > 0 && !world.endpoints[endpoint].exists))
 		return -EINVAL;
 	batch->sid = ++world.n_sids;
 	assert_true(batch->sid < FAKE_SESSIONS);
