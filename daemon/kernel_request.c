@@ -7,24 +7,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <netlink/socket.h>
 
 #include "kernel_host.h"
 #include "kernel_private.h"
 #include "secret.h"
+#include "turn.h"
 #include "work.h"
 
 /* Room for what others cause between opening the socket and the answer. */
 #define ANSWER_BUFFER_SIZE (1024 * 1024)
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static int send_request(struct kernel_host_request *request, int fd)
 {
@@ -37,7 +29,7 @@ static int send_request(struct kernel_host_request *request, int fd)
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = ELEMENTSOF(parts) };
 
-	request->sent_usec = now_usec();
+	request->sent_usec = turn_usec(CLOCK_MONOTONIC);
 	while (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
 			return -errno;

@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "path_lookup.h"
+#include "turn.h"
 
 #define ANSWER_SIZE 32768
 /* Of addresses whose subnet the source is in. */
@@ -462,14 +462,6 @@ static int hear_neighbours(struct lookup *lookup)
 }
 
 /* There is no turn of the loop here. */
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int await_neighbour(struct lookup *lookup)
 {
 	const struct path_query *query = lookup->query;
@@ -479,7 +471,7 @@ static int await_neighbour(struct lookup *lookup)
 	int r = 0;
 
 	while (r >= 0 && !lookup->neighbour.known && lookup->neighbour.state != NUD_FAILED) {
-		now = now_usec();
+		now = turn_usec(CLOCK_MONOTONIC);
 		if (now >= query->deadline_usec)
 			return 0;
 		r = poll(fds, 2, (int)((query->deadline_usec - now) / 1000) + 1);

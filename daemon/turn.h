@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The time of a turn of the loop. Turns are short: what happens in one happens at one time, and
- * nobody but the loop has to look at the clock.
+ * nobody but the loop has to look at the clock. Threads without a loop get the clock itself.
  */
 #pragma once
 
