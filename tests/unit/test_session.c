@@ -1012,6 +1012,11 @@ static void tells_of_a_session(void **state)
 	check(run(at_rest, true));
 	check(world.logins == 1 && t.login.ended == 1 && t.login.failed == 0);
 	check(session_now()->n_luns == 1 && session_now()->result.tsih == 7);
+	/* The kernel is told what was agreed on. */
+	check(world.parameters[KERNEL_PARAM_HEADER_DIGEST] ==
+	      session_now()->result.parameters.header_digest);
+	check(world.parameters[KERNEL_PARAM_DATA_DIGEST] ==
+	      session_now()->result.parameters.data_digest);
 	lose(KERNEL_ERROR_NOOP_TIMEOUT);
 	check(run(is_RETRYING, false));
 	check(session_now()->failure.event == EVENT_CONNECTION_LOST &&
