@@ -47,7 +47,7 @@ struct channel {
 	struct channel_request *requests;
 
 	/* A failure found while sending on a socket is reported from the loop */
-	sd_event_source *deferred;
+	struct poller_call deferred;
 	int deferred_error;
 };
 
@@ -93,27 +93,19 @@ static bool channel_pass_up(struct channel *channel, const uint8_t *header, cons
 	return true;
 }
 
-static int deferred_failure(sd_event_source *source, void *userdata)
+static void deferred_failure(void *userdata)
 {
 	struct channel *channel = userdata;
 
-	channel->deferred = sd_event_source_disable_unref(channel->deferred);
 	(void)channel_fail(channel, channel->deferred_error, true);
-	return 0;
 }
 
-static int channel_defer_failure(struct channel *channel, int error)
+static void channel_defer_failure(struct channel *channel, int error)
 {
-	int r;
-
-	if (channel->failed || channel->deferred)
-		return 0;
-	r = sd_event_add_defer(poller_event(channel->poller), &channel->deferred, deferred_failure,
-			       channel);
-	if (r < 0)
-		return r;
+	if (channel->failed || channel->deferred.poller)
+		return;
 	channel->deferred_error = error;
-	return 0;
+	poller_call_later(channel->poller, &channel->deferred, deferred_failure, channel);
 }
 
 /* What has to be in channel->in before the PDU is complete; grows as the header becomes known. */
@@ -318,7 +310,7 @@ struct channel *channel_free(struct channel *channel)
 		*channel->freed = true;
 	for (struct channel_request *r = channel->requests; r; r = r->next)
 		r->channel = NULL;
-	channel->deferred = sd_event_source_disable_unref(channel->deferred);
+	poller_call_off(&channel->deferred);
 	leave_poller(channel);
 	channel->fd = close_fd(channel->fd);
 	buffer_erase(&channel->out);
@@ -420,7 +412,9 @@ int channel_send(struct channel *channel, const uint8_t header[48], const void *
 	if (r < 0)
 		return r;
 	r = channel_flush(channel);
-	return r < 0 ? channel_defer_failure(channel, r) : 0;
+	if (r < 0)
+		channel_defer_failure(channel, r);
+	return 0;
 }
 
 struct event *channel_send_event(int error)

@@ -8,10 +8,11 @@
  */
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "devices.h"
 #include "parse.h"
+#include "poller.h"
+#include "turn.h"
 #include "uevent.h"
 #include "work.h"
 
@@ -58,21 +59,13 @@ struct devices_scan {
 	unsigned n_unbound;
 };
 
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* In the list thread */
 
 /* What was read after a list was asked for is good enough for it: many logouts at once read it
  * once. */
 static int refresh_usage(struct devices *devices, uint64_t asked_usec)
 {
-	uint64_t now = now_usec();
+	uint64_t now = turn_usec(CLOCK_MONOTONIC);
 	struct usage *usage;
 	int r;
 
@@ -311,7 +304,8 @@ static int arm_timer(struct devices_scan *scan, uint64_t at_usec);
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct devices_scan *scan = userdata;
-	uint64_t now = now_usec(), began = scan->job ? scanner_job_began(scan->job) : 0;
+	uint64_t now = turn_usec(CLOCK_MONOTONIC),
+		 began = scan->job ? scanner_job_began(scan->job) : 0;
 	int r;
 
 	if (scan->job && began == 0)
@@ -424,7 +418,7 @@ static const struct uevent_callbacks uevent_callbacks = {
 	.overrun = on_overrun,
 };
 
-int devices_new(sd_event *event, const struct sysfs *sysfs, struct scanner *scanner,
+int devices_new(struct poller *poller, const struct sysfs *sysfs, struct scanner *scanner,
 		devices_attention_t attention, void *userdata, struct devices **ret)
 {
 	_cleanup_(devices_freep) struct devices *devices = calloc(1, sizeof(*devices));
@@ -432,15 +426,15 @@ int devices_new(sd_event *event, const struct sysfs *sysfs, struct scanner *scan
 
 	if (!devices)
 		return -ENOMEM;
-	devices->event = sd_event_ref(event);
+	devices->event = sd_event_ref(poller_event(poller));
 	devices->sysfs = sysfs;
 	devices->scanner = scanner;
 	devices->attention = attention;
 	devices->userdata = userdata;
-	r = uevent_new(event, &uevent_callbacks, devices, &devices->uevent);
+	r = uevent_new(poller, &uevent_callbacks, devices, &devices->uevent);
 	if (r < 0)
 		return r;
-	r = work_new(event, "ois-list", 1, SD_EVENT_PRIORITY_NORMAL, &devices->list_work);
+	r = work_new(poller, "ois-list", 1, &devices->list_work);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(devices);
@@ -498,7 +492,7 @@ static int start_scan(struct devices *devices, enum scanner_order order, uint32_
 	if (r < 0)
 		return r;
 	scan->timeout_usec = timeout_usec;
-	r = arm_timer(scan, now_usec() + timeout_usec);
+	r = arm_timer(scan, turn_usec(CLOCK_MONOTONIC) + timeout_usec);
 	if (r >= 0)
 		r = scanner_submit(devices->scanner, &request,
 				   order == SCANNER_RENEW ? renewed : scanned, scan, &scan->job);
@@ -543,7 +537,7 @@ int devices_list(struct devices *devices, uint32_t sid, uint32_t host, bool in_u
 		return r;
 	scan->list_only = true;
 	scan->in_use = in_use;
-	scan->asked_usec = now_usec();
+	scan->asked_usec = turn_usec(CLOCK_MONOTONIC);
 	r = start_list(scan);
 	if (r < 0)
 		return r;

@@ -16,6 +16,7 @@
 #include "sysfs.h"
 
 struct devices;
+struct poller;
 
 /*
  * A logical unit reported a condition, which the kernel gives a name such as
@@ -24,7 +25,7 @@ struct devices;
 typedef void (*devices_attention_t)(void *userdata, uint32_t sid, uint64_t lun, const char *name);
 
 /* @sysfs and @scanner are borrowed. Errors: -ENOMEM, -EMFILE. */
-int devices_new(sd_event *event, const struct sysfs *sysfs, struct scanner *scanner,
+int devices_new(struct poller *poller, const struct sysfs *sysfs, struct scanner *scanner,
 		devices_attention_t attention, void *userdata, struct devices **ret);
 /* done() of all scans is called with -ECANCELED. Not from inside a done(). */
 struct devices *devices_free(struct devices *devices);

@@ -12,6 +12,7 @@
 #include <netlink/socket.h>
 
 #include "kernel_private.h"
+#include "poller.h"
 #include "secret.h"
 #include "table.h"
 #include "work.h"
@@ -27,7 +28,6 @@
 #define EVENTS_AT_ONCE     8
 #define EVENT_ROUNDS_MAX   2
 #define REPLY_TIMEOUT_MSEC 2000
-#define KERNEL_PRIORITY    (SD_EVENT_PRIORITY_NORMAL - 10)
 
 struct kernel {
 	const struct kernel_callbacks *callbacks;
@@ -36,8 +36,9 @@ struct kernel {
 	struct nl_sock *event_socket;
 	struct kernel_channel channel; /* of the worker */
 	struct work *work;
-	sd_event_source *source;
-	sd_event_source *again; /* after an overrun */
+	struct poller *poller;
+	struct poller_entry *entry;
+	struct poller_call again; /* after an overrun */
 	uint64_t n_ignored;
 	bool overrun;
 	uint8_t events[EVENTS_AT_ONCE][NLMSG_ALIGN(KERNEL_EVENT_MAX)];
@@ -221,10 +222,12 @@ static int receive_events(struct kernel *kernel)
  * first and the loss is reported after it: a look at sysfs then shows everything up to the next
  * event.
  */
-static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void take_events(void *userdata)
 {
 	struct kernel *kernel = userdata;
 
+	/* A session knows its number before the kernel tells something about it. */
+	work_deliver(kernel->work);
 	for (unsigned round = 0; round < EVENT_ROUNDS_MAX; round++) {
 		int r = receive_events(kernel);
 
@@ -236,22 +239,21 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *us
 			kernel->overrun = false;
 			if (overrun && kernel->callbacks->overrun)
 				kernel->callbacks->overrun(kernel->userdata);
-			return 0;
+			return;
 		}
 		if (r < 0)
 			kernel->overrun = true;
 		else if (r < EVENTS_AT_ONCE && !kernel->overrun)
-			return 0;
+			return;
 	}
 	/* The socket may be empty by now, and would not wake us to find that out. */
 	if (kernel->overrun)
-		(void)sd_event_source_set_enabled(kernel->again, SD_EVENT_ONESHOT);
-	return 0;
+		poller_call_later(kernel->poller, &kernel->again, take_events, kernel);
 }
 
-static int on_again(sd_event_source *source, void *userdata)
+static void on_events(void *userdata, uint32_t revents)
 {
-	return on_events(NULL, -1, 0, userdata);
+	take_events(userdata);
 }
 
 struct kernel_channel *kernel_get_channel(struct kernel *kernel)
@@ -375,24 +377,7 @@ static int probe_kernel(int fd)
 	return send(fd, &header, sizeof(header), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int open_event_source(struct kernel *kernel, sd_event *event)
-{
-	int r;
-
-	r = sd_event_add_io(event, &kernel->source, nl_socket_get_fd(kernel->event_socket), EPOLLIN,
-			    on_events, kernel);
-	if (r < 0)
-		return r;
-	(void)sd_event_source_set_description(kernel->source, "kernel-events");
-	r = sd_event_source_set_priority(kernel->source, KERNEL_PRIORITY);
-	if (r >= 0)
-		r = sd_event_add_defer(event, &kernel->again, on_again, kernel);
-	if (r >= 0)
-		r = sd_event_source_set_priority(kernel->again, KERNEL_PRIORITY);
-	return r < 0 ? r : sd_event_source_set_enabled(kernel->again, SD_EVENT_OFF);
-}
-
-int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata,
+int kernel_new(struct poller *poller, const struct kernel_callbacks *callbacks, void *userdata,
 	       struct kernel **ret)
 {
 	_cleanup_(kernel_freep) struct kernel *kernel = NULL;
@@ -404,6 +389,7 @@ int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *
 		return -ENOMEM;
 	kernel->callbacks = callbacks;
 	kernel->userdata = userdata;
+	kernel->poller = poller;
 
 	r = kernel_open_socket(REQUEST_BUFFER_SIZE, 0, &kernel->request_socket);
 	if (r < 0)
@@ -421,12 +407,12 @@ int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *
 	r = nl_socket_add_membership(kernel->event_socket, KERNEL_NETLINK_GROUP_PATHS);
 	if (r < 0)
 		return nl_to_errno(r);
-	r = open_event_source(kernel, event);
+	/* One thread: the kernel takes one request at a time anyway, and order matters. */
+	r = work_new(poller, "ois-kernel", 1, &kernel->work);
 	if (r < 0)
 		return r;
-
-	/* One thread: the kernel takes one request at a time anyway, and order matters. */
-	r = work_new(event, "ois-kernel", 1, KERNEL_PRIORITY, &kernel->work);
+	r = poller_add(poller, nl_socket_get_fd(kernel->event_socket), EPOLLIN, on_events, kernel,
+		       &kernel->entry);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(kernel);
@@ -438,8 +424,8 @@ struct kernel *kernel_free(struct kernel *kernel)
 	if (!kernel)
 		return NULL;
 	work_free(kernel->work);
-	sd_event_source_disable_unref(kernel->source);
-	sd_event_source_disable_unref(kernel->again);
+	poller_call_off(&kernel->again);
+	kernel->entry = poller_remove(kernel->entry);
 	nl_socket_free(kernel->event_socket);
 	nl_socket_free(kernel->request_socket);
 	free(kernel);

@@ -9,10 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <systemd/sd-event.h>
 
 #include "cleanup.h"
 #include "kernel_abi.h"
+
+struct poller;
 
 struct kernel;
 
@@ -44,7 +45,7 @@ struct kernel_callbacks {
  * -EPROTONOSUPPORT (no such module), -ECONNREFUSED (not in the initial network namespace), -EPERM,
  * -ENOMEM.
  */
-int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata,
+int kernel_new(struct poller *poller, const struct kernel_callbacks *callbacks, void *userdata,
 	       struct kernel **ret);
 /* Waits for the request in progress; done() of the rest gets -ECANCELED. Not from a callback. */
 struct kernel *kernel_free(struct kernel *kernel);

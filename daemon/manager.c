@@ -27,14 +27,7 @@
 #include "turn.h"
 
 #define RESOLVER_THREADS 8
-/*
- * Order in the loop: completions of workers before events of the kernel, so that a session knows
- * its number before the kernel tells something about it; clients last.
- */
-#define PRIORITY_COMPLETIONS (SD_EVENT_PRIORITY_NORMAL - 20)
-/* When nothing else is to be done, so that one turn does what many have left. */
-#define PRIORITY_TEND (SD_EVENT_PRIORITY_NORMAL + 10)
-/* But not more, or thousands of logins at once would keep the rest of the daemon waiting. */
+/* In one turn, or thousands of logins at once would keep the rest of the daemon waiting. */
 #define TENDED_PER_TURN 16
 
 /* One in so many logins at once is kept for those that are no recoveries. */
@@ -158,9 +151,11 @@ static bool awaits_network(const struct session *session)
 	return session->private->persistent || session->recovering;
 }
 
+static void tend(void *userdata);
+
 static void tend_later(struct manager *manager)
 {
-	(void)sd_event_source_set_enabled(manager->tend, SD_EVENT_ONESHOT);
+	poller_call_later(manager->poller, &manager->tend, tend, manager);
 }
 
 /*
@@ -227,7 +222,8 @@ static void admit_logins(struct manager *manager)
 	}
 }
 
-static int tend(sd_event_source *source, void *userdata)
+/* Put off, so that one turn does what many have left. */
+static void tend(void *userdata)
 {
 	struct manager *manager = userdata;
 
@@ -247,7 +243,6 @@ static int tend(sd_event_source *source, void *userdata)
 	}
 	if (manager->tended || next_admitted(manager))
 		tend_later(manager);
-	return 0;
 }
 
 void manager_tend(struct session *session)
@@ -496,7 +491,7 @@ int manager_open_kernel(struct manager *manager)
 
 	if (manager->kernel)
 		return 0;
-	r = kernel_new(manager->event, &kernel_callbacks, manager, &manager->kernel);
+	r = kernel_new(manager->poller, &kernel_callbacks, manager, &manager->kernel);
 	if (r < 0)
 		trace("the kernel's iSCSI interface is not available: %s", strerror(-r));
 	if (r < 0)
@@ -671,13 +666,7 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	manager->logins.end = &manager->logins.first;
 	manager->sysfs = (struct sysfs){ .root = paths->sysfs, .proc = "/proc" };
 	manager->transports = transport_table();
-	r = sd_event_add_defer(event, &manager->tend, tend, manager);
-	if (r >= 0)
-		r = sd_event_source_set_priority(manager->tend, PRIORITY_TEND);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(manager->tend, SD_EVENT_OFF);
-	if (r >= 0)
-		r = poller_new(event, &manager->poller);
+	r = poller_new(event, &manager->poller);
 	if (r >= 0)
 		r = journal_new(event, paths->journal, &manager->journal);
 	if (r >= 0)
@@ -685,20 +674,20 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 	if (r >= 0)
 		r = crypto_new(manager->config->fips_required, manager->log, &manager->crypto);
 	if (r >= 0)
-		r = records_new(event, paths->records, manager->log, &manager->records);
+		r = records_new(manager->poller, paths->records, manager->log, &manager->records);
 	if (r >= 0)
-		r = work_new(event, "ois-resolve", RESOLVER_THREADS, PRIORITY_COMPLETIONS,
-			     &manager->resolver);
+		r = work_new(manager->poller, "ois-resolve", RESOLVER_THREADS, &manager->resolver);
 	if (r >= 0)
-		r = work_new(event, "ois-load", 1, PRIORITY_COMPLETIONS, &manager->loader);
+		r = work_new(manager->poller, "ois-load", 1, &manager->loader);
 	if (r >= 0)
-		r = work_new(event, "ois-host", 1, PRIORITY_COMPLETIONS, &manager->host_work);
+		r = work_new(manager->poller, "ois-host", 1, &manager->host_work);
 	if (r >= 0)
-		r = scanner_new(event, &manager->sysfs, paths->program, manager->config->scans_max,
-				manager->loader, manager->log, &manager->scanner);
+		r = scanner_new(manager->poller, &manager->sysfs, paths->program,
+				manager->config->scans_max, manager->loader, manager->log,
+				&manager->scanner);
 	if (r >= 0)
-		r = devices_new(event, &manager->sysfs, manager->scanner, attention, manager,
-				&manager->devices);
+		r = devices_new(manager->poller, &manager->sysfs, manager->scanner, attention,
+				manager, &manager->devices);
 	if (r >= 0)
 		r = network_new(event, network_changed, manager, &manager->network);
 	if (r >= 0)
@@ -765,7 +754,7 @@ struct manager *manager_free(struct manager *manager)
 	manager->journal = journal_free(manager->journal);
 	manager->config = config_free(manager->config);
 	drop_retired(manager);
-	manager->tend = sd_event_source_disable_unref(manager->tend);
+	poller_call_off(&manager->tend);
 	manager->poller = poller_free(manager->poller);
 	manager->event = sd_event_unref(manager->event);
 	free(manager);

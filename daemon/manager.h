@@ -82,7 +82,7 @@ struct manager {
 	struct work *loader;          /* kernel modules; one thread */
 	struct work *host_work;       /* what hosts say of themselves; one thread */
 	struct transport *transports; /* the array of transport.c, ended by a NULL name */
-	struct poller *poller;        /* the sockets of logins and discoveries */
+	struct poller *poller;        /* all that happens with each login */
 	struct network *network;
 	struct automatic *automatic;
 	struct clock_watch *clock;
@@ -101,7 +101,7 @@ struct manager {
 	struct login_queue recoveries, logins;      /* the former go first */
 	size_t n_recoveries_in_flight;
 	struct session *tended;            /* through session->tend_next */
-	sd_event_source *tend;             /* tells watchers, frees what has ended */
+	struct poller_call tend;           /* tells watchers, frees what has ended */
 	struct leftover *leftovers;        /* of sessions, being removed */
 	struct endpoint *endpoints;        /* to be ended, through endpoint->next */
 	struct endpoint_connect *connects; /* under way */

@@ -21,8 +21,6 @@
 #define LOOKUP_THREADS 4
 /* The kernel asks a neighbour three times, a second each. */
 #define LOOKUP_USEC UINT64_C(4000000)
-/* Of the lookup pool: as other answers that requests to the kernel wait for. */
-#define LOOKUP_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 20)
 
 struct paths {
 	struct manager *manager;
@@ -56,7 +54,7 @@ int paths_new(struct manager *manager, struct paths **ret)
 	paths->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (paths->stop_fd < 0)
 		return -errno;
-	r = work_new(manager->event, "ois-path", LOOKUP_THREADS, LOOKUP_PRIORITY, &paths->work);
+	r = work_new(manager->poller, "ois-path", LOOKUP_THREADS, &paths->work);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(paths);

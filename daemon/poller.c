@@ -3,7 +3,9 @@
  * An epoll set within that of the loop. The kernel puts what it has told of at the end of its list
  * of ready descriptors, so that all have their turn however many there are.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -11,13 +13,20 @@
 
 /* Handled in one turn of the loop. */
 #define READY_MAX 16
+#define CALLS_MAX 16
+/* What is put off outside of turns of ours waits for whatever else is ready. */
+#define PRIORITY_CALLS (SD_EVENT_PRIORITY_NORMAL + 10)
 
 struct poller {
 	sd_event *event;
 	sd_event_source *source;
+	sd_event_source *calls_source;
 	int fd;
 	struct epoll_event ready[READY_MAX];
 	int n_ready;
+	bool in_turn;
+	struct poller_call *calls, **calls_end;
+	size_t n_calls;
 };
 
 struct poller_entry {
@@ -28,10 +37,30 @@ struct poller_entry {
 	void *userdata;
 };
 
+static void wake_for_calls(struct poller *poller)
+{
+	if (poller->calls && !poller->in_turn)
+		(void)sd_event_source_set_enabled(poller->calls_source, SD_EVENT_ONESHOT);
+}
+
+/* One that asks for itself again has its turn next time. */
+static void make_calls(struct poller *poller)
+{
+	size_t n = poller->n_calls < CALLS_MAX ? poller->n_calls : CALLS_MAX;
+
+	while (n-- > 0 && poller->calls) {
+		struct poller_call *call = poller->calls;
+
+		poller_call_off(call);
+		call->function(call->userdata);
+	}
+}
+
 static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct poller *poller = userdata;
 
+	poller->in_turn = true;
 	poller->n_ready = epoll_wait(fd, poller->ready, READY_MAX, 0);
 	for (int i = 0; i < poller->n_ready; i++) {
 		struct poller_entry *entry = poller->ready[i].data.ptr;
@@ -41,6 +70,20 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 			entry->ready(entry->userdata, poller->ready[i].events);
 	}
 	poller->n_ready = 0;
+	make_calls(poller);
+	poller->in_turn = false;
+	wake_for_calls(poller);
+	return 0;
+}
+
+static int on_calls(sd_event_source *source, void *userdata)
+{
+	struct poller *poller = userdata;
+
+	poller->in_turn = true;
+	make_calls(poller);
+	poller->in_turn = false;
+	wake_for_calls(poller);
 	return 0;
 }
 
@@ -52,6 +95,7 @@ int poller_new(sd_event *event, struct poller **ret)
 	if (!poller)
 		return -ENOMEM;
 	poller->fd = -EBADF;
+	poller->calls_end = &poller->calls;
 	poller->event = sd_event_ref(event);
 	poller->fd = epoll_create1(EPOLL_CLOEXEC);
 	if (poller->fd < 0)
@@ -59,7 +103,14 @@ int poller_new(sd_event *event, struct poller **ret)
 	r = sd_event_add_io(event, &poller->source, poller->fd, EPOLLIN, on_ready, poller);
 	if (r < 0)
 		return r;
-	(void)sd_event_source_set_description(poller->source, "sockets");
+	(void)sd_event_source_set_description(poller->source, "poller");
+	r = sd_event_add_defer(event, &poller->calls_source, on_calls, poller);
+	if (r >= 0)
+		r = sd_event_source_set_priority(poller->calls_source, PRIORITY_CALLS);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(poller->calls_source, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(poller);
 	return 0;
 }
@@ -68,7 +119,9 @@ struct poller *poller_free(struct poller *poller)
 {
 	if (!poller)
 		return NULL;
+	assert(!poller->calls);
 	sd_event_source_disable_unref(poller->source);
+	sd_event_source_disable_unref(poller->calls_source);
 	close_fd(poller->fd);
 	sd_event_unref(poller->event);
 	free(poller);
@@ -140,4 +193,31 @@ struct poller_entry *poller_remove(struct poller_entry *entry)
 	(void)poller_set_events(entry, 0);
 	free(entry);
 	return NULL;
+}
+
+void poller_call_later(struct poller *poller, struct poller_call *call,
+		       void (*function)(void *userdata), void *userdata)
+{
+	if (call->poller)
+		return;
+	*call = (struct poller_call){ poller, function, userdata, NULL, poller->calls_end };
+	*poller->calls_end = call;
+	poller->calls_end = &call->next;
+	poller->n_calls++;
+	wake_for_calls(poller);
+}
+
+void poller_call_off(struct poller_call *call)
+{
+	struct poller *poller = call->poller;
+
+	if (!poller)
+		return;
+	*call->previous = call->next;
+	if (call->next)
+		call->next->previous = call->previous;
+	else
+		poller->calls_end = call->previous;
+	poller->n_calls--;
+	call->poller = NULL;
 }

@@ -53,7 +53,7 @@ struct portal_connect {
 	enum event_number reported;
 
 	sd_event_source *timer; /* until the next attempt */
-	sd_event_source *start;
+	struct poller_call start;
 };
 
 static void raise_event(struct portal_connect *c, struct event *event)
@@ -365,13 +365,9 @@ static void resolved(void *userdata, const union ip_address *addresses, size_t n
 	fail_unattempted(c, error, EVENT_RESOLVE_FAILED, event);
 }
 
-static int start_numeric(sd_event_source *source, void *userdata)
+static void start_numeric(void *userdata)
 {
-	struct portal_connect *c = userdata;
-
-	c->start = sd_event_source_disable_unref(c->start);
-	begin_attempts(c);
-	return 0;
+	begin_attempts(userdata);
 }
 
 /* Numeric addresses need nobody's help; names go to a worker. */
@@ -392,7 +388,8 @@ static int begin(struct portal_connect *c, struct work *resolver)
 		if (r < 0)
 			return r;
 	}
-	return sd_event_add_defer(c->event, &c->start, start_numeric, c);
+	poller_call_later(c->poller, &c->start, start_numeric, c);
+	return 0;
 }
 
 int portal_connect_new(struct poller *poller, struct work *resolver,
@@ -436,7 +433,7 @@ struct portal_connect *portal_connect_free(struct portal_connect *c)
 	if (!c)
 		return NULL;
 	c->resolve = resolve_free(c->resolve);
-	c->start = sd_event_source_disable_unref(c->start);
+	poller_call_off(&c->start);
 	end_attempts(c);
 	free(c->attempts);
 	free(c);

@@ -612,7 +612,8 @@ static void adopt_settings(struct records *records)
 			node->origin = NODE_ORIGIN_STATIC;
 }
 
-int records_new(sd_event *event, const char *directory, struct eventlog *log, struct records **ret)
+int records_new(struct poller *poller, const char *directory, struct eventlog *log,
+		struct records **ret)
 {
 	_cleanup_(records_freep) struct records *records = NULL;
 	int r;
@@ -628,7 +629,7 @@ int records_new(sd_event *event, const char *directory, struct eventlog *log, st
 	records->order = calloc(1, sizeof(*records->order));
 	if (!records->directory || !records->order)
 		return -ENOMEM;
-	r = work_new(event, "ois-records", 1, SD_EVENT_PRIORITY_NORMAL, &records->work);
+	r = work_new(poller, "ois-records", 1, &records->work);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < _RECORD_FILE_MAX; i++) {

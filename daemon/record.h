@@ -76,6 +76,7 @@ struct interface {
 	struct settings *settings; /* of SETTINGS_INTERFACE; never NULL */
 };
 
+struct poller;
 struct records;
 
 /*
@@ -85,7 +86,8 @@ struct records;
  * that nothing is lost. A node whose facts are gone but which has settings is static. @log is
  * borrowed. Errors: -ENOMEM; of work_new().
  */
-int records_new(sd_event *event, const char *directory, struct eventlog *log, struct records **ret);
+int records_new(struct poller *poller, const char *directory, struct eventlog *log,
+		struct records **ret);
 /* Ends writes that were committed; nobody is called any more. */
 struct records *records_free(struct records *records);
 DEFINE_CLEANUP(struct records *, records_free);

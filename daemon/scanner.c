@@ -9,11 +9,12 @@
 #include <spawn.h>
 #include <stdalign.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "poller.h"
 #include "scanner.h"
 #include "trace.h"
+#include "turn.h"
 
 /* Commands of people that may hang at the same time; others wait behind them, and run into their
  * deadline. */
@@ -40,7 +41,7 @@ struct line {
 };
 
 struct scanner {
-	sd_event *event;
+	struct poller *poller;
 	const struct sysfs *sysfs;
 	const char *program;
 	struct work *loader;
@@ -49,7 +50,8 @@ struct scanner {
 	bool starting;
 	uint64_t started_usec;
 	int fd, life; /* -EBADF: no process */
-	sd_event_source *source, *life_source;
+	struct poller_entry *entry;
+	sd_event_source *life_source;
 
 	struct line scans, commands;
 	struct scanner_answer answer;
@@ -58,14 +60,6 @@ struct scanner {
 	uint32_t n_slots;
 	struct scanner_job *slots[]; /* jobs the process is at */
 };
-
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* Jobs */
 
@@ -152,7 +146,7 @@ static bool send_line(struct scanner *scanner, struct line *line)
 		if (send(scanner->fd, &job->request, sizeof(job->request),
 			 MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			return errno != EAGAIN;
-		job->began_usec = now_usec();
+		job->began_usec = turn_usec(CLOCK_MONOTONIC);
 		scanner->slots[slot] = take_first(line);
 	}
 	return true;
@@ -166,7 +160,7 @@ static void send_requests(struct scanner *scanner)
 		return;
 	sent = send_line(scanner, &scanner->scans);
 	sent = send_line(scanner, &scanner->commands) && sent;
-	(void)sd_event_source_set_io_events(scanner->source, sent ? EPOLLIN : EPOLLIN | EPOLLOUT);
+	(void)poller_set_events(scanner->entry, sent ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
 /* 1: there may be more; 0: not now; negative: never again. */
@@ -195,7 +189,7 @@ static int take_answer(struct scanner *scanner)
 	return 1;
 }
 
-static int on_ready(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void on_ready(void *userdata, uint32_t revents)
 {
 	struct scanner *scanner = userdata;
 	int r = 1;
@@ -204,17 +198,16 @@ static int on_ready(sd_event_source *source, int fd, uint32_t events, void *user
 		r = take_answer(scanner);
 	/* That it is gone is told by the other socket. */
 	if (r < 0)
-		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		(void)poller_set_events(scanner->entry, 0);
 	else
 		send_requests(scanner);
-	return 0;
 }
 
 /* The process */
 
 static void hang_up(struct scanner *scanner)
 {
-	scanner->source = sd_event_source_disable_unref(scanner->source);
+	scanner->entry = poller_remove(scanner->entry);
 	scanner->life_source = sd_event_source_disable_unref(scanner->life_source);
 	scanner->fd = close_fd(scanner->fd);
 	scanner->life = close_fd(scanner->life);
@@ -260,7 +253,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *userda
 			fail(job, -EIO);
 	}
 	if ((scanner->scans.first || scanner->commands.first ||
-	     now_usec() - scanner->started_usec > LIFE_USEC) &&
+	     turn_usec(CLOCK_MONOTONIC) - scanner->started_usec > LIFE_USEC) &&
 	    (r = scanner_start(scanner)) < 0)
 		fail_waiting(scanner, r);
 	return 0;
@@ -327,24 +320,24 @@ static int run_start(void *argument)
 
 static int adopt(struct scanner *scanner, struct start *start)
 {
+	sd_event *event = poller_event(scanner->poller);
 	int r;
 
 	/* Else it is reaped when the daemon ends. */
-	(void)sd_event_add_child(scanner->event, NULL, start->pid, WEXITED, on_reaped, NULL);
-	r = sd_event_add_io(scanner->event, &scanner->source, start->ours[0], EPOLLIN, on_ready,
-			    scanner);
+	(void)sd_event_add_child(event, NULL, start->pid, WEXITED, on_reaped, NULL);
+	r = poller_add(scanner->poller, start->ours[0], EPOLLIN, on_ready, scanner,
+		       &scanner->entry);
 	if (r >= 0)
-		r = sd_event_add_io(scanner->event, &scanner->life_source, start->ours[1], EPOLLHUP,
-				    on_end, scanner);
+		r = sd_event_add_io(event, &scanner->life_source, start->ours[1], EPOLLHUP, on_end,
+				    scanner);
 	if (r < 0) {
 		hang_up(scanner);
 		return r;
 	}
-	(void)sd_event_source_set_description(scanner->source, "scanner");
 	(void)sd_event_source_set_description(scanner->life_source, "scanner-life");
 	scanner->fd = TAKE_FD(start->ours[0]);
 	scanner->life = TAKE_FD(start->ours[1]);
-	scanner->started_usec = now_usec();
+	scanner->started_usec = turn_usec(CLOCK_MONOTONIC);
 	return 0;
 }
 
@@ -411,8 +404,8 @@ int scanner_start(struct scanner *scanner)
 
 /* Calls */
 
-int scanner_new(sd_event *event, const struct sysfs *sysfs, const char *program, unsigned scans_max,
-		struct work *loader, struct eventlog *log, struct scanner **ret)
+int scanner_new(struct poller *poller, const struct sysfs *sysfs, const char *program,
+		unsigned scans_max, struct work *loader, struct eventlog *log, struct scanner **ret)
 {
 	uint32_t n_slots = scans_max + COMMANDS_MAX;
 	struct scanner *scanner;
@@ -420,7 +413,7 @@ int scanner_new(sd_event *event, const struct sysfs *sysfs, const char *program,
 	scanner = calloc(1, sizeof(*scanner) + n_slots * sizeof(scanner->slots[0]));
 	if (!scanner)
 		return -ENOMEM;
-	scanner->event = sd_event_ref(event);
+	scanner->poller = poller;
 	scanner->sysfs = sysfs;
 	scanner->program = program;
 	scanner->loader = loader;
@@ -453,7 +446,6 @@ struct scanner *scanner_free(struct scanner *scanner)
 	fail_waiting(scanner, -ECANCELED);
 	for (uint32_t i = 0; i < scanner->n_slots; i++)
 		free(scanner->slots[i]);
-	sd_event_unref(scanner->event);
 	free(scanner);
 	return NULL;
 }

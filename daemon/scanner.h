@@ -10,13 +10,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <systemd/sd-event.h>
 
 #include "cleanup.h"
 #include "eventlog.h"
 #include "scanner_message.h"
 #include "work.h"
 
+struct poller;
 struct scanner;
 
 /*
@@ -24,8 +24,9 @@ struct scanner;
  * the scanner. @scans_max: scans at the same time, all else that is asked for waits in line. All
  * are borrowed. SIGCHLD must be blocked. Errors: -ENOMEM.
  */
-int scanner_new(sd_event *event, const struct sysfs *sysfs, const char *program, unsigned scans_max,
-		struct work *loader, struct eventlog *log, struct scanner **ret);
+int scanner_new(struct poller *poller, const struct sysfs *sysfs, const char *program,
+		unsigned scans_max, struct work *loader, struct eventlog *log,
+		struct scanner **ret);
 /*
  * Every job must have been told or cancelled. What hangs in the kernel is not waited for: its
  * process ends by itself with it.

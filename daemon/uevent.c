@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "poller.h"
 #include "uevent_private.h"
 
 #define KERNEL_GROUP     1
@@ -27,7 +28,9 @@ struct uevent {
 	const struct uevent_callbacks *callbacks;
 	void *userdata;
 	int fd;
-	sd_event_source *source;
+	struct poller *poller;
+	struct poller_entry *entry;
+	struct poller_call again; /* after an overrun */
 	bool overrun;
 };
 
@@ -87,7 +90,7 @@ static int receive(struct uevent *uevent)
 
 /* The loss is reported when the socket is empty, because until then the kernel adds nothing to it.
  */
-static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void take_events(void *userdata)
 {
 	struct uevent *uevent = userdata;
 
@@ -102,14 +105,21 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 			uevent->overrun = false;
 			if (overrun)
 				uevent->callbacks->overrun(uevent->userdata);
-			return 0;
+			return;
 		}
 		if (r < 0)
 			uevent->overrun = true;
 		else if (r < EVENTS_AT_ONCE && !uevent->overrun)
-			return 0;
+			return;
 	}
-	return 0;
+	/* The socket may be empty by now, and would not wake us to find that out. */
+	if (uevent->overrun)
+		poller_call_later(uevent->poller, &uevent->again, take_events, uevent);
+}
+
+static void on_readable(void *userdata, uint32_t revents)
+{
+	take_events(userdata);
 }
 
 /* The filter */
@@ -204,7 +214,7 @@ int uevent_filter(int fd)
 											   : 0;
 }
 
-int uevent_new(sd_event *event, const struct uevent_callbacks *callbacks, void *userdata,
+int uevent_new(struct poller *poller, const struct uevent_callbacks *callbacks, void *userdata,
 	       struct uevent **ret)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP };
@@ -213,6 +223,7 @@ int uevent_new(sd_event *event, const struct uevent_callbacks *callbacks, void *
 
 	if (!uevent)
 		return -ENOMEM;
+	uevent->poller = poller;
 	uevent->callbacks = callbacks;
 	uevent->userdata = userdata;
 	uevent->fd =
@@ -226,10 +237,9 @@ int uevent_new(sd_event *event, const struct uevent_callbacks *callbacks, void *
 		return r;
 	if (bind(uevent->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	r = sd_event_add_io(event, &uevent->source, uevent->fd, EPOLLIN, on_readable, uevent);
+	r = poller_add(poller, uevent->fd, EPOLLIN, on_readable, uevent, &uevent->entry);
 	if (r < 0)
 		return r;
-	(void)sd_event_source_set_description(uevent->source, "uevents");
 	*ret = TAKE_PTR(uevent);
 	return 0;
 }
@@ -238,7 +248,8 @@ struct uevent *uevent_free(struct uevent *uevent)
 {
 	if (!uevent)
 		return NULL;
-	sd_event_source_disable_unref(uevent->source);
+	poller_call_off(&uevent->again);
+	uevent->entry = poller_remove(uevent->entry);
 	close_fd(uevent->fd);
 	free(uevent);
 	return NULL;

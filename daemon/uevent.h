@@ -6,10 +6,9 @@
  */
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include "cleanup.h"
 
+struct poller;
 struct uevent;
 
 struct uevent_callbacks {
@@ -23,7 +22,7 @@ struct uevent_callbacks {
 
 /* Listens until it is freed, which no callback may do. @callbacks is borrowed. Errors: -ENOMEM,
  * -EMFILE. */
-int uevent_new(sd_event *event, const struct uevent_callbacks *callbacks, void *userdata,
+int uevent_new(struct poller *poller, const struct uevent_callbacks *callbacks, void *userdata,
 	       struct uevent **ret);
 struct uevent *uevent_free(struct uevent *uevent);
 DEFINE_CLEANUP(struct uevent *, uevent_free);

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "poller.h"
 #include "work.h"
 
 /* Enough for getaddrinfo() with any name service module; the default of 8 MiB would be locked in
@@ -33,7 +34,7 @@ struct pieces {
 
 struct work {
 	char name[16]; /* all that the kernel keeps of a thread's name */
-	sd_event_source *source;
+	struct poller_entry *entry;
 	int completed_fd;
 	unsigned threads_max;
 	unsigned pending; /* of the loop: not yet told done() */
@@ -156,20 +157,22 @@ static void deliver(struct work *work, struct piece *first)
 	}
 }
 
-static int on_completed(sd_event_source *source, int fd, uint32_t events, void *userdata)
+void work_deliver(struct work *work)
 {
-	struct work *work = userdata;
 	struct piece *first;
 
 	pthread_mutex_lock(&work->mutex);
 	first = pieces_take_all(&work->completed);
 	pthread_mutex_unlock(&work->mutex);
 	deliver(work, first);
-	return 0;
 }
 
-int work_new(sd_event *event, const char *name, unsigned threads_max, int64_t priority,
-	     struct work **ret)
+static void on_completed(void *userdata, uint32_t revents)
+{
+	work_deliver(userdata);
+}
+
+int work_new(struct poller *poller, const char *name, unsigned threads_max, struct work **ret)
 {
 	_cleanup_(work_freep) struct work *work = NULL;
 	int r;
@@ -189,14 +192,10 @@ int work_new(sd_event *event, const char *name, unsigned threads_max, int64_t pr
 	work->completed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (work->completed_fd < 0)
 		return -errno;
-	r = sd_event_add_io(event, &work->source, work->completed_fd, EPOLLIN | EPOLLET,
-			    on_completed, work);
+	r = poller_add(poller, work->completed_fd, EPOLLIN | EPOLLET, on_completed, work,
+		       &work->entry);
 	if (r < 0)
 		return r;
-	r = sd_event_source_set_priority(work->source, priority);
-	if (r < 0)
-		return r;
-	(void)sd_event_source_set_description(work->source, work->name);
 	*ret = TAKE_PTR(work);
 	return 0;
 }
@@ -220,7 +219,7 @@ struct work *work_free(struct work *work)
 		piece->result = -ECANCELED;
 	deliver(work, cancelled);
 
-	sd_event_source_disable_unref(work->source);
+	work->entry = poller_remove(work->entry);
 	close_fd(work->completed_fd);
 	pthread_cond_destroy(&work->wakeup);
 	pthread_mutex_destroy(&work->mutex);

@@ -6,19 +6,16 @@
  */
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include "cleanup.h"
 
+struct poller;
 struct work;
 
 /*
  * A pool of up to @threads_max threads, made when first needed and kept; 1 gives strict order.
- * Completions are dispatched at @priority of the loop. @name is the thread name. Errors: -ENOMEM,
- * -EMFILE, -EAGAIN.
+ * @name is the thread name. Errors: -ENOMEM, -EMFILE; those of poller_add().
  */
-int work_new(sd_event *event, const char *name, unsigned threads_max, int64_t priority,
-	     struct work **ret);
+int work_new(struct poller *poller, const char *name, unsigned threads_max, struct work **ret);
 /*
  * Lets running pieces end (which takes as long as they take) and joins the threads; done() of every
  * piece that was not begun is called with -ECANCELED. Not from inside a done().
@@ -35,6 +32,10 @@ typedef void (*work_done_t)(void *argument, int result);
  * being freed).
  */
 int work_submit(struct work *work, work_run_t run, work_done_t done, void *argument);
+
+/* Calls done() of the pieces that have ended by now, for what must be known before something else.
+ */
+void work_deliver(struct work *work);
 
 /* Pieces whose done() has not been called yet. */
 unsigned work_pending(const struct work *work);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "fuzz.h"
+#include "poller.h"
 #include "record_private.h"
 
 static char directory[] = "/dev/shm/ois-fuzz-XXXXXX";
@@ -52,13 +53,15 @@ static bool read_and_format(struct buffer content[_RECORD_FILE_MAX])
 	_cleanup_(eventlog_freep) struct eventlog *log = NULL;
 	_cleanup_(journal_freep) struct journal *journal = NULL;
 	struct records *records = NULL;
+	struct poller *poller = NULL;
 	sd_event *event = NULL;
 	bool ok = true;
 
 	FUZZ_CHECK(sd_event_new(&event) >= 0);
+	FUZZ_CHECK(poller_new(event, &poller) >= 0);
 	FUZZ_CHECK(journal_new(event, "/nonexistent/socket", &journal) >= 0);
 	FUZZ_CHECK(eventlog_new(event, journal, 1, &log) >= 0);
-	FUZZ_CHECK(records_new(event, directory, log, &records) >= 0);
+	FUZZ_CHECK(records_new(poller, directory, log, &records) >= 0);
 	for (int i = 0; i < _RECORD_FILE_MAX; i++) {
 		ok = ok && !records->files[i].read_only;
 		FUZZ_CHECK(record_file_format(records, i, &content[i]) >= 0);
@@ -66,6 +69,7 @@ static bool read_and_format(struct buffer content[_RECORD_FILE_MAX])
 	(void)records_free(records);
 	log = eventlog_free(log);
 	journal = journal_free(journal);
+	poller = poller_free(poller);
 	sd_event_unref(event);
 	return ok;
 }

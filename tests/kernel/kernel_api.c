@@ -39,6 +39,7 @@ static const char *target_prefix;
 static unsigned n_targets;
 
 static sd_event *event;
+static struct poller *poller;
 static struct kernel *kernel;
 static struct fake_scanner scanner;
 static struct devices *devices;
@@ -643,12 +644,13 @@ static int new_in_child(int (*reduce)(void))
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		struct kernel *another = NULL;
+		struct poller *own_poller = NULL;
 		sd_event *own = NULL;
 		int r;
 
-		if (reduce() < 0 || sd_event_new(&own) < 0)
+		if (reduce() < 0 || sd_event_new(&own) < 0 || poller_new(own, &own_poller) < 0)
 			_exit(255);
-		r = kernel_new(own, &callbacks, NULL, &another);
+		r = kernel_new(own_poller, &callbacks, NULL, &another);
 		_exit(r < 0 ? -r : 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -761,10 +763,12 @@ static int begin_group(void **state)
 	assert_int_equal(sysfs_transport_read(&sysfs, "tcp", &transport, &capabilities), 0);
 	assert_int_equal(capabilities, 0x39);
 	assert_int_equal(sd_event_new(&event), 0);
-	assert_int_equal(kernel_new(event, &callbacks, NULL, &kernel), 0);
+	assert_int_equal(poller_new(event, &poller), 0);
+	assert_int_equal(kernel_new(poller, &callbacks, NULL, &kernel), 0);
 	fake_scanner_begin(&scanner, event, &sysfs, FAKE_SCANNER_PROGRAM, 32);
-	assert_int_equal(devices_new(event, &sysfs, scanner.scanner, on_attention, NULL, &devices),
-			 0);
+	assert_int_equal(
+		devices_new(scanner.poller, &sysfs, scanner.scanner, on_attention, NULL, &devices),
+		0);
 	return 0;
 }
 
@@ -773,6 +777,7 @@ static int end_group(void **state)
 	devices = devices_free(devices);
 	fake_scanner_end(&scanner);
 	kernel = kernel_free(kernel);
+	poller = poller_free(poller);
 	event = sd_event_unref(event);
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include "kernel_log.h"
 #include "module.h"
 #include "pdu.h"
+#include "poller.h"
 #include "text.h"
 #include "tracepoint.h"
 
@@ -903,7 +904,7 @@ uint64_t kernel_n_ignored(const struct kernel *kernel)
 	return 0;
 }
 
-int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *userdata,
+int kernel_new(struct poller *poller, const struct kernel_callbacks *callbacks, void *userdata,
 	       struct kernel **ret)
 {
 	struct kernel *kernel = calloc(1, sizeof(*kernel));
@@ -911,7 +912,8 @@ int kernel_new(sd_event *event, const struct kernel_callbacks *callbacks, void *
 	assert_non_null(kernel);
 	kernel->callbacks = callbacks;
 	kernel->userdata = userdata;
-	assert_true(sd_event_add_defer(event, &kernel->turn, fake_kernel_turn, kernel) >= 0);
+	assert_true(sd_event_add_defer(poller_event(poller), &kernel->turn, fake_kernel_turn,
+				       kernel) >= 0);
 	assert_true(sd_event_source_set_enabled(kernel->turn, SD_EVENT_OFF) >= 0);
 	*ret = world.kernel = kernel;
 	return 0;
@@ -1150,8 +1152,8 @@ static int fake_devices_turn(sd_event_source *source, void *userdata)
 }
 
 /* Nothing is asked of it but by the devices, which are played here. */
-int scanner_new(sd_event *event, const struct sysfs *sysfs, const char *program, unsigned scans_max,
-		struct work *loader, struct eventlog *log, struct scanner **ret)
+int scanner_new(struct poller *poller, const struct sysfs *sysfs, const char *program,
+		unsigned scans_max, struct work *loader, struct eventlog *log, struct scanner **ret)
 {
 	*ret = NULL;
 	return 0;
@@ -1178,13 +1180,14 @@ struct scanner_job *scanner_cancel(struct scanner_job *job)
 	return NULL;
 }
 
-int devices_new(sd_event *event, const struct sysfs *sysfs, struct scanner *scanner,
+int devices_new(struct poller *poller, const struct sysfs *sysfs, struct scanner *scanner,
 		devices_attention_t attention, void *userdata, struct devices **ret)
 {
 	struct devices *devices = calloc(1, sizeof(*devices));
 
 	assert_non_null(devices);
-	assert_true(sd_event_add_defer(event, &devices->turn, fake_devices_turn, devices) >= 0);
+	assert_true(sd_event_add_defer(poller_event(poller), &devices->turn, fake_devices_turn,
+				       devices) >= 0);
 	assert_true(sd_event_source_set_enabled(devices->turn, SD_EVENT_OFF) >= 0);
 	*ret = world.devices = devices;
 	return 0;

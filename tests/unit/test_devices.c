@@ -42,7 +42,7 @@ static int set_up(void **state)
 	if (sd_event_new(&event) < 0)
 		return -1;
 	fake_scanner_begin(&scanner, event, &fake, FAKE_SCANNER_PROGRAM, 2);
-	return devices_new(event, &fake, scanner.scanner, on_attention, NULL, &devices);
+	return devices_new(scanner.poller, &fake, scanner.scanner, on_attention, NULL, &devices);
 }
 
 static int tear_down(void **state)

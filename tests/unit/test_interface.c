@@ -14,12 +14,14 @@
 #include <string.h>
 
 #include "interface.h"
+#include "poller.h"
 #include "transport.h"
 
 #define HEADER "{\"format\":\"ois-nodes\",\"version\":1}\n"
 
 static char directory[64], path[128];
 static sd_event *event_loop;
+static struct poller *poller;
 static struct journal *journal;
 static struct eventlog *log_of_events;
 static struct records *records;
@@ -29,7 +31,7 @@ static void load(void)
 	records = records_free(records);
 	log_of_events = eventlog_free(log_of_events);
 	assert_int_equal(eventlog_new(event_loop, journal, 100, &log_of_events), 0);
-	assert_int_equal(records_new(event_loop, directory, log_of_events, &records), 0);
+	assert_int_equal(records_new(poller, directory, log_of_events, &records), 0);
 }
 
 static int set_up(void **state)
@@ -38,6 +40,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(directory));
 	(void)snprintf(path, sizeof(path), "%s/nodes.jsonl", directory);
 	assert_int_equal(sd_event_new(&event_loop), 0);
+	assert_int_equal(poller_new(event_loop, &poller), 0);
 	assert_int_equal(journal_new(event_loop, "/nonexistent/socket", &journal), 0);
 	load();
 	return 0;
@@ -53,6 +56,7 @@ static int tear_down(void **state)
 	records = records_free(records);
 	log_of_events = eventlog_free(log_of_events);
 	journal = journal_free(journal);
+	poller = poller_free(poller);
 	event_loop = sd_event_unref(event_loop);
 	return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

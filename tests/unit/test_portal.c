@@ -225,7 +225,7 @@ static int set_up(void **state)
 	assert_int_equal(pipe2(mute, O_CLOEXEC), 0);
 	assert_int_equal(sd_event_new(&event), 0);
 	assert_int_equal(poller_new(event, &poller), 0);
-	return work_new(event, "test-resolver", 2, SD_EVENT_PRIORITY_NORMAL, &resolver);
+	return work_new(poller, "test-resolver", 2, &resolver);
 }
 
 static int tear_down(void **state)

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "poller.h"
 #include "record.h"
 #include "secret.h"
 
@@ -86,6 +87,7 @@ int renameat(int from_directory, const char *from, int to_directory, const char 
 struct fixture {
 	char directory[64];
 	sd_event *event;
+	struct poller *poller;
 	struct journal *journal;
 	struct eventlog *log;
 	struct records *records;
@@ -99,6 +101,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 static void fixture_init(struct fixture *fixture)
 {
 	assert_int_equal(sd_event_new(&fixture->event), 0);
+	assert_int_equal(poller_new(fixture->event, &fixture->poller), 0);
 	assert_int_equal(journal_new(fixture->event, "/nonexistent/socket", &fixture->journal), 0);
 	assert_int_equal(eventlog_new(fixture->event, fixture->journal, 100, &fixture->log), 0);
 }
@@ -120,6 +123,7 @@ static void fixture_done(struct fixture *fixture)
 	fixture->records = records_free(fixture->records);
 	fixture->log = eventlog_free(fixture->log);
 	fixture->journal = journal_free(fixture->journal);
+	fixture->poller = poller_free(fixture->poller);
 	fixture->event = sd_event_unref(fixture->event);
 }
 
@@ -138,7 +142,7 @@ static void load(struct fixture *fixture)
 {
 	fixture->records = records_free(fixture->records);
 	assert_int_equal(
-		records_new(fixture->event, fixture->directory, fixture->log, &fixture->records),
+		records_new(fixture->poller, fixture->directory, fixture->log, &fixture->records),
 		0);
 }
 

@@ -12,6 +12,7 @@
 #include <ftw.h>
 #include <string.h>
 
+#include "poller.h"
 #include "record.h"
 #include "secret.h"
 
@@ -24,6 +25,7 @@
 
 static char directory[64], path[128];
 static sd_event *event_loop;
+static struct poller *poller;
 static struct journal *journal;
 static struct eventlog *log_of_events;
 static struct records *records;
@@ -33,7 +35,7 @@ static void load(void)
 	records = records_free(records);
 	log_of_events = eventlog_free(log_of_events);
 	assert_int_equal(eventlog_new(event_loop, journal, 100, &log_of_events), 0);
-	assert_int_equal(records_new(event_loop, directory, log_of_events, &records), 0);
+	assert_int_equal(records_new(poller, directory, log_of_events, &records), 0);
 }
 
 static int set_up(void **state)
@@ -42,6 +44,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(directory));
 	(void)snprintf(path, sizeof(path), "%s/nodes.jsonl", directory);
 	assert_int_equal(sd_event_new(&event_loop), 0);
+	assert_int_equal(poller_new(event_loop, &poller), 0);
 	assert_int_equal(journal_new(event_loop, "/nonexistent/socket", &journal), 0);
 	return 0;
 }
@@ -56,6 +59,7 @@ static int tear_down(void **state)
 	records = records_free(records);
 	log_of_events = eventlog_free(log_of_events);
 	journal = journal_free(journal);
+	poller = poller_free(poller);
 	event_loop = sd_event_unref(event_loop);
 	return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

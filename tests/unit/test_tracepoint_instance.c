@@ -13,12 +13,14 @@
 #include <stdbool.h>
 
 #include "fake_sysfs.h"
+#include "poller.h"
 #include "tracepoint.h"
 
 #define PROCESSORS 2
 
 static struct {
 	sd_event *event;
+	struct poller *poller;
 	struct work *work;
 	struct tracepoints *tracepoints;
 	const char *instance; /* below the root */
@@ -143,7 +145,8 @@ static int set_up(void **state)
 		t.pipes[i] = -EBADF;
 	fake_begin();
 	assert_true(sd_event_new(&t.event) >= 0);
-	return work_new(t.event, "test", 1, 0, &t.work);
+	assert_int_equal(poller_new(t.event, &t.poller), 0);
+	return work_new(t.poller, "test", 1, &t.work);
 }
 
 static int tear_down(void **state)
@@ -152,6 +155,7 @@ static int tear_down(void **state)
 	t.tracepoints = tracepoints_free(t.tracepoints);
 	for (unsigned i = 0; i < PROCESSORS; i++)
 		t.pipes[i] = close_fd(t.pipes[i]);
+	t.poller = poller_free(t.poller);
 	t.event = sd_event_unref(t.event);
 	fake_end();
 	return 0;

@@ -16,11 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "poller.h"
 #include "work.h"
 
 #define PIECES 50
 
 static sd_event *event;
+static struct poller *poller;
 static struct work *work;
 static pthread_t loop_thread;
 
@@ -44,12 +46,14 @@ static int set_up(void **state)
 	loop_thread = pthread_self();
 	/* A test that hangs is a test that failed. */
 	alarm(60);
-	return sd_event_new(&event);
+	assert_int_equal(sd_event_new(&event), 0);
+	return poller_new(event, &poller);
 }
 
 static int tear_down(void **state)
 {
 	work = work_free(work);
+	poller = poller_free(poller);
 	event = sd_event_unref(event);
 	alarm(0);
 	return 0;
@@ -75,7 +79,7 @@ static int run_number(void *argument)
 
 static void make(unsigned threads)
 {
-	assert_int_equal(work_new(event, "test-worker", threads, 0, &work), 0);
+	assert_int_equal(work_new(poller, "test-worker", threads, &work), 0);
 }
 
 static void submit(work_run_t run, struct piece *piece)
