@@ -151,7 +151,9 @@ static void connect_ready(void *userdata, uint32_t revents)
 	socklen_t length = sizeof(int);
 	int error = 0;
 
-	if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+	/* Without one of these there is no error to ask for. */
+	if (revents & (EPOLLERR | EPOLLHUP) &&
+	    getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		error = errno;
 	if (error) {
 		connect_failed(attempt, -error);

@@ -90,21 +90,17 @@ static int parse_hctl(const char *name, struct sysfs_lun *ret)
 /* @target_fd and @name lead to the device, whose address @lun has. Negative ends the walk. */
 typedef int (*visit_t)(int target_fd, const char *name, struct sysfs_lun *lun, void *userdata);
 
-static int visit_target(int session_fd, const char *target, uint32_t host, visit_t visit,
-			void *userdata)
+static int visit_target(struct directory *target, uint32_t host, visit_t visit, void *userdata)
 {
-	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
 	const char *name;
 
-	if (directory_open(session_fd, target, &directory) < 0)
-		return 0;
-	while ((name = directory_next(&directory))) {
+	while ((name = directory_next(target))) {
 		struct sysfs_lun lun = { 0 };
 		int r;
 
 		if (parse_hctl(name, &lun) < 0 || lun.host != host)
 			continue;
-		r = visit(directory.fd, name, &lun, userdata);
+		r = visit(target->fd, name, &lun, userdata);
 		if (r < 0)
 			return r;
 	}
@@ -118,15 +114,26 @@ static int visit_luns(const struct sysfs *sysfs, uint32_t sid, uint32_t host, vi
 	const char *name;
 	int fd, r;
 
+	/* A session has one target. Where each has a host for itself, this is its name. */
+	fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY,
+			"class/iscsi_session/session%" PRIu32 "/device/target%" PRIu32 ":0:0", sid,
+			host);
+	if (fd >= 0) {
+		directory_init(fd, &directory);
+		return visit_target(&directory, host, visit, userdata);
+	}
 	fd = sysfs_open(sysfs, O_RDONLY | O_DIRECTORY,
 			"class/iscsi_session/session%" PRIu32 "/device", sid);
 	if (fd < 0)
 		return fd;
 	directory_init(fd, &directory);
 	while ((name = directory_next(&directory))) {
-		if (strncmp(name, "target", strlen("target")) != 0)
+		_cleanup_(directory_close) struct directory target = { .fd = -EBADF };
+
+		if (strncmp(name, "target", strlen("target")) != 0 ||
+		    directory_open(directory.fd, name, &target) < 0)
 			continue;
-		r = visit_target(directory.fd, name, host, visit, userdata);
+		r = visit_target(&target, host, visit, userdata);
 		if (r < 0)
 			return r;
 	}
@@ -258,14 +265,19 @@ static struct sysfs_lun *list_add(struct list *list)
 }
 
 /* A device that is gone meanwhile has no state. */
-static int read_details(struct device *device, struct sysfs_lun *lun, const struct usage *usage)
+static int read_details(struct device *device, struct sysfs_lun *lun, const struct list *list)
 {
 	(void)device_read_string(device, "wwid", lun->wwid, sizeof(lun->wwid));
 	lun->queue_depth = device_read_number(device, "queue_depth");
 	read_child(device, "scsi_generic", lun->generic, sizeof(lun->generic));
-	if (usage && lun->block[0] != '\0')
-		(void)usage_describe(usage, device->target_fd, device_path(device, "block"),
+	if (list->usage && lun->block[0] != '\0')
+		(void)usage_describe(list->usage, device->target_fd, device_path(device, "block"),
 				     lun->block, lun->use, sizeof(lun->use));
+	/* A driver has just read it. */
+	if (list->brief && lun->block[0] != '\0') {
+		(void)strcpy(lun->state, "running");
+		return 0;
+	}
 	return device_read_string(device, "state", lun->state, sizeof(lun->state));
 }
 
@@ -284,7 +296,7 @@ static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void
 	 * block device. */
 	lun->bound = sysfs_lun_is_disk(lun) ? lun->block[0] != '\0' : device_has(&device, "driver");
 	list->waiting = list->waiting || (sysfs_lun_is_disk(lun) && !lun->bound);
-	if (!(list->brief && list->waiting) && read_details(&device, lun, list->usage) < 0)
+	if (!(list->brief && list->waiting) && read_details(&device, lun, list) < 0)
 		return 0;
 	added = list_add(list);
 	if (!added)

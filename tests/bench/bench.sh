@@ -19,7 +19,7 @@ measure_round()
 {
 	local who=$1 n=$2 pids
 	measure "$who" discover "$n" "${who}_discover"
-	measure "$who" login "$n" eval "${who}_login && disks_are_there $n"
+	measure_login "$who" login "$n"
 	measure "$who" list "$n" "${who}_list"
 	mapfile -t pids < <("${who}_pids")
 	record "$who" memory "$n" "$(resident "${pids[@]}")"
@@ -61,7 +61,7 @@ measure_round_trips()
 		if [[ $who == floor ]]; then
 			measure_floor "login, $rtt ms" 1 login "$portal"
 		else
-			measure "$who" "login, $rtt ms" 1 eval "${who}_login && disks_are_there 1"
+			measure_login "$who" "login, $rtt ms" 1
 		fi
 		tc qdisc del dev lo root
 		if [[ $who == floor ]]; then

@@ -26,6 +26,18 @@ measure()
 	record "$who" "$figure" "$n" "$((${end/./} - ${begin/./}))"
 }
 
+# measure_login CONTESTANT FIGURE N
+measure_login()
+{
+	local waits=$1_waits
+	if [[ ${!waits} == yes ]]; then
+		measure "$1" "$2" "$3" "$1_login"
+		all_disks_are_there "$3" || { echo "bench: $1 has not waited for all disks" >&2; exit 1; }
+	else
+		measure "$1" "$2" "$3" eval "$1_login && disks_are_there $3"
+	fi
+}
+
 # The floor also says how long it took by its own clock, in seconds with four digits.
 measure_floor()
 {
@@ -37,7 +49,17 @@ measure_floor()
 	record floor "$figure, own clock" "$n" "$((10#${result/./} * 100))"
 }
 
-# Returns when all disks are there, partitions read: to be sure of contestants that do not wait for them.
+# Of contestants whose login ends when all disks are there, which is part of their time: whether that is true.
+all_disks_are_there()
+{
+	local disks=(/dev/sd*) disk
+	((${#disks[@]} >= $1)) || return
+	for disk in "${disks[@]}"; do
+		: 2>/dev/null <"$disk" || return
+	done
+}
+
+# Returns when all disks are there, partitions read: for contestants that do not wait for them.
 disks_are_there()
 {
 	local disks disk
@@ -76,6 +98,7 @@ ois_stop() { stop_service oisd; }
 ois_pids() { echo "${services[oisd]}"; pgrep -x oisd-scanner; }
 ois_discover() { ois-ctl discover "$portal"; }
 ois_login() { ois-ctl login --all; }
+ois_waits=yes
 ois_list() { ois-ctl sessions --json=short; }
 ois_logout() { ois-ctl logout --all; }
 
@@ -97,6 +120,7 @@ peer_stop()
 peer_pids() { pgrep -x iscsid; }
 peer_discover() { iscsiadm -m discovery -t st -p "$portal"; }
 peer_login() { iscsiadm -m node --loginall=all; }
+peer_waits=no
 peer_list() { iscsiadm -m session -P 3; }
 peer_logout() { iscsiadm -m node --logoutall=all; }
 
