@@ -1,0 +1,232 @@
+// layers: oisd-core
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Descriptors and calls behind one source: who has its turn, in which order, and what is taken
+ * back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "poller.h"
+
+#define MANY 40 /* more than have their turn at once */
+
+static sd_event *event;
+static struct poller *poller;
+
+struct thing {
+	int fd;
+	struct poller_entry *entry;
+	struct poller_call call;
+	struct thing *other; /* removed, or taken back, in its turn */
+	bool again;          /* asks for itself again */
+	unsigned n;
+};
+
+static struct thing things[MANY];
+static char order[4 * MANY];
+
+static int set_up(void **state)
+{
+	memset(things, 0, sizeof(things));
+	order[0] = '\0';
+	assert_int_equal(sd_event_new(&event), 0);
+	assert_int_equal(poller_new(event, &poller), 0);
+	assert_ptr_equal(poller_event(poller), event);
+	for (int i = 0; i < MANY; i++) {
+		things[i].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		assert_true(things[i].fd >= 0);
+	}
+	alarm(60);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	for (int i = 0; i < MANY; i++) {
+		things[i].entry = poller_remove(things[i].entry);
+		poller_call_off(&things[i].call);
+		things[i].fd = close_fd(things[i].fd);
+	}
+	poller = poller_free(poller);
+	event = sd_event_unref(event);
+	alarm(0);
+	return 0;
+}
+
+static void note(const struct thing *thing, char what)
+{
+	size_t length = strlen(order);
+
+	assert_true(length + 1 < sizeof(order));
+	order[length] = thing - things < 10 ? (char)(what + (thing - things)) : '.';
+	order[length + 1] = '\0';
+}
+
+static void on_call(void *userdata)
+{
+	struct thing *thing = userdata;
+
+	thing->n++;
+	note(thing, 'a');
+	if (thing->other)
+		poller_call_off(&thing->other->call);
+	if (thing->again)
+		poller_call_later(poller, &thing->call, on_call, thing);
+}
+
+static void on_ready(void *userdata, uint32_t revents)
+{
+	struct thing *thing = userdata;
+	eventfd_t value;
+
+	assert_int_equal(revents, EPOLLIN);
+	assert_int_equal(eventfd_read(thing->fd, &value), 0);
+	thing->n++;
+	note(thing, 'A');
+	if (thing->other)
+		thing->other->entry = poller_remove(thing->other->entry);
+	poller_call_later(poller, &thing->call, on_call, thing);
+}
+
+static void watch(struct thing *thing)
+{
+	assert_int_equal(
+		poller_add(poller, thing->fd, EPOLLIN, on_ready, thing, &thing->entry), 0);
+}
+
+static void ring(const struct thing *thing)
+{
+	assert_int_equal(eventfd_write(thing->fd, 1), 0);
+}
+
+static void call(struct thing *thing)
+{
+	poller_call_later(poller, &thing->call, on_call, thing);
+}
+
+/* The number of turns that it takes until there is nothing to do. */
+static unsigned run(void)
+{
+	unsigned n = 0;
+
+	while (sd_event_run(event, 0) > 0)
+		assert_true(++n < 100);
+	return n;
+}
+
+/* What is ready, and what that puts off, is one turn. */
+static void one_turn(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		watch(&things[i]);
+		ring(&things[i]);
+	}
+	assert_int_equal(sd_event_run(event, 0), 1);
+	assert_string_equal(order, "ABCabc");
+	assert_int_equal(run(), 0);
+}
+
+static void removed_in_a_turn(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		watch(&things[i]);
+		ring(&things[i]);
+	}
+	things[0].other = &things[1];
+	(void)run();
+	assert_string_equal(order, "ACac");
+}
+
+static void silent(void **state)
+{
+	watch(&things[0]);
+	ring(&things[0]);
+	assert_int_equal(poller_set_events(things[0].entry, 0), 0);
+	assert_int_equal(run(), 0);
+	assert_int_equal(poller_set_events(things[0].entry, EPOLLIN), 0);
+	(void)run();
+	assert_string_equal(order, "Aa");
+}
+
+/* All have their turn, and no turn is long. */
+static void many(void **state)
+{
+	for (int i = 0; i < MANY; i++) {
+		watch(&things[i]);
+		ring(&things[i]);
+	}
+	assert_in_range(run(), 3, 6);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(things[i].n, 2);
+}
+
+static void calls(void **state)
+{
+	call(&things[0]);
+	call(&things[1]);
+	call(&things[2]);
+	call(&things[0]);
+	assert_int_equal(run(), 1);
+	assert_string_equal(order, "abc");
+	for (int i = 0; i < MANY; i++)
+		call(&things[i]);
+	assert_in_range(run(), 3, 3);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(things[i].n, i < 3 ? 2 : 1);
+}
+
+static void taken_back(void **state)
+{
+	call(&things[0]);
+	call(&things[1]);
+	call(&things[2]);
+	poller_call_off(&things[1].call);
+	poller_call_off(&things[1].call);
+	things[0].other = &things[2];
+	(void)run();
+	assert_string_equal(order, "a");
+	/* The list is whole. */
+	call(&things[3]);
+	(void)run();
+	assert_string_equal(order, "ad");
+}
+
+/* One that asks for itself again lets all others have their turn. */
+static void again(void **state)
+{
+	things[0].again = true;
+	call(&things[0]);
+	call(&things[1]);
+	assert_int_equal(sd_event_run(event, 0), 1);
+	assert_string_equal(order, "ab");
+	watch(&things[2]);
+	ring(&things[2]);
+	assert_int_equal(sd_event_run(event, 0), 1);
+	assert_string_equal(order, "abCac");
+	things[0].again = false;
+	(void)run();
+	assert_string_equal(order, "abCaca");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(one_turn, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(removed_in_a_turn, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(silent, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(calls, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(taken_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(again, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
