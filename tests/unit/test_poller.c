@@ -98,8 +98,7 @@ static void on_ready(void *userdata, uint32_t revents)
 
 static void watch(struct thing *thing)
 {
-	assert_int_equal(
-		poller_add(poller, thing->fd, EPOLLIN, on_ready, thing, &thing->entry), 0);
+	assert_int_equal(poller_add(poller, thing->fd, EPOLLIN, on_ready, thing, &thing->entry), 0);
 }
 
 static void ring(const struct thing *thing)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -368,6 +369,11 @@ static void finish(void)
 		check(!world.sessions[sid].exists);
 	check(t.events[EVENT_SESSION_CLOSED] + t.events[EVENT_SESSION_VANISHED] >=
 	      t.events[EVENT_SESSION_ESTABLISHED]);
+}
+
+static bool is_lost(const struct session *session)
+{
+	return !session || session->phase != SESSION_LOGGED_IN;
 }
 
 /* The points at which something can happen */
@@ -2657,6 +2663,55 @@ static void rescans_what_changed(void **state)
 	end();
 }
 
+/* Memory */
+
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t allocated(void)
+{
+	return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
+						       : mallinfo2().uordblks;
+}
+
+/* After these all that is kept of the past, which is bounded, is there. */
+#define CYCLES_FIRST 400
+
+/* Logins, losses and logouts, CYCLES of them, leave no memory behind, and no descriptor. */
+static void leaves_nothing_behind(void **state)
+{
+	const char *text = getenv("CYCLES");
+	unsigned n = CYCLES_FIRST + (text ? (unsigned)strtoul(text, NULL, 10) : 100);
+	unsigned n_descriptors = 0;
+	size_t n_bytes = 0;
+
+	begin("many cycles", "each with a loss");
+	for (unsigned i = 0; i < n; i++) {
+		memset(&t.login, 0, sizeof(t.login));
+		memset(&t.logout, 0, sizeof(t.logout));
+		memset(world.sessions, 0, sizeof(world.sessions));
+		world.n_sids = 0;
+		log_in();
+		check(run(at_rest, true));
+		lose(KERNEL_ERROR_CLOSED);
+		check(run(is_lost, true));
+		check(run(at_rest, true));
+		check(session_now() != NULL);
+		log_out(false);
+		check(run(gone, true));
+		check(run(no_connections, true));
+		check(t.logout.ended == 1 && t.logout.failed == 0);
+		if (i == CYCLES_FIRST) {
+			n_bytes = allocated();
+			n_descriptors = count_descriptors();
+		}
+	}
+	assert_in_range(allocated(), 0, n_bytes + 4096);
+	assert_in_range(count_descriptors(), 0, n_descriptors);
+	assert_int_equal(t.events[EVENT_SESSION_ESTABLISHED], n);
+	finish();
+	end();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -2718,6 +2773,7 @@ int main(void)
 		TEST(admits_so_many),
 		TEST(rescans),
 		TEST(rescans_what_changed),
+		TEST(leaves_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
