@@ -139,7 +139,8 @@ static bool look_at(struct manager *manager, uint32_t sid)
 	struct session *session = manager_find_session(manager, sid);
 	struct sysfs_session found;
 
-	if (is_ours(manager, sid))
+	/* A logout sees by itself what becomes of it. */
+	if (is_ours(manager, sid) || (session && session->private->leaving))
 		return true;
 	if (sysfs_session_identify(&manager->sysfs, sid, &found) < 0 ||
 	    is_being_made(manager, &found))

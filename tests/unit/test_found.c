@@ -408,6 +408,44 @@ static void knows_its_own(void **state)
 	end();
 }
 
+static void changed(void *userdata, struct session *session, enum session_phase phase,
+		    const struct session_failure *failure)
+{
+	*(enum session_phase *)userdata = phase;
+}
+
+/* A look at what others do with it must not undo what a person has begun. */
+static void is_lost_and_logged_out(void **state)
+{
+	static const struct row row = {
+		.what = "lost and logged out",
+		.label = "default",
+		.connection = "up",
+		.target = "SCANNED",
+	};
+	enum session_phase phase = SESSION_LOGGED_IN;
+	const struct session_watch watch = { changed, &phase };
+	struct session *session;
+
+	begin(&row);
+	check(&row, session_find_all(t.manager) == 0);
+	session = t.manager->sessions;
+	check(&row, session && !session->managed);
+	world.lost_logout = true;
+	fake_connection_error(SID, KERNEL_ERROR_CLOSED);
+	while (!t.manager->look)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	check(&row, session_logout(session, SESSION_LOGOUT_FORCE, &watch) == 0);
+	while (t.manager->look || phase != SESSION_LOGGING_OUT)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	/* The target does not answer. */
+	(void)sd_event_source_set_time_relative(session->private->timer, 0);
+	while (t.manager->sessions)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	check(&row, phase == SESSION_CLOSED && !world.sessions[SID].exists);
+	end();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -417,6 +455,7 @@ int main(void)
 		TEST(looks_for_what_it_did_not_hear),
 		TEST(tells_what_it_cannot_ask_for),
 		TEST(knows_its_own),
+		TEST(is_lost_and_logged_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

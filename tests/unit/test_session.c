@@ -2705,7 +2705,8 @@ static void leaves_nothing_behind(void **state)
 			n_descriptors = count_descriptors();
 		}
 	}
-	assert_in_range(allocated(), 0, n_bytes + 4096);
+	/* Numbers in what is kept get longer; an object is larger than that. */
+	assert_in_range(allocated(), 0, n_bytes + 4096 + (n - CYCLES_FIRST) * 8);
 	assert_in_range(count_descriptors(), 0, n_descriptors);
 	assert_int_equal(t.events[EVENT_SESSION_ESTABLISHED], n);
 	finish();
