@@ -15,15 +15,21 @@ record()
 	printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" >>"$figures"
 }
 
+# take_time CONTESTANT COMMAND...: when it began and ended, in microseconds, is in $began and $ended.
+take_time()
+{
+	local who=$1
+	shift
+	began=${EPOCHREALTIME/./}
+	"$@" >"$work/output" 2>&1 || { cat "$work/output"; echo "bench: $who failed: $*" >&2; exit 1; }
+	ended=${EPOCHREALTIME/./}
+}
+
 # measure CONTESTANT FIGURE N COMMAND...: its wall-clock time.
 measure()
 {
-	local who=$1 figure=$2 n=$3 begin end
-	shift 3
-	begin=$EPOCHREALTIME
-	"$@" >"$work/output" 2>&1 || { cat "$work/output"; echo "bench: $who failed: $*" >&2; exit 1; }
-	end=$EPOCHREALTIME
-	record "$who" "$figure" "$n" "$((${end/./} - ${begin/./}))"
+	take_time "$1" "${@:4}"
+	record "$1" "$2" "$3" "$((ended - began))"
 }
 
 # measure_login CONTESTANT FIGURE N

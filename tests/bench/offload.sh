@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Runs in a guest: logins through an adapter that makes the connections itself, OIS and open-iscsi side by side on the
-# test adapter (tests/kernel/adapter/README.md). Each is measured as its user sees it: from starting the command to the
-# last disk that can be opened.
+# Runs in a guest: logins through an adapter that makes the connections itself, OIS, open-iscsi and the floor side by
+# side on the test adapter (tests/kernel/adapter/README.md). "login" is the time from starting the command until the
+# kernel has all sessions logged in, whoever made them (login-clock): two round trips, one for the connection and one for
+# the login. "disks" goes on until the last disk can be opened. That is mostly the kernel's own scan, about 25 round trips
+# of which it does most for one session of the adapter after the other; so nobody can be much faster than the floor there.
 #
 # Usage: offload.sh [N]...   numbers of sessions (1 10)
 # shellcheck source=tests/bench/contestants.sh
@@ -40,6 +42,19 @@ peer_bind()
 	done
 } >/dev/null
 
+floor_start() { :; }
+floor_stop() { :; }
+floor_bind()
+{
+	local i
+	transport=$1 through=("$(port 0 host)" "$storage")
+	for ((i = 1; i <= $2; i++)); do
+		through+=("${target%1}$i")
+	done
+}
+floor_login() { floor login-through "$transport" "${through[@]}"; }
+floor_logout() { floor logout "$transport"; }
+
 objects()
 {
 	remains | grep -v '^host' || true
@@ -51,13 +66,25 @@ round_trip()
 	in_storage tc qdisc replace dev lo root netem limit 100000 delay "$(awk -v r="$1" 'BEGIN { print r * 500 }')us"
 }
 
+# measure_login WHO TRANSPORT N MILLISECONDS
+measure_login()
+{
+	local who=$1 figure="$4 ms" n=$3 logged_in=''
+	exec 7< <(exec login-clock "$n")
+	read -r <&7
+	take_time "$who" eval "${who}_login && disks_are_there $n"
+	read -r logged_in <&7
+	exec 7<&-
+	record "$who" "$2: login, $figure" "$n" "$((logged_in - began))"
+	record "$who" "$2: disks, $figure" "$n" "$((ended - began))"
+}
+
 # measure_round WHO TRANSPORT N MILLISECONDS
 measure_round()
 {
-	local who=$1 transport=$2 n=$3
-	measure "$who" "$transport: login, $4 ms" "$n" eval "${who}_login && disks_are_there $n"
-	measure "$who" "$transport: logout, $4 ms" "$n" "${who}_logout"
-	[[ -z $(objects) ]] || { echo "bench: $who left $(objects)" >&2; exit 1; }
+	measure_login "$@"
+	measure "$1" "$2: logout, $4 ms" "$3" "$1_logout"
+	[[ -z $(objects) ]] || { echo "bench: $1 left $(objects)" >&2; exit 1; }
 }
 
 # measure_contestant WHO TRANSPORT N
@@ -91,7 +118,7 @@ for n in "${sizes[@]}"; do
 	targets=$n
 	for transport in "${transports[@]}"; do
 		load_adapter "$transport"
-		for who in ois peer; do
+		for who in floor ois peer; do
 			measure_contestant "$who" "$transport" "$n"
 		done
 		unload_adapter
