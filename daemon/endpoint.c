@@ -18,11 +18,15 @@
 #include "path.h"
 #include "resolve.h"
 
-/* The pause after the first question; doubled after each one, up to the longest. */
-#define POLL_FIRST_USEC UINT64_C(2000)
+/*
+ * The pause before the next question is so much of the time the connection has taken so far: an
+ * answer is late by no more than that, and the lock is left alone for as long as it needs.
+ */
+#define POLL_SHARE      4
+#define POLL_LEAST_USEC UINT64_C(1000)
 #define POLL_MOST_USEC  UINT64_C(256000)
-/* Timers that may go off together go off late. */
-#define POLL_ACCURACY_USEC 1000
+/* Before others go on with their logins: a connection that is there must not wait for them. */
+#define POLL_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
 
 /* When memory was short. */
 #define PART_AGAIN_USEC UINT64_C(1000000)
@@ -59,9 +63,9 @@ struct endpoint_connect {
 	/* Of the address being tried */
 	struct endpoint *endpoint;
 	struct path *path; /* that the adapter asked for, until it has the answer */
-	uint64_t pause_usec;
+	uint64_t begun_usec;
 	sd_event_source *poll, *timeout;
-	sd_event_source *start;
+	struct poller_call start;
 };
 
 /* The port */
@@ -321,6 +325,20 @@ static int ask_again(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static int ask_later(struct endpoint_connect *c)
+{
+	uint64_t pause = (manager_monotonic() - c->begun_usec) / POLL_SHARE;
+	int r;
+
+	if (pause < POLL_LEAST_USEC)
+		pause = POLL_LEAST_USEC;
+	if (pause > POLL_MOST_USEC)
+		pause = POLL_MOST_USEC;
+	r = sd_event_add_time_relative(c->manager->event, &c->poll, CLOCK_MONOTONIC, pause,
+				       pause / POLL_SHARE, ask_again, c);
+	return r < 0 ? r : sd_event_source_set_priority(c->poll, POLL_PRIORITY);
+}
+
 /* An errno of a poll says little: drivers have one for all that can happen. */
 static const char *poll_text(const struct endpoint_connect *c)
 {
@@ -343,9 +361,7 @@ static void asked(void *userdata, const struct kernel_result *result)
 		return;
 	}
 	if (!result->connected) {
-		r = sd_event_add_time_relative(c->manager->event, &c->poll, CLOCK_MONOTONIC,
-					       c->pause_usec, POLL_ACCURACY_USEC, ask_again, c);
-		c->pause_usec *= c->pause_usec < POLL_MOST_USEC ? 2 : 1;
+		r = ask_later(c);
 		if (r < 0)
 			attempt_failed(c, r, EVENT_WORKITEM_RESOURCES, NULL);
 		return;
@@ -381,7 +397,7 @@ static void begun(void *userdata, const struct kernel_result *result)
 		refused(c, result->error);
 		return;
 	}
-	c->pause_usec = POLL_FIRST_USEC;
+	c->begun_usec = manager_monotonic();
 	ask(c);
 }
 
@@ -524,13 +540,9 @@ static void resolved(void *userdata, const union ip_address *addresses, size_t n
 	fail_unattempted(c, error, EVENT_RESOLVE_FAILED, event, "the name cannot be looked up");
 }
 
-static int start_numeric(sd_event_source *source, void *userdata)
+static void start_numeric(void *userdata)
 {
-	struct endpoint_connect *c = userdata;
-
-	c->start = sd_event_source_disable_unref(c->start);
-	begin_attempts(c);
-	return 0;
+	begin_attempts(userdata);
 }
 
 /* Numeric addresses need nobody's help; names go to a worker. */
@@ -550,7 +562,11 @@ static int begin(struct endpoint_connect *c)
 		c->setup_error = r;
 	else
 		r = take_addresses(c, &address, 1);
-	return r == -ENOMEM ? r : sd_event_add_defer(event, &c->start, start_numeric, c);
+	if (r == -ENOMEM)
+		return r;
+	/* Many at once are all on their way before the first of them is done. */
+	poller_call_later(c->manager->poller, &c->start, start_numeric, c);
+	return 0;
 }
 
 int endpoint_connect_new(struct manager *manager, const struct endpoint_config *config,
@@ -590,7 +606,7 @@ struct endpoint_connect *endpoint_connect_free(struct endpoint_connect *c)
 	if (!c)
 		return NULL;
 	c->resolve = resolve_free(c->resolve);
-	c->start = sd_event_source_disable_unref(c->start);
+	poller_call_off(&c->start);
 	end_attempt(c);
 	if (c->previous)
 		*c->previous = c->next;
