@@ -113,4 +113,4 @@ for n in "${sizes[@]}"; do
 	echo "bench: $n sessions done after $SECONDS s" >&2
 done
 
-report bench
+report

@@ -5,6 +5,7 @@
 # shellcheck source=tests/kernel/guest.sh
 source "${BASH_SOURCE[0]%/*}/../kernel/guest.sh"
 
+: "${FIGURES:?a name for the figures}"
 portal=127.0.0.1
 figures=$work/figures
 mkfifo "$work/never"
@@ -130,10 +131,10 @@ peer_waits=no
 peer_list() { iscsiadm -m session -P 3; }
 peer_logout() { iscsiadm -m node --logoutall=all; }
 
-# The figures as a table, and as JSON in $RESULTS/$1.json.
+# The figures as a table, and as JSON in $RESULTS/$FIGURES.json.
 report()
 {
-	cp "$figures" "$RESULTS/$1.tsv"
+	cp "$figures" "$RESULTS/$FIGURES.tsv"
 	awk -f "${BASH_SOURCE[0]%/*}/table.awk" "$figures"
-	awk -f "${BASH_SOURCE[0]%/*}/json.awk" "$figures" >"$RESULTS/$1.json"
+	awk -f "${BASH_SOURCE[0]%/*}/json.awk" "$figures" >"$RESULTS/$FIGURES.json"
 }

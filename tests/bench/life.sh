@@ -141,4 +141,4 @@ measure_life ois "$n"
 record ois turn "$n" "$(ois-ctl status --json=short | jq .longestTurnUSec)"
 ((n == small)) || ois_logout >/dev/null
 measure_cycles "$n"
-report life
+report

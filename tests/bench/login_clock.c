@@ -18,7 +18,6 @@
 
 #define SESSIONS "/sys/class/iscsi_session"
 #define SIDS     65536
-#define STEP     1000000   /* nanoseconds */
 #define PATIENCE 120000000 /* microseconds */
 
 /* Of each number: 0: not seen, -1: has logged in, else its file, open. */
@@ -66,13 +65,14 @@ static unsigned count(DIR *sessions)
 
 int main(int argc, char **argv)
 {
-	const struct timespec step = { .tv_nsec = STEP };
-	unsigned wanted = argc == 2 ? (unsigned)atoi(argv[1]) : 0, n = 0;
+	unsigned wanted = argc == 3 ? (unsigned)atoi(argv[1]) : 0, n = 0;
+	long step = argc == 3 ? atol(argv[2]) : 0;
+	const struct timespec pause = { .tv_nsec = step * 1000 };
 	DIR *sessions = opendir(SESSIONS);
 	uint64_t began = now_usec();
 
-	if (wanted == 0) {
-		fputs("Usage: login-clock N\n", stderr);
+	if (wanted == 0 || step <= 0 || step >= 1000000) {
+		fputs("Usage: login-clock N MICROSECONDS\n", stderr);
 		return 2;
 	}
 	if (!sessions)
@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 			break;
 		if (now_usec() - began > PATIENCE)
 			errx(1, "%u of %u sessions have logged in", n, wanted);
-		(void)nanosleep(&step, NULL);
+		(void)nanosleep(&pause, NULL);
 	}
 	printf("%lu\n", now_usec());
 	return 0;
