@@ -20,7 +20,7 @@
 
 /*
  * The pause before the next question is so much of the time the connection has taken so far: an
- * answer is late by no more than that, and the lock is left alone for as long as it needs.
+ * answer is late by little more than that, and many questions do not follow each other closely.
  */
 #define POLL_SHARE      4
 #define POLL_LEAST_USEC UINT64_C(1000)
