@@ -15,6 +15,28 @@ sizes=("${@:-}")
 peer_max=100 # open-iscsi takes minutes beyond
 round_trips=(0.5 2 10)
 
+# Of contestants whose login ends when all disks are there, which is part of their time: whether that is true.
+all_disks_are_there()
+{
+	local disks=(/dev/sd*) disk
+	((${#disks[@]} >= $1)) || return
+	for disk in "${disks[@]}"; do
+		: 2>/dev/null <"$disk" || return
+	done
+}
+
+# measure_login CONTESTANT FIGURE N
+measure_login()
+{
+	local waits=$1_waits
+	if [[ ${!waits} == yes ]]; then
+		measure "$1" "$2" "$3" "$1_login"
+		all_disks_are_there "$3" || { echo "bench: $1 has not waited for all disks" >&2; exit 1; }
+	else
+		measure "$1" "$2" "$3" eval "$1_login && disks_are_there $3"
+	fi
+}
+
 measure_round()
 {
 	local who=$1 n=$2 pids

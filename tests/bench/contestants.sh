@@ -33,18 +33,6 @@ measure()
 	record "$1" "$2" "$3" "$((ended - began))"
 }
 
-# measure_login CONTESTANT FIGURE N
-measure_login()
-{
-	local waits=$1_waits
-	if [[ ${!waits} == yes ]]; then
-		measure "$1" "$2" "$3" "$1_login"
-		all_disks_are_there "$3" || { echo "bench: $1 has not waited for all disks" >&2; exit 1; }
-	else
-		measure "$1" "$2" "$3" eval "$1_login && disks_are_there $3"
-	fi
-}
-
 # The floor also says how long it took by its own clock, in seconds with four digits.
 measure_floor()
 {
@@ -54,16 +42,6 @@ measure_floor()
 	result=$(tail -n 1 "$work/output")
 	result=${result##* }
 	record floor "$figure, own clock" "$n" "$((10#${result/./} * 100))"
-}
-
-# Of contestants whose login ends when all disks are there, which is part of their time: whether that is true.
-all_disks_are_there()
-{
-	local disks=(/dev/sd*) disk
-	((${#disks[@]} >= $1)) || return
-	for disk in "${disks[@]}"; do
-		: 2>/dev/null <"$disk" || return
-	done
 }
 
 # Returns when all disks are there, partitions read: for contestants that do not wait for them.
