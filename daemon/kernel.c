@@ -23,10 +23,8 @@
  */
 #define EVENT_BUFFER_SIZE   (4 * 1024 * 1024)
 #define REQUEST_BUFFER_SIZE (1024 * 1024)
-/* Events taken with one system call, and system calls made before others in the loop have their
- * turn. */
+/* Taken with one system call, in one turn of the loop. */
 #define EVENTS_AT_ONCE     8
-#define EVENT_ROUNDS_MAX   2
 #define REPLY_TIMEOUT_MSEC 2000
 
 struct kernel {
@@ -38,7 +36,7 @@ struct kernel {
 	struct work *work;
 	struct poller *poller;
 	struct poller_entry *entry;
-	struct poller_call again; /* after an overrun */
+	struct poller_call again;
 	uint64_t n_ignored;
 	bool overrun;
 	uint8_t events[EVENTS_AT_ONCE][NLMSG_ALIGN(KERNEL_EVENT_MAX)];
@@ -225,27 +223,23 @@ static int receive_events(struct kernel *kernel)
 static void take_events(void *userdata)
 {
 	struct kernel *kernel = userdata;
+	int r;
 
 	/* A session knows its number before the kernel tells something about it. */
-	work_deliver(kernel->work);
-	for (unsigned round = 0; round < EVENT_ROUNDS_MAX; round++) {
-		int r = receive_events(kernel);
-
-		if (r == -EINTR)
-			continue;
-		if (r == -EAGAIN) {
-			bool overrun = kernel->overrun;
-
-			kernel->overrun = false;
-			if (overrun && kernel->callbacks->overrun)
-				kernel->callbacks->overrun(kernel->userdata);
-			return;
-		}
-		if (r < 0)
-			kernel->overrun = true;
-		else if (r < EVENTS_AT_ONCE && !kernel->overrun)
-			return;
+	if (!work_deliver(kernel->work)) {
+		poller_call_later(kernel->poller, &kernel->again, take_events, kernel);
+		return;
 	}
+	r = receive_events(kernel);
+	if (r == -EAGAIN) {
+		bool overrun = kernel->overrun;
+
+		kernel->overrun = false;
+		if (overrun && kernel->callbacks->overrun)
+			kernel->callbacks->overrun(kernel->userdata);
+		return;
+	}
+	kernel->overrun = kernel->overrun || (r < 0 && r != -EINTR);
 	/* The socket may be empty by now, and would not wake us to find that out. */
 	if (kernel->overrun)
 		poller_call_later(kernel->poller, &kernel->again, take_events, kernel);

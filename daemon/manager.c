@@ -28,7 +28,7 @@
 
 #define RESOLVER_THREADS 8
 /* In one turn, or thousands of logins at once would keep the rest of the daemon waiting. */
-#define TENDED_PER_TURN 16
+#define TENDED_PER_TURN 8
 
 /* One in so many logins at once is kept for those that are no recoveries. */
 #define LOGINS_SHARE 8

@@ -14,7 +14,7 @@
 #include "method_common.h"
 
 /* More of them would keep the rest of the daemon waiting. */
-#define BEGUN_PER_TURN 16
+#define BEGUN_PER_TURN 8
 
 struct item {
 	struct batch *batch;

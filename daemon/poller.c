@@ -12,8 +12,8 @@
 #include "poller.h"
 
 /* Handled in one turn of the loop. */
-#define READY_MAX 16
-#define CALLS_MAX 16
+#define READY_MAX 8
+#define CALLS_MAX 8
 /* What is put off outside of turns of ours waits for whatever else is ready. */
 #define PRIORITY_CALLS (SD_EVENT_PRIORITY_NORMAL + 10)
 

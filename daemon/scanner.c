@@ -22,7 +22,7 @@
 /* One that lived shorter is not started again at once: something is wrong with it. */
 #define LIFE_USEC UINT64_C(1000000)
 /* Answers taken in in one turn of the loop. */
-#define ANSWERS_MAX 16
+#define ANSWERS_MAX 8
 /* How long it may take to end when the daemon does. */
 #define END_MSEC 1000
 

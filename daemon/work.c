@@ -19,6 +19,9 @@
  * memory. */
 #define THREAD_STACK_SIZE (256 * 1024)
 
+/* Pieces told of in one turn of the loop. */
+#define DELIVERED_MAX 8
+
 struct piece {
 	work_run_t run;
 	work_done_t done;
@@ -34,7 +37,10 @@ struct pieces {
 
 struct work {
 	char name[16]; /* all that the kernel keeps of a thread's name */
+	struct poller *poller;
 	struct poller_entry *entry;
+	struct poller_call more;
+	struct pieces ended; /* taken from .completed */
 	int completed_fd;
 	unsigned threads_max;
 	unsigned pending; /* of the loop: not yet told done() */
@@ -76,12 +82,12 @@ static struct piece *pieces_take_first(struct pieces *pieces)
 	return piece;
 }
 
-static struct piece *pieces_take_all(struct pieces *pieces)
+static void pieces_move(struct pieces *from, struct pieces *to)
 {
-	struct piece *first = pieces->first;
+	struct piece *piece;
 
-	pieces_init(pieces);
-	return first;
+	while ((piece = pieces_take_first(from)))
+		pieces_append(to, piece);
 }
 
 /* The loop is woken without the mutex, or the first thing it would do is to wait for it. */
@@ -145,31 +151,42 @@ static int start_thread(struct work *work)
 	return 0;
 }
 
-static void deliver(struct work *work, struct piece *first)
+static void deliver(struct work *work, struct pieces *pieces, size_t n)
 {
-	while (first) {
-		struct piece *piece = first;
+	struct piece *piece;
 
-		first = piece->next;
+	while (n-- > 0 && (piece = pieces_take_first(pieces))) {
 		work->pending--;
 		piece->done(piece->argument, piece->result);
 		free(piece);
 	}
 }
 
-void work_deliver(struct work *work)
+static void take_completed(struct work *work)
 {
-	struct piece *first;
-
 	pthread_mutex_lock(&work->mutex);
-	first = pieces_take_all(&work->completed);
+	pieces_move(&work->completed, &work->ended);
 	pthread_mutex_unlock(&work->mutex);
-	deliver(work, first);
+}
+
+static void tell_more(void *userdata)
+{
+	(void)work_deliver(userdata);
+}
+
+bool work_deliver(struct work *work)
+{
+	take_completed(work);
+	deliver(work, &work->ended, DELIVERED_MAX);
+	if (!work->ended.first)
+		return true;
+	poller_call_later(work->poller, &work->more, tell_more, work);
+	return false;
 }
 
 static void on_completed(void *userdata, uint32_t revents)
 {
-	work_deliver(userdata);
+	(void)work_deliver(userdata);
 }
 
 int work_new(struct poller *poller, const char *name, unsigned threads_max, struct work **ret)
@@ -186,6 +203,8 @@ int work_new(struct poller *poller, const char *name, unsigned threads_max, stru
 	(void)snprintf(work->name, sizeof(work->name), "%s", name);
 	pieces_init(&work->queued);
 	pieces_init(&work->completed);
+	pieces_init(&work->ended);
+	work->poller = poller;
 	pthread_mutex_init(&work->mutex, NULL);
 	pthread_cond_init(&work->wakeup, NULL);
 
@@ -202,23 +221,26 @@ int work_new(struct poller *poller, const char *name, unsigned threads_max, stru
 
 struct work *work_free(struct work *work)
 {
-	struct piece *cancelled;
+	struct pieces cancelled;
 
 	if (!work)
 		return NULL;
+	pieces_init(&cancelled);
 	pthread_mutex_lock(&work->mutex);
 	work->stopping = true;
-	cancelled = pieces_take_all(&work->queued);
+	pieces_move(&work->queued, &cancelled);
 	pthread_cond_broadcast(&work->wakeup);
 	pthread_mutex_unlock(&work->mutex);
 	for (unsigned i = 0; i < work->n_threads; i++)
 		pthread_join(work->threads[i], NULL);
 
-	deliver(work, pieces_take_all(&work->completed));
-	for (struct piece *piece = cancelled; piece; piece = piece->next)
+	take_completed(work);
+	deliver(work, &work->ended, SIZE_MAX);
+	for (struct piece *piece = cancelled.first; piece; piece = piece->next)
 		piece->result = -ECANCELED;
-	deliver(work, cancelled);
+	deliver(work, &cancelled, SIZE_MAX);
 
+	poller_call_off(&work->more);
 	work->entry = poller_remove(work->entry);
 	close_fd(work->completed_fd);
 	pthread_cond_destroy(&work->wakeup);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "cleanup.h"
 
 struct poller;
@@ -33,9 +35,11 @@ typedef void (*work_done_t)(void *argument, int result);
  */
 int work_submit(struct work *work, work_run_t run, work_done_t done, void *argument);
 
-/* Calls done() of the pieces that have ended by now, for what must be known before something else.
+/*
+ * Calls done() of pieces that have ended, as the loop does, for what must be known before something
+ * else. False: there are more, which have their turn next time.
  */
-void work_deliver(struct work *work);
+bool work_deliver(struct work *work);
 
 /* Pieces whose done() has not been called yet. */
 unsigned work_pending(const struct work *work);
