@@ -70,6 +70,8 @@ enum fault {
 	FAULT_PATH_IGNORED,
 	FAULT_PING_STATUS,
 	FAULT_LOGIN_ERROR,
+	FAULT_LOGIN_DELAY,
+	FAULT_CONNECTION_KEPT,
 	FAULT_NETWORK_ERROR,
 	N_FAULTS,
 };
@@ -154,7 +156,8 @@ struct connection {
 	/* With firmware only. */
 	struct delayed_work login;
 	struct work_struct lost;
-	bool own; /* session of the firmware's own */
+	bool own;    /* session of the firmware's own */
+	bool worked; /* user space's session has been logged in */
 };
 
 /* and with each task, for the header and its digest. */

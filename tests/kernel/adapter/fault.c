@@ -21,6 +21,8 @@ static const char *const names[N_FAULTS] = {
 	[FAULT_PATH_IGNORED] = "path-ignored",
 	[FAULT_PING_STATUS] = "ping-status",
 	[FAULT_LOGIN_ERROR] = "login-error",
+	[FAULT_LOGIN_DELAY] = "login-delay",
+	[FAULT_CONNECTION_KEPT] = "connection-kept",
 	[FAULT_NETWORK_ERROR] = "network-error",
 };
 

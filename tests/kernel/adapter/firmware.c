@@ -48,7 +48,18 @@ static void start(struct connection *connection)
 			   &conn->session->cls_session->scan_work);
 		return;
 	}
+	connection->worked = true;
 	iscsi_conn_login_event(conn->cls_conn, ISCSI_CONN_STATE_LOGGED_IN);
+}
+
+/* Of a session that worked before it is told as another loss. */
+static void fail(struct connection *connection)
+{
+	ta_close_socket(connection->endpoint);
+	if (connection->worked)
+		iscsi_conn_failure(connection->conn, adapter.row->lost);
+	else
+		iscsi_conn_login_event(connection->conn->cls_conn, ISCSI_CONN_STATE_FREE);
 }
 
 static void login_work(struct work_struct *work)
@@ -62,7 +73,7 @@ static void login_work(struct work_struct *work)
 		ta_close_socket(connection->endpoint);
 		queue_delayed_work(adapter.work, &connection->login, RETRY);
 	} else {
-		iscsi_conn_login_event(connection->conn->cls_conn, ISCSI_CONN_STATE_FREE);
+		fail(connection);
 	}
 }
 
@@ -154,17 +165,21 @@ static int start_conn(struct iscsi_cls_conn *cls_conn)
 	struct iscsi_conn *conn = cls_conn->dd_data;
 	struct connection *connection = ta_connection(conn);
 	struct port *port = ta_port(conn->session->host);
-	unsigned int value;
+	unsigned int value, delay = 0;
 
 	if (ta_fault(port, FAULT_START_ERROR, &value))
 		return -(int)value;
 	if (!connection->endpoint)
 		return -EINVAL;
-	if (is_active(connection))
-		return iscsi_conn_start(cls_conn);
+	if (is_active(connection)) {
+		iscsi_conn_start(cls_conn);
+		iscsi_conn_login_event(cls_conn, ISCSI_CONN_STATE_LOGGED_IN);
+		return 0;
+	}
 	if (has_own_session(port, conn->session->targetname))
 		return -EEXIST;
-	queue_delayed_work(adapter.work, &connection->login, 0);
+	ta_fault(port, FAULT_LOGIN_DELAY, &delay);
+	mod_delayed_work(adapter.work, &connection->login, msecs_to_jiffies(delay));
 	return 0;
 }
 

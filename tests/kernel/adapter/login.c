@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The firmware's login: as short as a target lets it be, without authentication.
+ * The firmware's login: as short as a target lets it be, with CHAP where the session has a user
+ * name and a secret.
  */
+#include <crypto/hash.h>
 #include <linux/net.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <net/sock.h>
 #include "adapter.h"
 
-#define TEXT_MAX 8192
-#define ROUNDS   8
-#define PATIENCE (10 * HZ)
+#define TEXT_MAX      8192
+#define ROUNDS        8
+#define PATIENCE      (10 * HZ)
+#define MD5           "5" /* CHAP_A */
+#define MD5_LENGTH    16
+#define CHALLENGE_MAX 256
 
 struct exchange {
 	struct socket *socket;
@@ -60,32 +66,39 @@ static void add_key(struct exchange *x, const char *key, const char *value)
 	x->length += scnprintf(x->text + x->length, TEXT_MAX - x->length, "%s=%s", key, value) + 1;
 }
 
-/* Every key that a target would ask for. */
-static void make_offer(struct exchange *x, struct iscsi_session *session, const char *initiator)
+static void add_names(struct exchange *x, struct iscsi_session *session, const char *initiator)
+{
+	add_key(x, "InitiatorName", initiator);
+	add_key(x, "TargetName", session->targetname);
+	add_key(x, "SessionType", "Normal");
+}
+
+static void add_number(struct exchange *x, const char *key, unsigned int told, unsigned int number)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", told ?: number);
+	add_key(x, key, text);
+}
+
+/* Every key that a target would ask for; numbers are those that user space has set, if any. */
+static void make_offer(struct exchange *x, struct iscsi_conn *conn)
 {
 	static const char *const keys[][2] = {
-		{ "SessionType", "Normal" },
-		{ "HeaderDigest", "None" },
-		{ "DataDigest", "None" },
-		{ "MaxConnections", "1" },
-		{ "InitialR2T", "Yes" },
-		{ "ImmediateData", "Yes" },
-		{ "MaxRecvDataSegmentLength", "8192" },
-		{ "MaxBurstLength", "65536" },
-		{ "FirstBurstLength", "8192" },
-		{ "DefaultTime2Wait", "0" },
-		{ "DefaultTime2Retain", "0" },
-		{ "MaxOutstandingR2T", "1" },
-		{ "DataPDUInOrder", "Yes" },
-		{ "DataSequenceInOrder", "Yes" },
+		{ "HeaderDigest", "None" },    { "DataDigest", "None" },
+		{ "MaxConnections", "1" },     { "InitialR2T", "Yes" },
+		{ "ImmediateData", "Yes" },    { "DefaultTime2Wait", "0" },
+		{ "DefaultTime2Retain", "0" }, { "MaxOutstandingR2T", "1" },
+		{ "DataPDUInOrder", "Yes" },   { "DataSequenceInOrder", "Yes" },
 		{ "ErrorRecoveryLevel", "0" },
 	};
 	unsigned int i;
 
-	add_key(x, "InitiatorName", initiator);
-	add_key(x, "TargetName", session->targetname);
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		add_key(x, keys[i][0], keys[i][1]);
+	add_number(x, "MaxRecvDataSegmentLength", conn->max_recv_dlength, 8192);
+	add_number(x, "MaxBurstLength", conn->session->max_burst, 65536);
+	add_number(x, "FirstBurstLength", conn->session->first_burst, 8192);
 }
 
 static void take_value(struct iscsi_conn *conn, const char *key, const char *value)
@@ -132,31 +145,165 @@ static void make_request(struct exchange *x, struct iscsi_session *session)
 
 	memset(request, 0, sizeof(*request));
 	request->opcode = ISCSI_OP_LOGIN | ISCSI_OP_IMMEDIATE;
-	request->flags = ISCSI_FLAG_LOGIN_TRANSIT | ISCSI_OP_PARMS_NEGOTIATION_STAGE << 2 |
-			 ISCSI_FULL_FEATURE_PHASE;
 	memcpy(request->isid, session->isid, sizeof(request->isid));
 	request->cmdsn = cpu_to_be32(session->cmdsn);
 }
 
-static int run(struct exchange *x, struct iscsi_conn *conn)
+/* Sends the text there is, and has that of the answer in its place. */
+static int turn(struct exchange *x, u8 flags)
+{
+	int rc;
+
+	x->request.flags = flags;
+	hton24(x->request.dlength, x->length);
+	memset(x->text + x->length, 0, iscsi_padded(x->length) - x->length);
+	rc = send_all(x->socket, &x->request, x->text, x->length) ?: receive_response(x);
+	if (rc)
+		return rc;
+	if (x->response.status_class)
+		return -EACCES;
+	x->request.exp_statsn = cpu_to_be32(be32_to_cpu(x->response.statsn) + 1);
+	return 0;
+}
+
+/* ---- CHAP ---- */
+
+static const char *value_of(const struct exchange *x, const char *key)
+{
+	size_t length = strlen(key);
+	const char *at;
+
+	for (at = x->text; at < x->text + x->length; at += strlen(at) + 1)
+		if (!strncmp(at, key, length) && at[length] == '=')
+			return at + length + 1;
+	return NULL;
+}
+
+/* The bytes of a value in hex; 0: it is none, or they do not fit. */
+static unsigned int bytes_of(const struct exchange *x, const char *key, u8 *bytes, unsigned int max)
+{
+	const char *value = value_of(x, key);
+	size_t length;
+
+	if (!value || strncasecmp(value, "0x", 2))
+		return 0;
+	length = strlen(value + 2) / 2;
+	return length <= max && !hex2bin(bytes, value + 2, length) ? length : 0;
+}
+
+static void add_bytes(struct exchange *x, const char *key, const u8 *bytes, unsigned int length)
+{
+	x->length += scnprintf(x->text + x->length, TEXT_MAX - x->length, "%s=0x%*phN", key,
+			       (int)length, bytes) +
+		     1;
+}
+
+static int digest(u8 identifier, const char *secret, const u8 *challenge, unsigned int length,
+		  u8 result[MD5_LENGTH])
+{
+	struct crypto_shash *tfm = crypto_alloc_shash("md5", 0, 0);
+	struct shash_desc *desc;
+	int rc;
+
+	if (IS_ERR(tfm))
+		return PTR_ERR(tfm);
+	desc = kzalloc(sizeof(*desc) + crypto_shash_descsize(tfm), GFP_KERNEL);
+	if (desc) {
+		desc->tfm = tfm;
+		rc = crypto_shash_init(desc) ?: crypto_shash_update(desc, &identifier, 1)
+			?: crypto_shash_update(desc, (const u8 *)secret, strlen(secret))
+			?: crypto_shash_update(desc, challenge, length)
+			?: crypto_shash_final(desc, result);
+	} else {
+		rc = -ENOMEM;
+	}
+	kfree_sensitive(desc);
+	crypto_free_shash(tfm);
+	return rc;
+}
+
+static bool is_given(const char *name, const char *secret)
+{
+	return name && secret && *name && *secret;
+}
+
+/* Our answer, and the last turn of the stage. */
+static int answer(struct exchange *x, struct iscsi_session *session, const u8 *own)
+{
+	u8 challenge[CHALLENGE_MAX], result[MD5_LENGTH];
+	unsigned int length = bytes_of(x, "CHAP_C", challenge, sizeof(challenge));
+	const char *text = value_of(x, "CHAP_I");
+	u8 identifier;
+	int rc;
+
+	if (!length || !text || kstrtou8(text, 0, &identifier))
+		return -EPROTO;
+	rc = digest(identifier, session->password, challenge, length, result);
+	if (rc)
+		return rc;
+	x->length = 0;
+	add_key(x, "CHAP_N", session->username);
+	add_bytes(x, "CHAP_R", result, sizeof(result));
+	if (is_given(session->username_in, session->password_in)) {
+		add_number(x, "CHAP_I", own[0], 0);
+		add_bytes(x, "CHAP_C", own, MD5_LENGTH);
+	}
+	return turn(x, ISCSI_FLAG_LOGIN_TRANSIT | ISCSI_OP_PARMS_NEGOTIATION_STAGE);
+}
+
+static int check_target(const struct exchange *x, struct iscsi_session *session, const u8 *own)
+{
+	u8 expected[MD5_LENGTH], result[MD5_LENGTH];
+	const char *name = value_of(x, "CHAP_N");
+	int rc = digest(own[0], session->password_in, own, MD5_LENGTH, expected);
+
+	if (rc)
+		return rc;
+	return name && !strcmp(name, session->username_in) &&
+			       bytes_of(x, "CHAP_R", result, sizeof(result)) == MD5_LENGTH &&
+			       !memcmp(result, expected, MD5_LENGTH)
+		       ? 0
+		       : -EACCES;
+}
+
+static int prove(struct exchange *x, struct iscsi_session *session)
+{
+	u8 own[MD5_LENGTH];
+	int rc;
+
+	get_random_bytes(own, sizeof(own));
+	own[0] |= 1;
+	add_key(x, "AuthMethod", "CHAP");
+	rc = turn(x, 0);
+	if (rc)
+		return rc;
+	x->length = 0;
+	add_key(x, "CHAP_A", MD5);
+	rc = turn(x, 0) ?: answer(x, session, own);
+	if (!rc && is_given(session->username_in, session->password_in))
+		rc = check_target(x, session, own);
+	x->length = 0;
+	return rc;
+}
+
+/* ---- all of it ---- */
+
+static int negotiate(struct exchange *x, struct iscsi_conn *conn)
 {
 	unsigned int i;
 	int rc;
 
+	make_offer(x, conn);
 	for (i = 0; i < ROUNDS; i++) {
-		hton24(x->request.dlength, x->length);
-		memset(x->text + x->length, 0, iscsi_padded(x->length) - x->length);
-		rc = send_all(x->socket, &x->request, x->text, x->length) ?: receive_response(x);
+		rc = turn(x, ISCSI_FLAG_LOGIN_TRANSIT | ISCSI_OP_PARMS_NEGOTIATION_STAGE << 2 |
+				     ISCSI_FULL_FEATURE_PHASE);
 		if (rc)
 			return rc;
-		if (x->response.status_class)
-			return -EACCES;
 		take_text(conn, x);
 		if (x->response.flags & ISCSI_FLAG_LOGIN_TRANSIT &&
 		    (x->response.flags & 3) == ISCSI_FULL_FEATURE_PHASE)
 			return 0;
 		x->length = 0;
-		x->request.exp_statsn = cpu_to_be32(be32_to_cpu(x->response.statsn) + 1);
 	}
 	return -EPROTO;
 }
@@ -178,8 +325,9 @@ int ta_log_in(struct socket *socket, struct iscsi_conn *conn, const char *initia
 	socket->sk->sk_rcvtimeo = PATIENCE;
 	conn->max_xmit_dlength = ISCSI_DEF_MAX_RECV_SEG_LEN;
 	make_request(x, session);
-	make_offer(x, session, initiator);
-	rc = run(x, conn);
+	add_names(x, session, initiator);
+	rc = is_given(session->username, session->password) ? prove(x, session) : 0;
+	rc = rc ?: negotiate(x, conn);
 	if (!rc) {
 		conn->exp_statsn = be32_to_cpu(x->response.statsn) + 1;
 		session->tsid = be16_to_cpu(x->response.tsih);

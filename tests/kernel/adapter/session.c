@@ -109,9 +109,15 @@ static struct iscsi_cls_conn *create_conn(struct iscsi_cls_session *cls_session,
 static void destroy_conn(struct iscsi_cls_conn *cls_conn)
 {
 	struct connection *connection = ta_connection(cls_conn->dd_data);
+	struct port *port = ta_port(iscsi_session_to_shost(iscsi_conn_to_session(cls_conn)));
+	unsigned int value;
 
-	if (adapter.row->flags & ROW_FIRMWARE)
+	if (adapter.row->flags & ROW_FIRMWARE) {
 		ta_stop_firmware(connection);
+		/* As the driver does. */
+		if (ta_fault(port, FAULT_CONNECTION_KEPT, &value))
+			return;
+	}
 	free_hashes(connection);
 	iscsi_tcp_conn_teardown(cls_conn);
 }
