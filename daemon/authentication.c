@@ -52,6 +52,17 @@ int authentication_configure(const struct settings *effective, const struct secr
 		       : -EAGAIN;
 }
 
+bool authentication_allows_md5(const struct settings *effective)
+{
+	enum chap_algorithm listed[ALGORITHMS_MAX];
+	size_t n = list_algorithms(effective, listed);
+
+	for (size_t i = 0; i < n; i++)
+		if (listed[i] == CHAP_ALGORITHM_MD5)
+			return chap_algorithm_available(CHAP_ALGORITHM_MD5);
+	return false;
+}
+
 bool authentication_may_fall_back(const struct settings *effective)
 {
 	enum chap_algorithm listed[ALGORITHMS_MAX];

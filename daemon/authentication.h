@@ -24,5 +24,7 @@ int authentication_configure(const struct settings *effective, const struct secr
  * anyhow, so that the target could have chosen it, and so could anybody between. RFC 7143, 9.2.1
  */
 bool authentication_may_fall_back(const struct settings *effective);
+/* MD5 is in the list of the settings, and this system allows it. */
+bool authentication_allows_md5(const struct settings *effective);
 /* Event CHAP_MD5_ALONE. @now: it was in this attempt that the target @refused or closed. */
 struct event *authentication_fallback_event(bool now, bool refused);

@@ -94,6 +94,11 @@ static bool dispatch_event(const struct kernel_callbacks *callbacks, void *userd
 						     event->result.connection_error.cid,
 						     event->result.connection_error.error);
 		return true;
+	case KERNEL_EVENT_LOGIN_STATE:
+		if (callbacks->login_ended)
+			callbacks->login_ended(userdata, event->result.login_state.sid,
+					       event->result.login_state.state);
+		return true;
 	case KERNEL_EVENT_CREATED_SESSION:
 		if (callbacks->session_created)
 			callbacks->session_created(userdata, event->result.session.sid,

@@ -23,6 +23,9 @@ struct kernel_callbacks {
 			     const void *data, size_t length);
 	/* @error is one of enum iscsi_kernel_error, kernel_abi.h. */
 	void (*connection_failed)(void *userdata, uint32_t sid, uint32_t cid, unsigned error);
+	/* A login that an adapter does by itself; @state is one of enum iscsi_kernel_login_state.
+	 */
+	void (*login_ended)(void *userdata, uint32_t sid, unsigned state);
 	void (*session_created)(void *userdata, uint32_t sid, uint32_t host);
 	/* All SCSI devices of the session are removed. */
 	void (*session_unbound)(void *userdata, uint32_t sid);
@@ -85,6 +88,7 @@ const char *kernel_operation_to_string(enum kernel_operation operation);
 #define KERNEL_SESSION_NEW UINT32_MAX
 
 struct kernel_batch;
+struct secret;
 
 /*
  * Messages are executed in order, and one that fails does not stop those after it.
@@ -114,6 +118,10 @@ void kernel_batch_set_number(struct kernel_batch *batch, enum iscsi_kernel_param
 			     int64_t value);
 void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param param,
 			     const char *value);
+/* NULL: none. Root can read it in sysfs afterwards, so only for who logs in by itself. It must have
+ * no byte that is zero. */
+void kernel_batch_set_secret(struct kernel_batch *batch, enum iscsi_kernel_param param,
+			     const struct secret *secret);
 void kernel_batch_start(struct kernel_batch *batch);
 void kernel_batch_stop(struct kernel_batch *batch, enum iscsi_kernel_stop how);
 /* @length: at most KERNEL_PDU_DATA_MAX. */

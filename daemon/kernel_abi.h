@@ -112,6 +112,12 @@ enum iscsi_kernel_chap_param {
 	KERNEL_CHAP_PARAM_SECRET_LENGTH = 4,
 };
 
+/* States of KERNEL_EVENT_LOGIN_STATE: how a login that an adapter does by itself has ended. */
+enum iscsi_kernel_login_state {
+	KERNEL_LOGIN_STATE_FREE = 0,
+	KERNEL_LOGIN_STATE_LOGGED_IN = 3,
+};
+
 /* Codes of KERNEL_EVENT_HOST_EVENT. */
 enum iscsi_kernel_host_code {
 	KERNEL_HOST_LINK_UP = 1,
@@ -143,6 +149,8 @@ enum iscsi_kernel_param {
 	KERNEL_PARAM_SESSION_RECOVERY_TIMEOUT = 19, /* seconds; negative: never */
 	KERNEL_PARAM_USER_NAME = 22,
 	KERNEL_PARAM_USER_NAME_IN = 23,
+	KERNEL_PARAM_PASSWORD = 24, /* root can read it in sysfs; as the next */
+	KERNEL_PARAM_PASSWORD_IN = 25,
 	KERNEL_PARAM_FAST_ABORT = 26,
 	KERNEL_PARAM_ABORT_TIMEOUT = 27,
 	KERNEL_PARAM_LU_RESET_TIMEOUT = 28,
@@ -314,6 +322,11 @@ struct iscsi_kernel_event {
 			uint32_t error;
 		} connection_error;
 		struct {
+			uint32_t sid;
+			uint32_t cid;
+			uint32_t state; /* enum iscsi_kernel_login_state */
+		} login_state;
+		struct {
 			uint32_t host;
 			uint32_t data_size;
 			uint32_t code; /* enum iscsi_kernel_host_code, or another */
@@ -472,6 +485,8 @@ KERNEL_ABI_AT(result.destroyed.sid, 44);
 KERNEL_ABI_AT(result.received_pdu.sid, 40);
 KERNEL_ABI_AT(result.received_pdu.cid, 44);
 KERNEL_ABI_AT(result.connection_error.error, 48);
+KERNEL_ABI_AT(result.login_state.sid, 40);
+KERNEL_ABI_AT(result.login_state.state, 48);
 KERNEL_ABI_AT(request.set_host_param.param, 20);
 KERNEL_ABI_AT(request.set_host_param.length, 24);
 KERNEL_ABI_AT(request.ping.interface, 20);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "kernel_private.h"
+#include "secret.h"
 #include "table.h"
 
 /* The kernel works a datagram off under a lock that all of the machine shares. */
@@ -83,7 +84,8 @@ struct kernel_batch *kernel_batch_free(struct kernel_batch *batch)
 {
 	if (!batch)
 		return NULL;
-	buffer_done(&batch->data);
+	/* There may be secrets in it. */
+	buffer_erase(&batch->data);
 	free(batch->messages);
 	free(batch);
 	return NULL;
@@ -210,20 +212,32 @@ void kernel_batch_bind(struct kernel_batch *batch, uint64_t handle)
 	add(batch, KERNEL_BIND_CONNECTION, &event, NULL, 0, NULL, 0);
 }
 
-void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param param,
-			     const char *value)
+/* A text and the NUL that the kernel wants behind it. */
+static void set_text(struct kernel_batch *batch, enum iscsi_kernel_param param, const void *text,
+		     size_t length)
 {
 	struct iscsi_kernel_event event = { 0 };
-	size_t size = strlen(value) + 1;
 
 	if (!batch)
 		return;
-	if (size > KERNEL_VALUE_MAX && batch->error == 0)
+	if (length + 1 > KERNEL_VALUE_MAX && batch->error == 0)
 		batch->error = -EMSGSIZE;
 	event.request.set_param.sid = batch->sid;
 	event.request.set_param.param = param;
-	event.request.set_param.length = (uint32_t)size;
-	add(batch, KERNEL_SET_PARAMETER, &event, value, size, NULL, 0);
+	event.request.set_param.length = (uint32_t)length + 1;
+	add(batch, KERNEL_SET_PARAMETER, &event, text, length, "", 1);
+}
+
+void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param param,
+			     const char *value)
+{
+	set_text(batch, param, value, strlen(value));
+}
+
+void kernel_batch_set_secret(struct kernel_batch *batch, enum iscsi_kernel_param param,
+			     const struct secret *secret)
+{
+	set_text(batch, param, secret_bytes(secret), secret_length(secret));
 }
 
 void kernel_batch_set_number(struct kernel_batch *batch, enum iscsi_kernel_param param,

@@ -415,6 +415,14 @@ static void connection_failed(void *userdata, uint32_t sid, uint32_t cid, unsign
 		(void)discovery_kernel_failed(manager, sid);
 }
 
+static void login_ended(void *userdata, uint32_t sid, unsigned state)
+{
+	struct session *session = manager_find_session(userdata, sid);
+
+	if (session)
+		session_kernel_login_ended(session, state);
+}
+
 static void session_unbound(void *userdata, uint32_t sid)
 {
 	struct session *session = manager_find_session(userdata, sid);
@@ -476,6 +484,7 @@ static const struct kernel_callbacks kernel_callbacks = {
 	.pdu_received = pdu_received,
 	.session_created = session_created,
 	.connection_failed = connection_failed,
+	.login_ended = login_ended,
 	.session_unbound = session_unbound,
 	.session_destroyed = session_destroyed,
 	.host_told = kernel_host_told,

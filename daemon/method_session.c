@@ -143,7 +143,12 @@ static json_object *connection_parameters_to_json(const struct parameters *p)
  * limit. */
 static int64_t setting_or(const struct session *session, enum setting setting, int64_t found)
 {
-	if (session->settings)
+	/* Of these settings it takes no others. */
+	bool taken = !session_logs_in_itself(session) ||
+		     setting == SETTING_REPLACEMENT_TIMEOUT_SECONDS ||
+		     setting == SETTING_COMMANDS_MAX;
+
+	if (session->settings && taken)
 		return settings_number(session->settings, setting);
 	return session->found ? found : -1;
 }
@@ -193,7 +198,7 @@ static const char *initiator_name(const struct session *session)
 
 static int set_identity(json_object *object, const struct session *session)
 {
-	char isid[13];
+	char isid[13], alias[256];
 	int r = 0;
 
 	if (session->in_kernel)
@@ -207,6 +212,12 @@ static int set_identity(json_object *object, const struct session *session)
 		r |= json_set_int(object, "tsih", session->result.tsih);
 		if (session->result.target_alias[0])
 			r |= json_set_string(object, "targetAlias", session->result.target_alias);
+	} else if (session->found) {
+		(void)text_escape(session->found->target_alias,
+				  strlen(session->found->target_alias), alias, sizeof(alias));
+		r |= set_known(object, "tsih", session->found->tsih);
+		if (alias[0])
+			r |= json_set_string(object, "targetAlias", alias);
 	}
 	r |= json_set_string(object, "initiatorName", initiator_name(session));
 	r |= json_set_string(object, "transport", session_transport_name(session));

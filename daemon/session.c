@@ -37,7 +37,7 @@ const char *session_phase_to_string(enum session_phase phase)
 static const char *const session_ending_names[] = {
 	[SESSION_ENDING_CLEAN] = "clean",           [SESSION_ENDING_REFUSED] = "refused",
 	[SESSION_ENDING_UNANSWERED] = "unanswered", [SESSION_ENDING_UNCONNECTED] = "unconnected",
-	[SESSION_ENDING_FORCED] = "forced",
+	[SESSION_ENDING_FORCED] = "forced",         [SESSION_ENDING_UNSEEN] = "unseen",
 };
 
 const char *session_ending_to_string(enum session_ending ending)
@@ -186,6 +186,9 @@ void session_raise(struct session *session, struct event *event)
 		event_set_string(event, FIELD_PORTAL, portal);
 	if (session->transport)
 		event_set_string(event, FIELD_TRANSPORT, session->transport->name);
+	if (session->settings && settings_text(session->settings, SETTING_INTERFACE))
+		event_set_string(event, FIELD_IFACE,
+				 settings_text(session->settings, SETTING_INTERFACE));
 	if (session->in_kernel) {
 		event_set_number(event, FIELD_SESSION, session->sid);
 		event_set_number(event, FIELD_CONNECTION, 0);
@@ -414,6 +417,7 @@ void session_disconnect(struct session *session)
 	p->endpoint_connect = endpoint_connect_free(p->endpoint_connect);
 	p->driver = login_driver_free(p->driver);
 	p->channel = channel_free(p->channel);
+	p->adapter_login = ADAPTER_LOGIN_NONE;
 	session_async_reset(session);
 	if (p->pending == 0)
 		p->fd = close_fd(p->fd);
@@ -541,6 +545,8 @@ int session_take_node(struct session *session, const struct node *node)
 	if (!session->in_kernel)
 		session->transport =
 			&session->manager->transports[session_setting(session, SETTING_TRANSPORT)];
+	/* An adapter that logs in by itself has one of its own. */
+	session->isid_known &= !session_logs_in_itself(session);
 	p->remembered = (struct login_redirect){ .port = node->redirect_port, .permanent = true };
 	if (node->redirect_address)
 		(void)snprintf(p->remembered.address, sizeof(p->remembered.address), "%s",
@@ -592,11 +598,11 @@ int session_new(struct manager *manager, const struct node *node, struct session
 	r = session_new_named(manager, &node->key, &session);
 	if (r < 0)
 		return r;
+	session->isid_known = true;
 	r = session_take_node(session, node);
 	if (r < 0)
 		return r;
 	session->managed = true;
-	session->isid_known = true;
 	*ret = TAKE_PTR(session);
 	return 0;
 }
@@ -633,6 +639,7 @@ int session_new_found(struct manager *manager, const struct sysfs_session *found
 	}
 	session_find_portal(session);
 	session->transport = transport_find(found->transport);
+	session->isid_known &= !session_logs_in_itself(session);
 	if (!session->transport)
 		session->managed = false;
 	/* Somebody else may have loaded it meanwhile. */

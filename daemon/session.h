@@ -55,6 +55,7 @@ enum session_ending {
 	SESSION_ENDING_UNANSWERED,  /* the target did not answer in time */
 	SESSION_ENDING_UNCONNECTED, /* there was no connection to tell the target over */
 	SESSION_ENDING_FORCED,      /* commands were stuck, and were failed */
+	SESSION_ENDING_UNSEEN,      /* the adapter logged out, and does not tell how that went */
 	_SESSION_ENDING_MAX,
 };
 
@@ -151,6 +152,9 @@ struct session {
 
 	struct session_private *private;
 };
+
+/* Its adapter does, and no PDU of it is seen. False of one whose transport is not known. */
+bool session_logs_in_itself(const struct session *session);
 
 /* In SESSION_RETRYING: when it goes on, CLOCK_REALTIME as it is now. */
 uint64_t session_next_attempt(const struct session *session);

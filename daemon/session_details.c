@@ -41,6 +41,7 @@ static void details_read(void *argument, int result)
 	if (details->manager->state == MANAGER_STOPPING || !session || !session->found)
 		return;
 	*session->found = details->found;
+	session_adapter_seen(session);
 	session_report_found(session);
 	if (session->phase != SESSION_LOGGED_IN)
 		return;

@@ -43,8 +43,8 @@ static bool is_set_up(struct session *session)
 	const char *fault = digest_fault(session);
 	int r;
 
-	if (session->transport->kind == TRANSPORT_ADAPTER)
-		fault = "what the adapter logs in to is its firmware's to say";
+	if (session_logs_in_itself(session))
+		fault = session_adapter_fault(session);
 	if (fault) {
 		session->private->hopeless = true;
 		session_setup_failed(session, -EOPNOTSUPP, fault);

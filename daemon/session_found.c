@@ -234,7 +234,7 @@ const char *session_take_over_fault(const struct session *session)
 
 	if (!session->transport)
 		return "its transport is not known to this daemon";
-	if (session->transport->kind == TRANSPORT_ADAPTER || !session->found)
+	if (session_logs_in_itself(session) || !session->found)
 		return "an adapter logs in by itself, and keeps the session";
 	if (*name && strcmp(name, ours) != 0)
 		return "its initiator name is not that of this host";

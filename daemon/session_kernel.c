@@ -105,6 +105,9 @@ void session_kernel_failed(struct session *session, unsigned error)
 		/* The adapter goes away, with whatever is under way on it. */
 		if (p->leaving && !unwanted)
 			session_leave(session);
+		/* So fails a re-login of an adapter that does it by itself. */
+		else
+			session_adapter_told(session, false);
 		return;
 	}
 	if (unwanted)
@@ -112,4 +115,10 @@ void session_kernel_failed(struct session *session, unsigned error)
 	else
 		report_lost(session, error);
 	session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
+}
+
+void session_kernel_login_ended(struct session *session, unsigned state)
+{
+	if (session->managed && session_logs_in_itself(session))
+		session_adapter_told(session, state == KERNEL_LOGIN_STATE_LOGGED_IN);
 }

@@ -327,8 +327,7 @@ static void offer_digests(const struct session *session, enum setting which, boo
 	}
 }
 
-/* What the node's settings ask for, no more than the transport can do. */
-static void fill_offer(const struct session *session, struct login_config *config)
+void session_fill_offer(const struct session *session, struct login_config *config)
 {
 	struct iscsi_offer *offer = &config->offer;
 
@@ -402,7 +401,7 @@ static int driver_new(struct session *session)
 	int r;
 
 	memcpy(config.isid, session->isid, sizeof(config.isid));
-	fill_offer(session, &config);
+	session_fill_offer(session, &config);
 	r = authentication_configure(session->settings, p->secret, p->target_secret, p->md5_alone,
 				     &config);
 	if (r < 0)
@@ -444,6 +443,10 @@ static void bound(void *userdata, const struct kernel_result *result)
 	if (result->error < 0) {
 		session_refused(session, result);
 		session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
+		return;
+	}
+	if (session_logs_in_itself(session)) {
+		session_adapter_login(session);
 		return;
 	}
 	begin_login(session,

@@ -40,6 +40,8 @@ static void report_closed(struct session *session)
 		[SESSION_ENDING_UNCONNECTED] =
 			"the target could not be told, there was no connection",
 		[SESSION_ENDING_FORCED] = "by force, since commands did not end",
+		[SESSION_ENDING_UNSEEN] =
+			"the adapter logged out, and does not tell whether the target agreed",
 	};
 	struct event *event = event_new(EVENT_SESSION_CLOSED);
 
@@ -100,6 +102,16 @@ static int removal_timed_out(sd_event_source *source, uint64_t usec, void *userd
 	return 0;
 }
 
+/*
+ * The driver qla4xxx logs out when the connection is removed, and leaves its object; later kernels
+ * keep the session's for that, too. There is no session at the target any more.
+ */
+static bool keeps_objects(const struct session *session, const struct kernel_result *result)
+{
+	return session_logs_in_itself(session) && result->error == -EBUSY &&
+	       result->operation == KERNEL_DESTROY_SESSION;
+}
+
 static void removal_returned(void *userdata, const struct kernel_result *result)
 {
 	struct session *session = userdata;
@@ -108,7 +120,8 @@ static void removal_returned(void *userdata, const struct kernel_result *result)
 	if (!session_returned(session))
 		return;
 	p->fd = close_fd(p->fd);
-	if (p->removing && (p->vanished || (result->error < 0 && !kernel_has(session))))
+	if (p->removing && (p->vanished || (result->error < 0 && !kernel_has(session)) ||
+			    keeps_objects(session, result)))
 		removed(session);
 }
 
@@ -218,6 +231,13 @@ static int submit_logout(struct session *session, enum pdu_logout_reason reason,
 static void send_logout(struct session *session)
 {
 	session_set_phase(session, SESSION_LOGGING_OUT, NULL);
+	/* The adapter does it when the connection is removed. */
+	if (session_logs_in_itself(session)) {
+		session_arm_timer(session, 0, NULL);
+		note_ending(session, SESSION_ENDING_UNSEEN);
+		session_post(session, CONNECTION_EVENT_LOGOUT_SUCCEEDED);
+		return;
+	}
 	if (submit_logout(session, PDU_LOGOUT_CLOSE_SESSION, logout_sent, logout_timed_out) < 0)
 		session_post(session, CONNECTION_EVENT_LOGOUT_FAILED);
 }
@@ -440,8 +460,7 @@ int session_logout(struct session *session, unsigned how, const struct session_w
 	struct session_private *p = session->private;
 	int r;
 
-	if (!session->transport ||
-	    (session->transport->kind == TRANSPORT_ADAPTER && session->found))
+	if (!session->transport || (session_logs_in_itself(session) && !session->managed))
 		return -EOPNOTSUPP;
 	r = session_watch(session, watch, true);
 	if (r < 0)

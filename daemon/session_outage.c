@@ -117,6 +117,9 @@ void session_outage_over(struct session *session)
 
 void session_agreed(struct session *session)
 {
+	/* By the adapter, which knows better. */
+	if (!session->result_known)
+		return;
 	session->private->agreed = session->result.parameters;
 	session->private->agreed_known = true;
 	session->isid_known = true;

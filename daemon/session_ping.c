@@ -45,15 +45,17 @@ static int unanswered(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* What cannot be sent: the connection was lost, and nobody has heard of it. */
+/* What cannot be sent: the connection was lost, and nobody has heard of it. What an adapter that
+ * logs in by itself does not refuse it has answered. */
 static void sent(void *userdata, const struct kernel_result *result)
 {
 	struct session *session = userdata;
 
-	if (!session_batch_returned(session) || result->error >= 0 || !session->private->pinged)
+	if (!session_batch_returned(session) || !session->private->pinged ||
+	    (result->error >= 0 && !session_logs_in_itself(session)))
 		return;
 	session_ping_end(session);
-	if (may_ping(session))
+	if (result->error < 0 && may_ping(session))
 		session_kernel_failed(session, KERNEL_ERROR_CONNECTION);
 }
 
@@ -76,7 +78,7 @@ static int due(sd_event_source *source, uint64_t usec, void *userdata)
 		return 0;
 	batch = session_batch(session);
 	if (batch)
-		session_add_ping(batch);
+		session_add_ping(session, batch);
 	if (session_submit(session, batch, sent) < 0)
 		return 0;
 	session->private->pinged = arm(session, ping_timeout(session), unanswered) >= 0;

@@ -2,7 +2,8 @@
 /*
  * What the parts of a session share: session.c (machine, identity, watches), session_login.c
  * (connect, Login Phase), session_endpoint.c (connections of
- * the kernel's own), session_redirect.c (where it goes), session_start.c (hand-over, proof),
+ * the kernel's own), session_adapter.c (logins that adapters do by themselves), session_redirect.c
+ * (where it goes), session_start.c (hand-over, proof),
  * session_scan.c (logical units), session_kernel.c (what the kernel says), session_datapath.c (and
  * of commands), session_async.c (Asynchronous Messages), session_attention.c (unit attentions),
  * session_recovery.c (attempts), session_found.c and session_details.c (sessions we did not make),
@@ -64,6 +65,15 @@ struct session_attention {
 	uint64_t lun;
 };
 
+/* A login that the adapter does by itself. */
+enum adapter_login {
+	ADAPTER_LOGIN_NONE,
+	ADAPTER_LOGIN_ASKED,     /* for, and the kernel has not answered */
+	ADAPTER_LOGIN_SUCCEEDED, /* which was told before that answer came */
+	ADAPTER_LOGIN_FAILED,    /* the same */
+	ADAPTER_LOGIN_BEGUN,
+};
+
 struct session_watcher {
 	struct session_watcher *next;
 	struct session_watch watch;
@@ -104,8 +114,9 @@ struct session_private {
 	bool pinged;            /* it was sent */
 	uint64_t deadline_usec; /* of the attempt under way, CLOCK_MONOTONIC */
 
-	int fd;             /* handed to the kernel, open until it has it */
-	uint32_t adapter;   /* host that connects; KERNEL_HOST_ANY: the kernel chooses */
+	int fd;           /* handed to the kernel, open until it has it */
+	uint32_t adapter; /* host that connects; KERNEL_HOST_ANY: the kernel chooses */
+	enum adapter_login adapter_login;
 	bool answered;      /* the ping of the hand-over came back */
 	bool unread;        /* was found, and more is to be read of it */
 	bool found_told;    /* by event 1009 */
@@ -227,6 +238,8 @@ void session_settled(struct session *session);
 
 /* session_login.c */
 void session_know_address(struct session *session, const char *name, const char *address);
+/* What the node's settings ask for, no more than the transport can do. */
+void session_fill_offer(const struct session *session, struct login_config *config);
 /* The end of connecting, one of the two. @address: of the portal, numeric. */
 void session_connected_to(struct session *session, const char *address);
 void session_connect_failed(struct session *session, int error, enum event_number event,
@@ -242,7 +255,19 @@ struct kernel_batch *session_new_bound(struct session *session);
 /* To whatever the connection is: an endpoint, or a socket. */
 void session_add_binding(struct session *session, struct kernel_batch *batch);
 
+/* session_adapter.c */
+/* What the node insists on and an adapter that logs in by itself cannot do; NULL: nothing. */
+const char *session_adapter_fault(const struct session *session);
+/* The connection is bound: the adapter is to log in. */
+void session_adapter_login(struct session *session);
+/* The adapter has told how a login ended. */
+void session_adapter_told(struct session *session, bool logged_in);
+/* session->found is complete: takes what only the adapter knows. */
+void session_adapter_seen(struct session *session);
+
 /* session_start.c */
+/* How long the kernel waits for what. */
+void session_add_limits(struct session *session, struct kernel_batch *batch);
 /* By which a session is known to later runs of the daemon. */
 void session_add_identity(struct session *session, struct kernel_batch *batch);
 /* What the kernel has to know of a finished Login Phase, before it starts the connection. */
@@ -253,8 +278,9 @@ void session_take_number(struct session *session, const struct kernel_result *re
 void session_action_start(struct session *session);
 /* The kernel refused a batch: reports it and keeps it as the failure. */
 void session_refused(struct session *session, const struct kernel_result *result);
-/* The kernel hands up the answer: session_kernel_pdu(). */
-void session_add_ping(struct kernel_batch *batch);
+/* The kernel hands up the answer: session_kernel_pdu(). Where an adapter logs in by itself the
+ * result of the batch is the answer. */
+void session_add_ping(const struct session *session, struct kernel_batch *batch);
 /* A batch came back; false: the session is to go on with something else, a logout for one. */
 bool session_batch_returned(struct session *session);
 /* A session found whose first login went as far as the start of its connection goes on there. */
@@ -312,6 +338,8 @@ void session_ping_end(struct session *session);
 bool session_connected(const struct session *session);
 void session_kernel_pdu(struct session *session, const uint8_t header[48], const void *data,
 			size_t length);
+/* An adapter has ended a login by itself; enum iscsi_kernel_login_state. */
+void session_kernel_login_ended(struct session *session, unsigned state);
 /* KERNEL_ERROR_NONE: it was not heard, but seen in sysfs. */
 void session_kernel_failed(struct session *session, unsigned error);
 
@@ -340,6 +368,8 @@ void session_attempt_failed(struct session *session);
 void session_recover(struct session *session);
 /* Something changed: a session that waits for its next attempt tries at once. */
 void session_hurry(struct session *session);
+/* A session that waits for its next attempt, whichever, tries at once. */
+void session_retry_now(struct session *session);
 /* A session found: goes on with whatever state session->found is in. */
 void session_adopt(struct session *session);
 

@@ -99,11 +99,17 @@ void session_resume(struct session *session)
 	manager_admit(session);
 }
 
+void session_retry_now(struct session *session)
+{
+	if (session->phase == SESSION_RETRYING && session->private->timer)
+		(void)retry_due(NULL, 0, session);
+}
+
 void session_hurry(struct session *session)
 {
 	/* The wait before the first attempt of a recovery is the target's, Time2Wait. */
-	if (session->phase == SESSION_RETRYING && session->private->timer && session->attempt > 0)
-		(void)retry_due(NULL, 0, session);
+	if (session->attempt > 0)
+		session_retry_now(session);
 }
 
 /* Sessions that failed together must not come back together: up to a quarter more. */

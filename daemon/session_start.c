@@ -42,14 +42,18 @@ void session_add_identity(struct session *session, struct kernel_batch *batch)
 	kernel_batch_set_string(batch, KERNEL_PARAM_PERSISTENT_ADDRESS, session->address);
 	kernel_batch_set_number(batch, KERNEL_PARAM_PERSISTENT_PORT, session->port);
 	kernel_batch_set_string(batch, KERNEL_PARAM_INTERFACE_NAME, SESSION_LABEL);
-	kernel_batch_set_string(batch, KERNEL_PARAM_INITIATOR_NAME,
-				session_initiator_name(session));
+	if (!session_logs_in_itself(session))
+		kernel_batch_set_string(batch, KERNEL_PARAM_INITIATOR_NAME,
+					session_initiator_name(session));
 }
 
-static void add_limits(struct session *session, struct kernel_batch *batch)
+void session_add_limits(struct session *session, struct kernel_batch *batch)
 {
 	kernel_batch_set_number(batch, KERNEL_PARAM_SESSION_RECOVERY_TIMEOUT,
 				session_setting(session, SETTING_REPLACEMENT_TIMEOUT_SECONDS));
+	/* Its driver has an error handling of its own, and nobody else sends PDUs. */
+	if (session_logs_in_itself(session))
+		return;
 	kernel_batch_set_number(batch, KERNEL_PARAM_FAST_ABORT,
 				session_setting(session, SETTING_FAST_ABORT));
 	kernel_batch_set_number(batch, KERNEL_PARAM_ABORT_TIMEOUT,
@@ -123,9 +127,10 @@ static int proof_timed_out(sd_event_source *source, uint64_t usec, void *userdat
 
 /*
  * A ping that must come back: it makes the kernel look at what already lies in the socket, a close
- * included, which it would otherwise not notice.
+ * included, which it would otherwise not notice. An adapter that logs in by itself is told to start
+ * what it has: of a session that works it says just that.
  */
-void session_add_ping(struct kernel_batch *batch)
+void session_add_ping(const struct session *session, struct kernel_batch *batch)
 {
 	struct pdu nop = {
 		.opcode = PDU_OPCODE_NOP_OUT,
@@ -135,6 +140,10 @@ void session_add_ping(struct kernel_batch *batch)
 	};
 	uint8_t header[PDU_HEADER_LENGTH];
 
+	if (session_logs_in_itself(session)) {
+		kernel_batch_start(batch);
+		return;
+	}
 	pdu_encode(&nop, header);
 	kernel_batch_send_pdu(batch, header, NULL, 0);
 }
@@ -146,7 +155,8 @@ static void await_answer(struct session *session)
 	int r;
 
 	/* The target may be quicker than the way back from the worker. */
-	if (session->private->answered || manager_take_answer(session)) {
+	if (session->private->answered || session_logs_in_itself(session) ||
+	    manager_take_answer(session)) {
 		session_proven(session);
 		return;
 	}
@@ -198,7 +208,7 @@ void session_finish_start(struct session *session)
 	int r;
 
 	if (batch)
-		session_add_ping(batch);
+		session_add_ping(session, batch);
 	session->private->started = true;
 	r = session_submit(session, batch, handed_over);
 	if (r < 0) {
@@ -245,7 +255,7 @@ static void hand_over(struct session *session)
 	}
 	if (batch) {
 		session_add_identity(session, batch);
-		add_limits(session, batch);
+		session_add_limits(session, batch);
 		session_add_negotiated(batch, session->transport, &session->result);
 		/* There may be commands waiting, which must not go out with wrong parameters; a new
 		 * session has none. */
@@ -254,7 +264,7 @@ static void hand_over(struct session *session)
 		kernel_batch_start(batch);
 		if (session->in_kernel)
 			kernel_batch_barrier(batch);
-		session_add_ping(batch);
+		session_add_ping(session, batch);
 	}
 	session->private->answered = false;
 	r = session_submit(session, batch, handed_over);
@@ -285,7 +295,14 @@ static void transport_ready(void *userdata, int error)
 /* T5 */
 void session_action_start(struct session *session)
 {
-	int r = transport_prepare(session->manager, session->transport, transport_ready, session);
+	int r;
+
+	/* Its adapter has started it, and hands nothing over. */
+	if (session_logs_in_itself(session)) {
+		session_proven(session);
+		return;
+	}
+	r = transport_prepare(session->manager, session->transport, transport_ready, session);
 
 	session->private->started = false;
 	if (r < 0) {

@@ -335,7 +335,8 @@ static const struct attributes session_attributes[_PART_MAX] = {
 	[IDENTITY] = ATTRIBUTES(STRING("targetname", target_name), STRING("ifacename", interface),
 				NUMBER("creator", creator)),
 	[DETAILS] = ATTRIBUTES(
-		STRING("initiatorname", initiator_name), NUMBER("tpgt", portal_group_tag),
+		STRING("initiatorname", initiator_name), STRING("targetalias", target_alias),
+		STRING("isid", isid), NUMBER("tsid", tsih), NUMBER("tpgt", portal_group_tag),
 		NUMBER("initial_r2t", initial_r2t), NUMBER("immediate_data", immediate_data),
 		NUMBER("max_burst_len", max_burst_length),
 		NUMBER("first_burst_len", first_burst_length),
@@ -433,14 +434,22 @@ int sysfs_open_host(const struct sysfs *sysfs, const char *class, uint32_t host)
 }
 
 /*
- * Where the firmware of an adapter made the session (creator -1), the kernel's interface never
- * hears of the connection, and calls it down.
+ * Where an adapter logs in by itself the state of the session tells. Of one that its firmware made
+ * (creator -1) the kernel's interface never hears of the connection, and calls it down; any other
+ * it calls up as soon as the login begins.
  */
-static bool is_of_firmware(const struct sysfs_session *session)
+static enum sysfs_connection_state judge_connection(const struct sysfs_session *session)
 {
 	const struct transport *transport = transport_find(session->transport);
+	bool logged_in = session->state == SYSFS_SESSION_LOGGED_IN;
 
-	return transport && transport->kind == TRANSPORT_ADAPTER && session->creator == -1;
+	if (!transport || transport->kind != TRANSPORT_ADAPTER)
+		return session->connection_state;
+	if (session->creator == -1)
+		return logged_in ? SYSFS_CONNECTION_UP : SYSFS_CONNECTION_FAILED;
+	if (session->connection_state == SYSFS_CONNECTION_UP && !logged_in)
+		return SYSFS_CONNECTION_BOUND;
+	return session->connection_state;
 }
 
 int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs_session *ret)
@@ -472,10 +481,7 @@ int sysfs_session_identify(const struct sysfs *sysfs, uint32_t sid, struct sysfs
 	r = read_session_state(session_fd, &session.state);
 	if (r < 0)
 		return r;
-	if (is_of_firmware(&session))
-		session.connection_state = session.state == SYSFS_SESSION_LOGGED_IN
-						   ? SYSFS_CONNECTION_UP
-						   : SYSFS_CONNECTION_FAILED;
+	session.connection_state = judge_connection(&session);
 	*ret = session;
 	return 0;
 }
@@ -491,6 +497,10 @@ void sysfs_session_complete(const struct sysfs *sysfs, struct sysfs_session *ses
 	read_attributes(connection_fd, &connection_attributes[DETAILS], session);
 	read_attributes(host_fd, &host_attributes[DETAILS], session);
 	read_attributes(iscsi_host_fd, &iscsi_host_attributes[DETAILS], session);
+	/* An adapter that logs in by itself does so with its own name. */
+	if (!session->initiator_name[0] && iscsi_host_fd >= 0)
+		(void)sysfs_read_string(iscsi_host_fd, "initiatorname", session->initiator_name,
+					sizeof(session->initiator_name));
 	sysfs_shorten_address(session->address, sizeof(session->address));
 	sysfs_shorten_address(session->local_address, sizeof(session->local_address));
 }

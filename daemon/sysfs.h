@@ -58,6 +58,10 @@ struct sysfs_session {
 	char target_name[224];
 	char initiator_name[224];
 	char interface[64];
+	/* With adapters that log in by themselves only */
+	char target_alias[256];
+	char isid[16]; /* twelve hex digits */
+	int64_t tsih;
 	int64_t portal_group_tag;
 	int64_t creator;
 	char address[64], persistent_address[256];

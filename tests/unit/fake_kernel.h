@@ -1067,6 +1067,12 @@ void kernel_batch_set_string(struct kernel_batch *batch, enum iscsi_kernel_param
 	(void)fake_add(batch, KERNEL_SET_PARAMETER);
 }
 
+void kernel_batch_set_secret(struct kernel_batch *batch, enum iscsi_kernel_param param,
+			     const struct secret *secret)
+{
+	kernel_batch_set_string(batch, param, "");
+}
+
 void kernel_batch_start(struct kernel_batch *batch)
 {
 	(void)fake_add(batch, KERNEL_START_CONNECTION);
