@@ -133,6 +133,9 @@ static struct world {
 	int refused_operation, refusal;
 	int submit_error; /* of whatever is submitted */
 	bool lost_nop, lost_unbound, lost_logout, lost_destroyed;
+	/* Logins of an adapter: the end is not told, or is this error of the connection, or FREE */
+	bool lost_login, login_fails;
+	unsigned login_error;
 	bool held_scan, held_list, in_use, offline, stable;
 	int list_error, scan_error;
 	const struct sysfs_lun *units; /* what a scan finds; NULL: one disk */
@@ -185,6 +188,8 @@ static struct world {
 
 /* The transport makes the connections itself. */
 static bool fake_endpoints;
+/* And it is an adapter that logs in by itself; nobody else sends a PDU. */
+static bool fake_adapter;
 
 /* Something can be done now. */
 static void fake_kick(void)
@@ -248,6 +253,9 @@ static void fake_deliver(struct kernel *kernel, const struct fake_event *told)
 		break;
 	case KERNEL_EVENT_CONNECTION_ERROR:
 		callbacks->connection_failed(kernel->userdata, told->sid, 0, told->error);
+		break;
+	case KERNEL_EVENT_LOGIN_STATE:
+		callbacks->login_ended(kernel->userdata, told->sid, told->error);
 		break;
 	case KERNEL_EVENT_UNBOUND_SESSION:
 		callbacks->session_unbound(kernel->userdata, told->sid);
@@ -577,6 +585,7 @@ static int fake_send(uint32_t sid, const struct fake_operation *operation)
 				  .nop_in = { .ttt = PDU_TAG_RESERVED } };
 	struct pdu pdu;
 
+	assert_false(fake_adapter);
 	assert_int_equal(pdu_decode(operation->header, &pdu), 0);
 	if (!world.sessions[sid].bound)
 		return -ENOTCONN;
@@ -735,6 +744,22 @@ static int fake_bind(uint32_t sid, uint64_t handle)
 	return 0;
 }
 
+/* One that is logged in says so again. */
+static void fake_log_in(uint32_t sid)
+{
+	bool again = world.sessions[sid].started;
+
+	world.logins += !again;
+	if (world.lost_login)
+		return;
+	if (world.login_error && !again)
+		fake_connection_error(sid, world.login_error);
+	else
+		fake_tell(KERNEL_EVENT_LOGIN_STATE, sid)->error =
+			world.login_fails && !again ? KERNEL_LOGIN_STATE_FREE
+						    : KERNEL_LOGIN_STATE_LOGGED_IN;
+}
+
 static int fake_execute(struct kernel_batch *batch, const struct fake_operation *operation)
 {
 	char path[80];
@@ -757,6 +782,8 @@ static int fake_execute(struct kernel_batch *batch, const struct fake_operation 
 	case KERNEL_START_CONNECTION:
 		/* The kernel would log in a session without a connection. */
 		assert_true(world.sessions[batch->sid].bound);
+		if (fake_adapter)
+			fake_log_in(batch->sid);
 		world.sessions[batch->sid].started = true;
 		fake_connection_state(batch->sid, "up");
 		return 0;
@@ -1396,6 +1423,8 @@ static _unused_ void fake_release(void)
 	world.held_done = world.held_scan = world.held_list = false;
 	world.never_connects = false;
 	world.poll_error = 0;
+	world.lost_login = world.login_fails = false;
+	world.login_error = 0;
 	world.lost_nop = world.lost_unbound = world.lost_logout = world.lost_destroyed = false;
 	world.status_class = world.status_detail = 0;
 	world.list_error = world.scan_error = world.submit_error = 0;

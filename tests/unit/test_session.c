@@ -103,6 +103,16 @@ void freeaddrinfo(struct addrinfo *found)
 	free(found);
 }
 
+static void put_host(unsigned host, const char *proc_name, const char *address)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "class/scsi_host/host%u/proc_name", host);
+	fake_put(path, proc_name);
+	(void)snprintf(path, sizeof(path), "class/iscsi_host/host%u/hwaddress", host);
+	fake_put(path, address);
+}
+
 /* Before and after */
 
 static unsigned count_descriptors(void)
@@ -159,7 +169,8 @@ static void begin(const char *point, const char *deed)
 	t.node.key.port = world.port;
 	assert_int_equal(manager_new(t.event, &t.paths, &t.manager), 0);
 	assert_int_equal(eventlog_subscribe(t.manager->log, on_event, NULL, &subscription), 0);
-	transport_find("tcp")->loaded = transport_find("iser")->loaded = false;
+	transport_find("tcp")->loaded = transport_find("iser")->loaded =
+		transport_find("qla4xxx")->loaded = false;
 	assert_int_equal(manager_open_kernel(t.manager), 0);
 	t.manager->service = &t.service;
 	t.manager->state = MANAGER_RUNNING;
@@ -180,7 +191,7 @@ static int set_up(void **state)
 
 	alarm(300);
 	fake_begin();
-	fake_endpoints = false;
+	fake_endpoints = fake_adapter = false;
 	fake_load("tcp");
 	fake_load("iser");
 	(void)snprintf(t.directory, sizeof(t.directory), "%s/records", fake_root);
@@ -213,6 +224,17 @@ static int set_up_endpoints(void **state)
 
 	fake_endpoints = true;
 	return r < 0 ? r : settings_set_text(t.node.settings, "transport", "iser", NULL);
+}
+
+/* Over an adapter that logs in by itself. */
+static int set_up_adapter(void **state)
+{
+	int r = set_up_endpoints(state);
+
+	fake_adapter = true;
+	fake_load("qla4xxx");
+	put_host(0, "qla4xxx", "00:00:5e:00:53:00");
+	return r < 0 ? r : settings_set_text(t.node.settings, "transport", "qla4xxx", NULL);
 }
 
 static int tear_down(void **state)
@@ -417,11 +439,22 @@ static bool is_loading(const struct session *session)
 	return loading;
 }
 
+static bool is_adapter_at_it(const struct session *session)
+{
+	return session && session->private->adapter_login == ADAPTER_LOGIN_BEGUN;
+}
+
 static bool is_unproven(const struct session *session)
 {
 	return session && session->connection == CONNECTION_STATE_LOGGED_IN &&
 	       session->private->started && session->state != SESSION_STATE_LOGGED_IN &&
 	       session->private->pending == 0;
+}
+
+/* The re-login after a loss has failed. */
+static bool is_failed_again(const struct session *session)
+{
+	return session && session->phase == SESSION_RETRYING && session->attempt > 0;
 }
 
 static bool is_redirected(const struct session *session)
@@ -483,7 +516,10 @@ static const struct point {
 	int held, refused; /* operations, AT() */
 	int silent_stage;  /* of the login, AT() */
 	bool queued, module, nop, scan, unbound, logout, destroyed, list;
-	bool endpoint;   /* only of transports that make their connections */
+	bool endpoint;           /* only of transports that make their connections */
+	bool adapter;            /* only of one that logs in by itself */
+	bool login, login_fails; /* the end of a login is not told; it is a failure */
+	unsigned login_error;
 	bool unanswered; /* the endpoint is neither connected nor not */
 	int poll_error;
 	bool redirected;
@@ -537,6 +573,19 @@ static const struct point {
 	  .refused = AT(KERNEL_CONNECT_ENDPOINT),
 	  .endpoint = true },
 	{ .name = "binding", .reached = is_held, .held = AT(KERNEL_BIND_CONNECTION) },
+	{ .name = "asking for a login",
+	  .reached = is_held,
+	  .held = AT(KERNEL_START_CONNECTION),
+	  .adapter = true },
+	{ .name = "adapter logging in",
+	  .reached = is_adapter_at_it,
+	  .login = true,
+	  .adapter = true },
+	{ .name = "failed login of the adapter",
+	  .reached = is_held,
+	  .held = AT(KERNEL_DESTROY_SESSION),
+	  .login_fails = true,
+	  .adapter = true },
 	{ .name = "undoing a login",
 	  .reached = is_held,
 	  .refused = AT(KERNEL_SEND_PDU),
@@ -595,6 +644,16 @@ static const struct point {
 	  .start = START_RECOVERY,
 	  .reached = is_held,
 	  .held = AT(KERNEL_START_CONNECTION) },
+	{ .name = "adapter logging in again",
+	  .start = START_RECOVERY,
+	  .reached = is_adapter_at_it,
+	  .login = true,
+	  .adapter = true },
+	{ .name = "failed re-login of the adapter",
+	  .start = START_RECOVERY,
+	  .reached = is_failed_again,
+	  .login_error = KERNEL_ERROR_CONNECTION,
+	  .adapter = true },
 	{ .name = "unproven again", .start = START_RECOVERY, .reached = is_unproven, .nop = true },
 
 	{ .name = "checking", .start = START_CHECK, .reached = is_checking, .list = true },
@@ -649,7 +708,8 @@ static void send_message(uint8_t code, uint16_t first, uint16_t second, const vo
 	};
 	struct fake_event *told;
 
-	if (!session_now() || !session_now()->in_kernel)
+	/* Those that an adapter gets it keeps. */
+	if (!session_now() || !session_now()->in_kernel || fake_adapter)
 		return;
 	told = fake_tell(KERNEL_EVENT_RECEIVED_PDU, session_now()->sid);
 	pdu_encode(&message, told->header);
@@ -692,6 +752,9 @@ static void hold(const struct point *point)
 	world.refusal = -ENOMEM;
 	world.silent_stage = point->silent_stage - 1;
 	world.lost_nop = point->nop;
+	world.lost_login = point->login;
+	world.login_fails = point->login_fails;
+	world.login_error = point->login_error;
 	world.lost_unbound = point->unbound;
 	world.lost_logout = point->logout;
 	world.lost_destroyed = point->destroyed;
@@ -955,6 +1018,7 @@ static void restore(const struct point *point)
 		return;
 	fake_load("tcp");
 	fake_load("iser");
+	fake_load("qla4xxx");
 }
 
 static void try_deed(const struct point *point, const struct deed *deed, bool executed)
@@ -974,9 +1038,18 @@ static void try_deed(const struct point *point, const struct deed *deed, bool ex
 	check(count_descriptors() == before);
 }
 
+static bool needs_pdus(const struct point *point)
+{
+	return point->silent_stage || point->nop || point->logout || point->redirected ||
+	       point->start == START_REQUEST || point->start == START_NEGOTIATION ||
+	       point->held == AT(KERNEL_SEND_PDU) || point->refused == AT(KERNEL_SEND_PDU);
+}
+
 static bool applies(const struct point *point)
 {
-	return fake_endpoints || !point->endpoint;
+	if (fake_adapter)
+		return !needs_pdus(point);
+	return !point->adapter && (fake_endpoints || !point->endpoint);
 }
 
 static void everywhere(void **state)
@@ -2098,14 +2171,167 @@ static void waits_for_a_connection(void **state)
 	end();
 }
 
-static void put_host(unsigned host, const char *proc_name, const char *address)
-{
-	char path[64];
+/* An adapter that logs in by itself */
 
-	(void)snprintf(path, sizeof(path), "class/scsi_host/host%u/proc_name", host);
-	fake_put(path, proc_name);
-	(void)snprintf(path, sizeof(path), "class/iscsi_host/host%u/hwaddress", host);
-	fake_put(path, address);
+static void lets_an_adapter_log_in(void **state)
+{
+	begin("adapter", "life");
+	memset(world.parameters, 0xff, sizeof(world.parameters));
+	log_in();
+	check(run(at_rest, true));
+	check(world.logins == 1 && t.events[EVENT_SESSION_ESTABLISHED] == 1);
+	check(!session_now()->result_known && !session_now()->isid_known);
+	check(world.parameters[KERNEL_PARAM_NOOP_INTERVAL] == -1 &&
+	      world.parameters[KERNEL_PARAM_SESSION_RECOVERY_TIMEOUT] == 120);
+	lose(KERNEL_ERROR_CONNECTION);
+	check(run(is_RETRYING, false) && run(at_rest, true));
+	check(world.logins == 2 && t.events[EVENT_RECONNECTED] == 1);
+	/* A ping is one more start, and needs no answer. */
+	session_ping(session_now());
+	check(session_now()->private->ping);
+	hurry_timer(session_now()->private->ping);
+	while (session_now()->private->ping)
+		assert_true(sd_event_run(t.event, 1000000) >= 0);
+	check(run(at_rest, true) && t.events[EVENT_CONNECTION_LOST] == 1);
+
+	t.deed = "does not answer for itself";
+	world.refused_operation = KERNEL_START_CONNECTION;
+	world.refusal = -EINVAL;
+	session_ping(session_now());
+	hurry_timer(session_now()->private->ping);
+	run_until_raised(EVENT_CONNECTION_LOST, 2, true);
+	fake_release();
+	check(run(at_rest, true));
+
+	t.deed = "keeps its objects";
+	world.refused_operation = KERNEL_DESTROY_SESSION;
+	world.refusal = -EBUSY;
+	log_out(false);
+	check(run(gone, true));
+	check(t.logout.ended == 1 && t.logout.failed == 0);
+	check(t.events[EVENT_SESSION_CLOSED] == 1);
+	end();
+}
+
+static void hears_an_adapter_out(void **state)
+{
+	begin("adapter", "fails");
+	world.login_fails = true;
+	log_in();
+	check(run(gone, true));
+	check(world.logins == 3 && t.login.failed == 1);
+	check_raised(EVENT_ADAPTER_LOGIN_FAILED);
+	check(t.events[EVENT_ADAPTER_LOGIN_FAILED] == 3 && world.n_sids == 3);
+	check(t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+	finish();
+	end();
+
+	begin("adapter", "does not tell");
+	world.lost_login = true;
+	log_in();
+	check(run(gone, true));
+	check(t.events[EVENT_LOGIN_TIMEOUT] == 3 && t.events[EVENT_REQUEST_TIMEOUT] == 0);
+	finish();
+	end();
+
+	begin("adapter", "tells before the kernel answers");
+	world.held_operation = KERNEL_START_CONNECTION;
+	world.held_done = true;
+	log_in();
+	check(run(is_held, true));
+	while (session_now()->private->adapter_login != ADAPTER_LOGIN_SUCCEEDED)
+		assert_true(sd_event_run(t.event, 1000000) >= 0);
+	fake_release();
+	check(run(at_rest, false));
+	check(world.logins == 1);
+	/* It mends the connection by itself while the first attempt is waited for. */
+	assert_int_equal(settings_set_text(t.node.settings, "keys.defaultTime2Wait", "3600", NULL),
+			 0);
+	lose(KERNEL_ERROR_CONNECTION);
+	check(run(is_RETRYING, false));
+	fake_tell(KERNEL_EVENT_LOGIN_STATE, session_now()->sid)->error =
+		KERNEL_LOGIN_STATE_LOGGED_IN;
+	check(run(at_rest, false));
+	finish();
+	end();
+
+	begin("adapter", "has a session already");
+	world.refused_operation = KERNEL_START_CONNECTION;
+	world.refusal = -EEXIST;
+	log_in();
+	check(run(gone, true));
+	check(world.n_sids == 1 && t.events[EVENT_LOGIN_REQUEST_FAILED] == 1);
+	check(t.events[EVENT_CONNECTION_RESOURCES] == 0);
+	finish();
+	end();
+}
+
+/* What a node insists on, before anything is made. */
+static void refuses_what_an_adapter_cannot_do(void **state)
+{
+	static const char long_secret[] =
+		"0123456789 0123456789 0123456789 0123456789 0123456789 01234"
+		"56789 0123456789 0123456789 0123456789 0";
+	static const struct {
+		const char *name, *value, *secret, *target_secret, *target_name;
+		size_t length;
+		bool taken;
+	} rows[] = {
+		{ "headerDigestRequired", "yes" },
+		{ "dataDigestRequired", "yes" },
+		{ "initiatorName", "iqn.2026-11.org.example:other" },
+		{ "authentication.method", "chap" },
+		{ "authentication.method", "chap", "a long secret", .taken = true },
+		{ "authentication.method", "chap", "a zero\0in it", .length = 12 },
+		{ "authentication.method", "chap", long_secret, .length = 100 },
+		{ "authentication.method", "chap", long_secret, .length = 99, .taken = true },
+		{ "authentication.method", "chap", "a long secret", "another secret" },
+		{ "authentication.method", "mutual_chap", "a long secret", NULL, "them" },
+		{ "authentication.method", "mutual_chap", "a long secret", "another secret", "them",
+		  .taken = true },
+		{ "authentication.algorithms", "sha256", "a long secret" },
+		{ "authentication.algorithms", "sha256 md5", "a long secret", .taken = true },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		size_t length = rows[i].length;
+
+		if (rows[i].secret) {
+			length = length ?: strlen(rows[i].secret);
+			assert_int_equal(secret_new(rows[i].secret, length, &t.node.secret), 0);
+			assert_int_equal(settings_set_text(t.node.settings, "authentication.method",
+							   "chap", NULL),
+					 0);
+			assert_int_equal(settings_set_text(t.node.settings,
+							   "authentication.userName", "us", NULL),
+					 0);
+		}
+		if (rows[i].target_secret)
+			assert_int_equal(secret_new(rows[i].target_secret,
+						    strlen(rows[i].target_secret),
+						    &t.node.target_secret),
+					 0);
+		if (rows[i].target_name)
+			assert_int_equal(settings_set_text(t.node.settings,
+							   "authentication.targetUserName",
+							   rows[i].target_name, NULL),
+					 0);
+		assert_int_equal(
+			settings_set_text(t.node.settings, rows[i].name, rows[i].value, NULL), 0);
+		begin(rows[i].name, rows[i].value);
+		log_in();
+		check(run(rows[i].taken ? at_rest : gone, true));
+		check(t.events[EVENT_PORTAL_SETUP_FAILED] == !rows[i].taken);
+		check(world.n_sids == rows[i].taken);
+		finish();
+		end();
+		t.node.secret = secret_free(t.node.secret);
+		t.node.target_secret = secret_free(t.node.target_secret);
+		(void)settings_reset(t.node.settings, rows[i].name);
+		(void)settings_reset(t.node.settings, "authentication.method");
+		(void)settings_reset(t.node.settings, "authentication.userName");
+		(void)settings_reset(t.node.settings, "authentication.targetUserName");
+	}
 }
 
 /* Which port of an adapter connects, where the driver has to be told. */
@@ -2720,11 +2946,20 @@ int main(void)
 	{                                                                                          \
 #name " over endpoints", name, set_up_endpoints, tear_down, NULL                   \
 	}
+#define TEST_ADAPTER(name)                                                                         \
+	{                                                                                          \
+#name " over an adapter that logs in", name, set_up_adapter, tear_down, NULL       \
+	}
 	const struct CMUnitTest tests[] = {
 		TEST(everywhere),
 		TEST(end_everywhere),
 		TEST_ENDPOINTS(everywhere),
 		TEST_ENDPOINTS(end_everywhere),
+		TEST_ADAPTER(everywhere),
+		TEST_ADAPTER(end_everywhere),
+		TEST_ADAPTER(lets_an_adapter_log_in),
+		TEST_ADAPTER(hears_an_adapter_out),
+		TEST_ADAPTER(refuses_what_an_adapter_cannot_do),
 		TEST(tells_of_a_session),
 		TEST_ENDPOINTS(tells_of_a_session),
 		TEST(hears_only_of_the_present_connection),
