@@ -281,6 +281,22 @@ test_kept()
 	check "the object goes" transport qla4xxx destroy "$sid"
 }
 
+# An adapter that goes away takes its sessions along.
+test_unplug()
+{
+	check "login" ois-ctl login "$target"
+	port 0 plugged 0
+	# shellcheck disable=SC2046
+	check_event 20 $(about) OIS_STATUS=1018 OIS_OUTCOME=failed
+	check_equal "no session is left" "" "$(ls /sys/class/iscsi_session)"
+	port 0 plugged 1
+	echo "fd 8" >/sys/devices/testadapter/port0/netns
+	host=$(port 0 host)
+	check "login when it is back" ois-ctl login "$target"
+	check "data" write_and_compare "$(session_disks)"
+	check "logout" ois-ctl logout "$target"
+}
+
 setup_storage
 start_system
 printf '%s\n' userid=alice password=open-sesame-1001 >"$work/one-way"
@@ -304,5 +320,6 @@ test_firmware
 test_recovery
 test_restarts
 test_kept
+test_unplug
 check_fails "discovery over it is refused" 2 ois-ctl discover "$storage" --interface="$interface"
 check "the adapter is not in use any more" unload_adapter

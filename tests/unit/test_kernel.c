@@ -18,13 +18,15 @@
 #include "connection_error.h"
 #include "event.h"
 #include "kernel_private.h"
+#include "secret.h"
 
 #define BHS 48
 
 /* Events */
 
 static struct {
-	unsigned n_pdus, n_failed, n_created, n_unbound, n_destroyed, n_told, n_paths, n_down;
+	unsigned n_pdus, n_failed, n_created, n_unbound, n_destroyed, n_told, n_paths, n_down,
+		n_logins;
 	uint32_t sid, cid, host;
 	unsigned error;
 	uint8_t header[BHS];
@@ -53,6 +55,13 @@ static void on_failed(void *userdata, uint32_t sid, uint32_t cid, unsigned error
 	seen.sid = sid;
 	seen.cid = cid;
 	seen.error = error;
+}
+
+static void on_login(void *userdata, uint32_t sid, unsigned state)
+{
+	seen.n_logins++;
+	seen.sid = sid;
+	seen.error = state;
 }
 
 static void on_created(void *userdata, uint32_t sid, uint32_t host)
@@ -108,6 +117,7 @@ static void on_down(void *userdata, uint64_t transport_handle, uint32_t host)
 static const struct kernel_callbacks callbacks = {
 	.pdu_received = on_pdu,
 	.connection_failed = on_failed,
+	.login_ended = on_login,
 	.session_created = on_created,
 	.session_unbound = on_unbound,
 	.session_destroyed = on_destroyed,
@@ -134,7 +144,7 @@ static unsigned dispatch(const void *bytes, size_t length)
 static unsigned n_seen(void)
 {
 	return seen.n_pdus + seen.n_failed + seen.n_created + seen.n_unbound + seen.n_destroyed +
-	       seen.n_told + seen.n_paths + seen.n_down;
+	       seen.n_told + seen.n_paths + seen.n_down + seen.n_logins;
 }
 
 /* Offsets are written as numbers here: they are the kernel's, not those of our structure. */
@@ -250,6 +260,11 @@ static void events(void **state)
 	assert_int_equal(seen.n_destroyed, 1);
 	assert_int_equal(seen.sid, 9);
 
+	make_event(message, 109, 7, 0, 3);
+	assert_int_equal(dispatch(message, 72), 0);
+	assert_int_equal(seen.n_logins, 1);
+	assert_int_equal(seen.sid, 7);
+	assert_int_equal(seen.error, 3);
 	make_event(message, 110, 3, 0, 2);
 	assert_int_equal(dispatch(message, 72), 0);
 	assert_int_equal(seen.n_told, 1);
@@ -335,7 +350,7 @@ static void other_events(void **state)
 	uint8_t message[72];
 
 	/* Of adapters, answers to other programs, and numbers of kernels to come. */
-	static const uint32_t types[] = { 0, 20, 33, 42, 103, 109, 112, UINT32_MAX };
+	static const uint32_t types[] = { 0, 20, 33, 42, 103, 112, UINT32_MAX };
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		make_event(message, types[i], 1, 2, 3);
@@ -696,6 +711,27 @@ static void failures(void **state)
 		if (rows[i].created)
 			assert_int_equal(batch->result.sid, 77);
 	}
+}
+
+/* A text like any other, and nothing where there is none. */
+static void secrets(void **state)
+{
+	_cleanup_(kernel_batch_freep) struct kernel_batch *batch = kernel_batch_new(NULL, 1, 9);
+	_cleanup_(secret_freep) struct secret *secret = NULL;
+
+	assert_int_equal(secret_new("sesame", 6, &secret), 0);
+	kernel_batch_set_secret(batch, KERNEL_PARAM_PASSWORD, secret);
+	kernel_batch_set_secret(batch, KERNEL_PARAM_PASSWORD_IN, NULL);
+	start_stand_in(NULL, 0);
+	kernel_batch_execute(batch, &channel);
+	stop_stand_in();
+	EXPECT_TYPES(16, 16);
+	assert_int_equal(get32(stand_in.messages[0].bytes + 40), 24);
+	assert_int_equal(get32(stand_in.messages[0].bytes + 44), 7);
+	assert_string_equal(stand_in.messages[0].bytes + 72, "sesame");
+	assert_int_equal(get32(stand_in.messages[1].bytes + 40), 25);
+	assert_int_equal(get32(stand_in.messages[1].bytes + 44), 1);
+	assert_string_equal(stand_in.messages[1].bytes + 72, "");
 }
 
 static void cleanup_goes_on(void **state)
@@ -1059,6 +1095,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test(login),
 		cmocka_unit_test(failures),
+		cmocka_unit_test(secrets),
 		cmocka_unit_test(cleanup_goes_on),
 		cmocka_unit_test(nothing_to_clean_up),
 		cmocka_unit_test(endpoints),

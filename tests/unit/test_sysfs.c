@@ -692,6 +692,36 @@ static void firmware_session(void **state)
 	assert_int_equal(session.connection_state, SYSFS_CONNECTION_DOWN);
 }
 
+/* Of one that was asked for the connection is up before the login has ended; what the adapter has
+ * chosen is told. */
+static void adapter_session(void **state)
+{
+	struct sysfs_session session;
+
+	make_session();
+	fake_put("class/scsi_host/host3/proc_name", "qla4xxx");
+	fake_put("class/iscsi_host/host3/initiatorname", "iqn.2000-04.com.qlogic:adapter");
+	fake_session_put(12, 3, "initiatorname", "(null)");
+	fake_session_put(12, 3, "isid", "400012345678");
+	fake_session_put(12, 3, "tsid", "9");
+	fake_session_put(12, 3, "targetalias", "disks");
+	fake_session_put(12, 3, "creator", "4711");
+	fake_put("class/iscsi_connection/connection12:0/state", "up");
+	fake_session_put(12, 3, "state", "FREE");
+	assert_int_equal(sysfs_session_identify(&fake, 12, &session), 0);
+	assert_int_equal(session.connection_state, SYSFS_CONNECTION_BOUND);
+	fake_session_put(12, 3, "state", "FAILED");
+	assert_int_equal(sysfs_session_identify(&fake, 12, &session), 0);
+	assert_int_equal(session.connection_state, SYSFS_CONNECTION_BOUND);
+	fake_session_put(12, 3, "state", "LOGGED_IN");
+	assert_int_equal(sysfs_session_read(&fake, 12, &session), 0);
+	assert_int_equal(session.connection_state, SYSFS_CONNECTION_UP);
+	assert_string_equal(session.initiator_name, "iqn.2000-04.com.qlogic:adapter");
+	assert_string_equal(session.isid, "400012345678");
+	assert_string_equal(session.target_alias, "disks");
+	assert_int_equal(session.tsih, 9);
+}
+
 static void put_host(const char *host, const char *class, const char *name, const char *content)
 {
 	char path[128];
@@ -784,6 +814,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(scans, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(hosts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(firmware_session, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(adapter_session, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
