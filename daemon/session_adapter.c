@@ -20,6 +20,11 @@ bool session_logs_in_itself(const struct session *session)
 	return session->transport && session->transport->kind == TRANSPORT_ADAPTER;
 }
 
+bool session_is_of_firmware(const struct session *session)
+{
+	return session_logs_in_itself(session) && session->found && session->found->creator == -1;
+}
+
 /* What it cannot do */
 
 /* Texts end at a zero in the kernel. */
@@ -200,14 +205,15 @@ void session_adapter_told(struct session *session, bool logged_in)
 static int timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct session *session = userdata;
+	static const char why[] = "the adapter did not finish the login in time";
 	struct event *event = event_new(EVENT_LOGIN_TIMEOUT);
 
 	session->private->adapter_login = ADAPTER_LOGIN_NONE;
 	session_arm_timer(session, 0, NULL);
+	event_set_string(event, FIELD_REASON, why);
 	event_set_outcome(event, EVENT_OUTCOME_FAILED);
 	session_raise(session, event);
-	session_fail(session, -ETIMEDOUT, EVENT_LOGIN_TIMEOUT,
-		     "the adapter did not finish the login in time");
+	session_fail(session, -ETIMEDOUT, EVENT_LOGIN_TIMEOUT, why);
 	session_post(session, CONNECTION_EVENT_LOGIN_FAILED);
 	return 0;
 }

@@ -234,9 +234,10 @@ const char *session_take_over_fault(const struct session *session)
 
 	if (!session->transport)
 		return "its transport is not known to this daemon";
-	if (session_logs_in_itself(session) || !session->found)
-		return "an adapter logs in by itself, and keeps the session";
-	if (*name && strcmp(name, ours) != 0)
+	if (session_is_of_firmware(session) || !session->found)
+		return "the firmware of an adapter made the session, and keeps it";
+	/* An adapter that logs in by itself has a name of its own. */
+	if (!session_logs_in_itself(session) && *name && strcmp(name, ours) != 0)
 		return "its initiator name is not that of this host";
 	if (session->private->leaving || session_to_leave(session))
 		return "it is being logged out";

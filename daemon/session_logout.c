@@ -460,7 +460,7 @@ int session_logout(struct session *session, unsigned how, const struct session_w
 	struct session_private *p = session->private;
 	int r;
 
-	if (!session->transport || (session_logs_in_itself(session) && !session->managed))
+	if (!session->transport || session_is_of_firmware(session))
 		return -EOPNOTSUPP;
 	r = session_watch(session, watch, true);
 	if (r < 0)

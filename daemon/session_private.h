@@ -256,6 +256,8 @@ struct kernel_batch *session_new_bound(struct session *session);
 void session_add_binding(struct session *session, struct kernel_batch *batch);
 
 /* session_adapter.c */
+/* Made by the firmware of such an adapter, and its own. */
+bool session_is_of_firmware(const struct session *session);
 /* What the node insists on and an adapter that logs in by itself cannot do; NULL: nothing. */
 const char *session_adapter_fault(const struct session *session);
 /* The connection is bound: the adapter is to log in. */

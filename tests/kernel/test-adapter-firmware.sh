@@ -96,7 +96,7 @@ test_self_login()
 	local endpoint sid
 	endpoint=$(connect 0)
 	check "the adapter is ready at once" ep wait "$endpoint"
-	sid=$(ep self-login "$endpoint" "$target")
+	sid=$(ep self-login "$endpoint" "$target" "$storage")
 	check_equal "the adapter logs in" "login-state $sid 0 3" "$(await_line login-state)"
 	check "data come back" write_and_compare "$(first_disk)"
 	check_equal "what it negotiated" "8192 65536 1" \
@@ -110,7 +110,7 @@ test_self_login()
 	forget_events
 	port 0 fault "login-error 111"
 	endpoint=$(connect 0)
-	check_fails "a login that fails" 1 ep self-login "$endpoint" "$target"
+	check_fails "a login that fails" 1 ep self-login "$endpoint" "$target" "$storage"
 	sid=$(await_line login-state | cut -d ' ' -f 2,4)
 	check_equal "is told" 0 "${sid#* }"
 	port 0 fault clear
@@ -154,7 +154,7 @@ test_nodes()
 	await_disk
 	check "data come back from a session made before" write_and_compare "$(first_disk)"
 	check_fails "from which nobody logs out" 1 ep session-logout "$host" "$sid"
-	check_fails "and to whose target nobody else logs in" 1 ep self-login "$(connect 0)" "$target"
+	check_fails "and to whose target nobody else logs in" 1 ep self-login "$(connect 0)" "$target" "$storage"
 	check_equal "for it is there" "transport: request 17: File exists" "$(tail -n 1 "$work/output")"
 	check "a session that was not begun is removed" ep destroy "$(await_line session-created | cut -d ' ' -f 2)"
 	port 0 firmware ""

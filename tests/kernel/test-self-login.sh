@@ -15,6 +15,7 @@ fi
 source "${BASH_SOURCE[0]%/*}/adapter.sh"
 
 event_limit=30
+transport=qla4xxx
 one_way=iqn.2026-11.org.example:oneway1
 mutual=iqn.2026-11.org.example:mutual1
 
@@ -67,8 +68,8 @@ test_login()
 	check_equal "as the daemon says" "logged_in true qla4xxx" "$(session phase) $(session managed) $(session transport)"
 	check_equal "the name is the adapter's" "$(cat "/sys/class/iscsi_host/host$host/initiatorname")" "$(session initiatorName)"
 	check_equal "and so is the ISID" "$(cat /sys/class/iscsi_session/session*/isid)" "$(session isid)"
-	check_equal "what the node wanted was offered, and the result is shown" "16384 131072 4096" \
-		"$(session connections[0].parameters.maxRecvDataSegmentLength) $(session parameters.maxBurstLength) $(session parameters.firstBurstLength)"
+	check_equal "what the node wanted was offered, and the result is shown" "16384 131072 4096 true" \
+		"$(session connections[0].parameters.maxRecvDataSegmentLength) $(session parameters.maxBurstLength) $(session parameters.firstBurstLength) $(session parameters.initialR2T)"
 	check_equal "no ping is claimed, nor error handling" "null null" "$(session connections[0].noopIntervalSeconds) $(session abortTimeoutSeconds)"
 	check "a second login is none" ois-ctl login "$target"
 	check "logout" ois-ctl logout "$target"
@@ -281,6 +282,25 @@ test_kept()
 	check "the object goes" transport qla4xxx destroy "$sid"
 }
 
+# One that another program had the adapter log in to.
+test_foreign()
+{
+	local sid
+	sid=$(ep self-login "$(connect 0)" "$target" "$storage")
+	check_event 1009 OIS_SESSION="$sid" OIS_TRANSPORT=qla4xxx
+	check "it is taken over" ois-ctl session adopt "$sid"
+	check_event 1154 OIS_SESSION="$sid"
+	port 0 raise cut
+	check_event 34 OIS_SESSION="$sid"
+	check_equal "and repaired" "true logged_in" "$(session managed) $(session phase)"
+	check "data" write_and_compare "$(session_disks)"
+	check "logout" ois-ctl logout "$target"
+	sid=$(ep self-login "$(connect 0)" "$target" "$storage")
+	check_event 1009 OIS_SESSION="$sid"
+	check "another one is logged out as it is" ois-ctl logout "$sid"
+	check_no_trace "of another program"
+}
+
 # An adapter that goes away takes its sessions along.
 test_unplug()
 {
@@ -320,6 +340,7 @@ test_firmware
 test_recovery
 test_restarts
 test_kept
+test_foreign
 test_unplug
 check_fails "discovery over it is refused" 2 ois-ctl discover "$storage" --interface="$interface"
 check "the adapter is not in use any more" unload_adapter

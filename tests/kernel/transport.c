@@ -533,7 +533,7 @@ static const struct {
 	{ "node-login", "HOST NODE", 2, verb_node_login },
 	{ "node-logout", "HOST NODE", 2, verb_node_logout },
 	{ "session-logout", "HOST SESSION", 2, verb_session_logout },
-	{ "self-login", "ENDPOINT TARGET", 2, verb_self_login },
+	{ "self-login", "ENDPOINT TARGET ADDRESS", 3, verb_self_login },
 	{ "self-relogin", "SESSION ENDPOINT TARGET", 3, verb_self_relogin },
 };
 

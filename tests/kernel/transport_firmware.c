@@ -197,11 +197,10 @@ void verb_session_logout(char **argument)
 }
 
 /* The adapter logs in; its word for it is an event. */
-static void self_login(uint32_t sid, uint64_t endpoint, const char *target)
+static void self_login(uint32_t sid, const char *target)
 {
 	struct message m;
 
-	bind_conn(sid, endpoint);
 	set(sid, 15, target);
 	simple(START_CONN, sid);
 	m = await(LOGIN_STATE, sid);
@@ -221,7 +220,11 @@ void verb_self_login(char **argument)
 	sid = m.word[10];
 	host = m.word[11];
 	simple(CREATE_CONN, sid);
-	self_login(sid, endpoint, argument[1]);
+	bind_conn(sid, endpoint);
+	/* By which others know where it goes. */
+	set(sid, 17, argument[2]);
+	set(sid, 18, "3260");
+	self_login(sid, argument[1]);
 	scan(host);
 	printf("%u\n", sid);
 }
@@ -231,5 +234,6 @@ void verb_self_relogin(char **argument)
 	uint32_t sid = (uint32_t)atoi(argument[0]);
 
 	stop(sid, 3);
-	self_login(sid, strtoull(argument[1], NULL, 10), argument[2]);
+	bind_conn(sid, strtoull(argument[1], NULL, 10));
+	self_login(sid, argument[2]);
 }

@@ -324,6 +324,8 @@ int ta_log_in(struct socket *socket, struct iscsi_conn *conn, const char *initia
 	x->socket = socket;
 	socket->sk->sk_rcvtimeo = PATIENCE;
 	conn->max_xmit_dlength = ISCSI_DEF_MAX_RECV_SEG_LEN;
+	/* As offered: a target need not answer that. */
+	session->initial_r2t_en = session->imm_data_en = 1;
 	make_request(x, session);
 	add_names(x, session, initiator);
 	rc = is_given(session->username, session->password) ? prove(x, session) : 0;
