@@ -134,8 +134,9 @@ struct session {
 	struct login_redirect redirect; /* where the connection is instead; without address: not */
 	char local_address[64];
 	uint16_t local_port;
-	struct sysfs_session
-		*found; /* what sysfs said of a session we did not make; NULL otherwise */
+	/* What sysfs said of a session that we did not make, or of whose login an adapter keeps
+	 * the rest to itself; else NULL. */
+	struct sysfs_session *found;
 
 	struct sysfs_lun *luns; /* after the last scan */
 	size_t n_luns;
