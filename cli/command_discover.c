@@ -115,17 +115,29 @@ static const char *wrong_option(const struct ois_error *error)
 	return NULL;
 }
 
+/* What is wrong with --source beside the interface; NULL: the failure is another one. */
+static const char *wrong_source(const struct ois_error *error)
+{
+	const char *setting = error ? ois_error_get_text(error, "setting") : NULL;
+
+	return setting && strcmp(setting, "sourceAddress") == 0
+		       ? ois_error_get_text(error, "message")
+		       : NULL;
+}
+
 static enum status report_failure(struct cli *cli, int r, const struct ois_error *error,
 				  const char *portal)
 {
 	static const char refused[] = "org.ois.discovery.AuthenticationFailed";
 	const char *name = error ? ois_error_get_name(error) : NULL;
 	const char *detail = error ? ois_error_get_text(error, "statusDetail") : NULL;
-	const char *wrong = wrong_option(error);
+	const char *wrong = wrong_option(error), *source = wrong_source(error);
 	enum status status;
 
 	if (wrong)
 		return usage_error("Option %s", wrong);
+	if (source)
+		return usage_error("Option --source %s", source);
 	status = report(cli, r, error, "discover targets at %s", portal);
 	/* RFC 7143, 11.13.5: of the status details only 1 is about credentials. */
 	if (name && strcmp(name, refused) == 0 && (!detail || strcmp(detail, "1") == 0))

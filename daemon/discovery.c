@@ -563,6 +563,8 @@ int discovery_start(struct manager *manager, const struct discovery_config *conf
 	if (!discovery->address || !discovery->asked_address)
 		return -ENOMEM;
 	r = take_portal(discovery, config->interface);
+	if (r >= 0 && config->source_address && discovery->transport)
+		r = -EADDRNOTAVAIL;
 	if (r >= 0)
 		r = configure(discovery, config);
 	if (r >= 0)

@@ -73,7 +73,8 @@ struct discovery_config {
 /*
  * Callbacks come from the loop, never from inside. @callbacks is borrowed. Errors: -ENOMEM;
  * -ESHUTDOWN; -EINVAL (the source address is not numeric); -ENOENT (no such interface);
- * -EOPNOTSUPP (the adapter of this interface logs in by itself).
+ * -EOPNOTSUPP (the adapter of this interface logs in by itself); -EADDRNOTAVAIL (it has a network
+ * of its own, in which a source address of this host means nothing).
  */
 int discovery_start(struct manager *manager, const struct discovery_config *config,
 		    const struct discovery_callbacks *callbacks, void *userdata,

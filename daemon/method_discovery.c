@@ -11,6 +11,7 @@
 #include "discovery.h"
 #include "interfaces.h"
 #include "json.h"
+#include "method_change.h"
 #include "method_common.h"
 #include "parse.h"
 #include "table.h"
@@ -410,6 +411,25 @@ static const char *read_parameters(json_object *parameters, struct discover *dis
 	return read_addresses(parameters, discover, config);
 }
 
+/* 0 if the call was answered for it. */
+static int refuse_start(struct call *call, const struct discovery_config *config, int error)
+{
+	struct settings_fault fault = {
+		.name = "sourceAddress",
+		.message = "must not be given: this interface is of an adapter that connects from "
+			   "its own address, which is the interface's network.address",
+	};
+
+	if (error == -ENOENT || error == -EOPNOTSUPP) {
+		call_invalid_parameter(call, "interface");
+		return 0;
+	}
+	if (error != -EADDRNOTAVAIL)
+		return error;
+	(void)snprintf(fault.value, sizeof(fault.value), "%s", config->source_address);
+	return call_refuse_setting(call, ERROR_DISCOVERY_INVALID_SETTING, error, &fault);
+}
+
 int method_discovery_discover(struct call *call)
 {
 	_cleanup_free_ struct discover *discover = calloc(1, sizeof(*discover));
@@ -430,12 +450,8 @@ int method_discovery_discover(struct call *call)
 	discover->oldest_seen_usec = UINT64_MAX;
 	r = discovery_start(discover->manager, &config, &discover_callbacks, discover,
 			    &discover->discovery);
-	if (r == -ENOENT || r == -EOPNOTSUPP) {
-		call_invalid_parameter(call, "interface");
-		return 0;
-	}
 	if (r < 0)
-		return r;
+		return refuse_start(call, &config, r);
 	call_keep(call, TAKE_PTR(discover), discover_gone);
 	call_produce(call, discover_more);
 	return 0;

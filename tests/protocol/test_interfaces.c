@@ -183,6 +183,59 @@ static void test_binding(void **state)
 	       "{\"address\":\"192.0.2.1\",\"settings\":{\"interface\":\"tcp.eth1\"}}", "");
 }
 
+#define DISCOVER "org.ois.discovery.Discover"
+
+/* Port 1: nobody listens there. @more: further parameters. */
+static json_object *discover_from_here(const char *more)
+{
+	char parameters[256];
+	json_object *reply;
+
+	(void)snprintf(parameters, sizeof(parameters),
+		       "{\"method\":\"send_targets\",\"address\":\"127.0.0.1\",\"port\":1,"
+		       "\"sourceAddress\":\"127.0.0.1\"%s}",
+		       more);
+	client_send_call(&client, DISCOVER, parameters, "more");
+	do {
+		reply = client_receive(&client);
+		assert_non_null(reply);
+	} while (json_get_path(reply, "continues") && json_object_put(reply));
+	return reply;
+}
+
+static void expect_no_source(const char *more)
+{
+	json_object *reply = discover_from_here(more);
+
+	assert_string_equal(text_at(reply, "error"), "org.ois.discovery.InvalidSetting");
+	assert_string_equal(text_at(reply, "parameters.setting"), "sourceAddress");
+	assert_string_equal(text_at(reply, "parameters.value"), "127.0.0.1");
+	assert_non_null(strstr(text_at(reply, "parameters.message"), "network.address"));
+	json_object_put(reply);
+}
+
+/* An adapter with a network of its own has no address of this host. */
+static void test_source(void **state)
+{
+	static const char *const own[] = { "cxgb3i", "bnx2i", "qedi", "be2iscsi" };
+	char more[64];
+	json_object *reply;
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		(void)snprintf(more, sizeof(more), ",\"interface\":\"%s.00:00:00:00:00:01\"",
+			       own[i]);
+		expect_no_source(more);
+	}
+	expect("org.ois.discovery.SetPortal",
+	       "{\"address\":\"127.0.0.1\",\"port\":1,\"settings\":{\"interface\":\"" PORT "\"}}",
+	       "");
+	expect_no_source("");
+	expect("org.ois.discovery.RemovePortal", "{\"address\":\"127.0.0.1\",\"port\":1}", "");
+	reply = discover_from_here(",\"interface\":\"cxgb4i.00:00:00:00:00:01\"");
+	assert_string_equal(text_at(reply, "error"), "org.ois.discovery.Unreachable");
+	json_object_put(reply);
+}
+
 static void test_kept(void **state)
 {
 	client_close(&client);
@@ -197,9 +250,8 @@ static void test_kept(void **state)
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_built_in),
-		cmocka_unit_test(test_change),
-		cmocka_unit_test(test_binding),
+		cmocka_unit_test(test_built_in), cmocka_unit_test(test_change),
+		cmocka_unit_test(test_binding),  cmocka_unit_test(test_source),
 		cmocka_unit_test(test_kept),
 	};
 

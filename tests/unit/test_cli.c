@@ -481,6 +481,13 @@ static void test_discover_options(void **state)
 		WRONG("sourceAddress"),
 #undef WRONG
 	};
+	static const struct scene impossible[] = {
+		{ .method = "org.ois.discovery.Discover",
+		  .replies = { FAIL("org.ois.discovery.InvalidSetting",
+				    "{\"setting\":\"sourceAddress\",\"value\":\"192.0.2.1\","
+				    "\"message\":\"must not be given\"}") } },
+		{},
+	};
 
 	check(one,
 	      "discover '[FE80:0::1%eth0]:3261' --record=none --target=iqn.x --interface=tcp.eth0 "
@@ -493,6 +500,8 @@ static void test_discover_options(void **state)
 	      "Option --interface: there is no such interface, or its adapter logs in by itself; "
 	      "'ois-ctl ifaces' lists the interfaces\n");
 	check(wrong[2], "discover h", 2, "", "Option --source: this is no numeric address\n");
+	check(impossible, "discover h --interface=bnx2i.00:00:00:00:00:01 --source=192.0.2.1", 2,
+	      "", "Option --source must not be given\n");
 }
 
 /* OIS_TEST_SECRET in the commands. */
