@@ -34,6 +34,7 @@ static void discovery_raise_at(struct discovery *discovery, struct event *event,
 	event_set_string(event, FIELD_DISCOVERY, "send_targets");
 	if (discovery->transport)
 		event_set_string(event, FIELD_TRANSPORT, discovery->transport->name);
+	event_set_string(event, FIELD_IFACE, discovery_interface(discovery));
 	if (discovery->endpoint)
 		discovery_describe_endpoint(discovery->endpoint, event);
 	if (discovery->target_name && !event_get(event, FIELD_TARGET))
