@@ -17,16 +17,16 @@ test_data_path()
 	check_equal "the session is the second port's" "host$(port 1 host)" \
 		"$(basename "$(readlink -f "/sys/class/iscsi_session/session$sid/device/..")")"
 	check_equal "its address" "$storage" "$(conn_attribute "$sid" address)"
-	check "data come back" write_and_compare "$(first_disk)"
+	check "data come back" write_and_compare "$(ep await-disk)"
 	check_fails "it is not unloaded under a session" 1 unload_adapter
 	port 1 raise cut
 	check_equal "a cut is an error" "connection-error $sid 0 1020" "$(await_line "connection-error $sid")"
 	check "a login after a cut" relogin "$sid" 1
-	check "data come back after it" write_and_compare "$(first_disk)"
+	check "data come back after it" write_and_compare "$(ep await-disk)"
 	check "logout" ep logout "$sid"
 	sid=$(log_in 0 digests)
 	check_equal "digests are in force" "1 1" "$(conn_attribute "$sid" header_digest) $(conn_attribute "$sid" data_digest)"
-	check "data come back with digests" write_and_compare "$(first_disk)" 1024
+	check "data come back with digests" write_and_compare "$(ep await-disk)" 1024
 	port 0 raise "error 1015"
 	check_equal "an error to order" "connection-error $sid 0 1015" "$(await_line "connection-error $sid")"
 	check "removal" ep destroy "$sid"
@@ -111,7 +111,7 @@ test_paths()
 	check "then it connects" ep wait "$endpoint"
 	check_equal "the answer is seen" "$mac $storage 5 1500" "$(port 0 path)"
 	sid=$(ep login "$endpoint" "$target")
-	check "data come back by this path" write_and_compare "$(first_disk)"
+	check "data come back by this path" write_and_compare "$(ep await-disk)"
 	check "logout by it" ep logout "$sid"
 	endpoint=$(connect 0)
 	check_equal "$transport's answer to a negative one" "$1" "$(answer_path 00:00:00:00:00:00 0.0.0.0 0 0 2>&1 >"$work/answer")"

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <glob.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -447,6 +448,41 @@ static void verb_path(char **argument)
 	call(&m);
 }
 
+/* ---- disks ---- */
+
+/* The first disk of a session that can be opened: its object in sysfs is older than its node. */
+static bool print_disk(void)
+{
+	glob_t found;
+	char node[64] = "";
+
+	if (glob("/sys/class/iscsi_session/session*/device/target*/*/block/*", 0, NULL, &found) !=
+	    0)
+		return false;
+	snprintf(node, sizeof(node), "/dev/%s", basename(found.gl_pathv[0]));
+	globfree(&found);
+	return access(node, R_OK) == 0 && puts(node) >= 0;
+}
+
+/* The kernel looks at what a scan found when it likes, and then tells of it. */
+static void verb_await_disk(char **argument)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int uevents = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+	struct pollfd p = { .fd = uevents, .events = POLLIN };
+	char uevent[8192];
+
+	(void)argument;
+	if (uevents < 0 || bind(uevents, (struct sockaddr *)&address, sizeof(address)) < 0)
+		err(1, "cannot hear of devices");
+	while (!print_disk()) {
+		if (poll(&p, 1, PATIENCE * 1000) <= 0)
+			errx(1, "no disk");
+		/* One that was lost makes no difference: it is looked again in any case. */
+		(void)recv(uevents, uevent, sizeof(uevent), 0);
+	}
+}
+
 /* ---- events ---- */
 
 static void print_path_request(const struct message *m)
@@ -520,6 +556,7 @@ static const struct {
 	{ "relogin", "SESSION ENDPOINT TARGET [digests]", 3, verb_relogin },
 	{ "logout", "SESSION", 1, verb_logout },
 	{ "destroy", "SESSION", 1, verb_destroy },
+	{ "await-disk", "", 0, verb_await_disk },
 	{ "events", "", 0, verb_events },
 	{ "iface", "HOST 4|6 NUMBER net|iscsi PARAMETER:TYPE:VALUE...", 5, verb_iface },
 	{ "ping", "HOST 4|6 SIZE COOKIE ADDRESS", 5, verb_ping },
