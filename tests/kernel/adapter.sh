@@ -28,6 +28,46 @@ setup_storage()
 	exec 8</run/netns/storage
 }
 
+# ---- the network of this host beside the adapter's, for those that ask it for the way ----
+
+# Of the adapter, in the subnet of net0.
+own=192.0.2.9
+
+in_lan()
+{
+	nsenter --net=/run/netns/lan "$@"
+}
+
+# add_lan DEVICE PEER [ADDRESS PEER-ADDRESS]...: both ends of a link up, with these addresses.
+add_lan()
+{
+	local device=$1 peer=$2
+	shift 2
+	echo 0 >"/proc/sys/net/ipv6/conf/$device/accept_dad"
+	in_lan sh -c "echo 0 >/proc/sys/net/ipv6/conf/$peer/accept_dad"
+	ip link set "$device" up
+	in_lan ip link set "$peer" up
+	while (($#)); do
+		ip address add "$1" dev "$device"
+		in_lan ip address add "$2" dev "$peer"
+		shift 2
+	done
+}
+
+# setup_wire [ADDRESS PEER-ADDRESS]...: net0, whose other end has the target's address, and answers for the next hop
+# and nothing else. More addresses of both ends may be given.
+setup_wire()
+{
+	load_modules ipv6 veth
+	ip netns add lan
+	ip link add net0 type veth peer name wire
+	ip link set wire netns lan
+	add_lan net0 wire 192.0.2.100/24 "$storage/24" "$@"
+	in_storage ip address add "$own/32" dev lo
+}
+
+# ---- the module ----
+
 # load_adapter NAME [PARAMETER=VALUE]...: plays this transport, with all ports in the storage network.
 load_adapter()
 {

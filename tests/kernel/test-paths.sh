@@ -16,41 +16,16 @@ fi
 source "${BASH_SOURCE[0]%/*}/adapter.sh"
 
 event_limit=30
-own=192.0.2.9
-
-in_lan()
-{
-	nsenter --net=/run/netns/lan "$@"
-}
-
-# add_lan DEVICE PEER [ADDRESS PEER-ADDRESS]...: both ends of a link up, with these addresses.
-add_lan()
-{
-	local device=$1 peer=$2
-	shift 2
-	echo 0 >"/proc/sys/net/ipv6/conf/$device/accept_dad"
-	in_lan sh -c "echo 0 >/proc/sys/net/ipv6/conf/$peer/accept_dad"
-	ip link set "$device" up
-	in_lan ip link set "$peer" up
-	while (($#)); do
-		ip address add "$1" dev "$device"
-		in_lan ip address add "$2" dev "$peer"
-		shift 2
-	done
-}
 
 setup_lan()
 {
-	ip netns add lan
-	ip link add net0 type veth peer name wire
-	ip link set wire netns lan
-	add_lan net0 wire 192.0.2.100/24 "$storage/24" 2001:db8::100/64 2001:db8::1/64
+	setup_wire 2001:db8::100/64 2001:db8::1/64
 	ip link add link net0 name net0.5 mtu 1400 type vlan id 5
 	in_lan ip link add link wire name wire.5 type vlan id 5
 	add_lan net0.5 wire.5 192.0.3.100/24 192.0.3.1/24
 	ip route add 198.51.100.0/24 via "$storage"
 	local address
-	for address in "$own/32" 192.0.3.9/32 192.0.3.1/32 198.51.100.1/32 2001:db8::1/128 2001:db8::9/128; do
+	for address in 192.0.3.9/32 192.0.3.1/32 198.51.100.1/32 2001:db8::1/128 2001:db8::9/128; do
 		in_storage ip address add "$address" dev lo
 	done
 	wire=$(in_lan ip -json link show wire | jq -r '.[0].address')
@@ -169,7 +144,7 @@ test_adapter()
 }
 
 start_system
-load_modules ipv6 veth 8021q
+load_modules 8021q
 setup_storage
 setup_lan
 check "a target in the storage network" in_storage lio setup --portal '[::]:3260' --pages 256

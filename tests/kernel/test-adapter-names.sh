@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The same short life under the name of each adapter that leaves the login to the daemon, with CHAP in both directions:
+# a fault at each step of a login, data, losses, a restart of the daemon, hot-unplug, logout. What takes longer is in
+# test-endpoint.sh, with two of them.
+# kernels: 6.1
+# needs: adapter
+# shellcheck source=tests/kernel/lib.sh
+source "${BASH_SOURCE[0]%/*}/lib.sh"
+if [[ -z ${ADAPTER:-} ]]; then
+	skip "the life of a session under each name" "there is no test adapter"
+	exit
+fi
+# shellcheck source=tests/kernel/adapter.sh
+source "${BASH_SOURCE[0]%/*}/adapter.sh"
+
+event_limit=30
+password=open-sesame-1001 target_password=who-goes-there-42
+
+# NAME, what a port calls its network device, and the status of a connect that the portal refuses: those that do not tell
+# let it time out.
+adapters='
+cxgb3i   -     110
+cxgb4i   -     110
+be2iscsi -     110
+bnx2i    net0  1
+qedi     host0 1
+'
+# Of a login: FAULT, and the event it leads to, with fields.
+faults='
+connect-error 28  | 6  OIS_STATUS=28
+connect-error 101 | 1  OIS_STATUS=101
+poll-error 113    | 1  OIS_STATUS=113
+bind-error 12     | 6  OIS_STATUS=12
+start-error 12    | 57 OIS_STATUS=12
+cut-at-bind 0 1   | 59
+cut-after 0 1     | 59
+cut-after 1       | 59
+'
+
+identity()
+{
+	(cd /sys/class/iscsi_session && echo session* && cat session*/targetname ../iscsi_connection/*/state)
+	session_disks
+}
+
+check_no_trace()
+{
+	check_equal "nothing is left, $name" "" "$(remains | grep -v '^host' || true)"
+	check_equal "nor an endpoint, $name" "" "$(ls /sys/class/iscsi_endpoint)"
+}
+
+# check_refused NUMBER FIELD=VALUE...: a login fails with this event.
+check_refused()
+{
+	check_fails "a login that leads to event $1, $name" 1 ois-ctl login "$target"
+	check_event "$1" OIS_TARGET="$target" OIS_TRANSPORT="$name" OIS_IFACE="$iface" OIS_OUTCOME=failed "${@:2}"
+}
+
+test_faults()
+{
+	local fault event
+	while IFS='|' read -r fault event; do
+		port 0 fault "$fault"
+		# shellcheck disable=SC2086 # a number and fields
+		check_refused $event
+		port 0 fault clear
+	done < <(grep . <<<"$faults")
+	check_no_trace
+}
+
+# A portal that nobody listens at.
+test_nobody()
+{
+	ois-ctl node add "$target" "$storage:3261" >/dev/null
+	ois-ctl node set "$target" "${node[@]}" interface="$iface" connectTimeoutSeconds=1 >/dev/null
+	check_refused 1 OIS_PORTAL="$storage:3261" OIS_DUMP_PORT=3261 "OIS_STATUS=$nobody"
+	ois-ctl node remove "$target" >/dev/null
+}
+
+secrets()
+{
+	ois-ctl node set "$target" --secret-file=- <<<"$1"
+	ois-ctl node set "$target" --target-secret-file=- <<<"$2"
+}
+
+# What the daemon says of how both sides proved themselves.
+proof()
+{
+	ois-ctl sessions --json=short | jq -r '.[] | "\(.chapAlgorithm) \(.mutualAuthentication)"'
+}
+
+test_secrets()
+{
+	local host
+	host=$(port 0 host)
+	check "a wrong secret, $name" secrets "not-$password" "$target_password"
+	check_refused 10 OIS_HOST="$host" OIS_PDU_STATUS_CLASS=2 OIS_PDU_STATUS_DETAIL=1
+	check "a wrong secret of the target, $name" secrets "$password" "not-$target_password"
+	check_refused 17 OIS_HOST="$host"
+	check "the right ones, $name" secrets "$password" "$target_password"
+	check_no_trace
+}
+
+# check_recovery [FAULT]: the session comes back after a loss, and proves itself again.
+check_recovery()
+{
+	[[ -z ${1-} ]] || port 0 fault "$1"
+	n_back=$((n_back + 1))
+	port 0 raise cut
+	check_events "$n_back" 34 OIS_TRANSPORT="$name" OIS_IFACE="$iface"
+	check_equal "it is back${1:+ after $1}, $name" "$before" "$(identity)"
+	check_equal "and has proved itself, $name" "$proved" "$(proof)"
+}
+
+test_life()
+{
+	check "login, $name" ois-ctl login "$target"
+	check_event 1000 OIS_TARGET="$target" OIS_TRANSPORT="$name" OIS_IFACE="$iface" OIS_HOST="$(port 0 host)"
+	proved=$(proof)
+	check_equal "both sides prove themselves, $name" true "${proved#* }"
+	before=$(identity) n_back=0
+	check "data, $name" write_and_compare "$(session_disks)" 1024
+	check_recovery
+	check_recovery "poll-error 113 1"
+	check_fails "the daemon is killed, $name" 137 stop_service oisd KILL
+	start_oisd
+	check_equal "the session stays, $name" "$before" "$(identity)"
+	check_recovery "cut-after 0 1"
+	check_equal "no secret is in the kernel, $name" "" "$(secrets_in_kernel)"
+	check "data after all of it, $name" write_and_compare "$(session_disks)" 1024
+}
+
+# In files that anybody may read there, or root only; of the target beside us, what configures it does not count.
+secrets_in_kernel()
+{
+	grep -rsl -e "$password" -e "$target_password" /sys/class/iscsi_{session,connection,host,endpoint}/*/ /sys/devices/testadapter ||
+		true
+}
+
+test_unplug()
+{
+	local host
+	host=$(port 0 host)
+	port 0 plugged 0
+	check_event 1001 OIS_TARGET="$target" OIS_HOST="$host" OIS_IFACE="$iface"
+	check_no_trace
+	port 0 plugged 1
+	echo "fd 8" >/sys/devices/testadapter/port0/netns
+	check "login when it is back, $name" ois-ctl login "$target"
+	check "data, $name" write_and_compare "$(session_disks)"
+	check "logout, $name" ois-ctl logout "$target"
+	check_no_trace
+}
+
+# test_adapter NAME NETDEV STATUS
+test_adapter()
+{
+	local name=$1 nobody=$3 iface proved before n_back
+	load_adapter "$name" ports=1
+	iface=$name.$(port 0 hwaddress)
+	if [[ $2 != - ]]; then
+		port 0 netdev "$2"
+		ois-ctl iface set "$iface" network.address="$own" >/dev/null
+	fi
+	test_nobody
+	ois-ctl node add "$target" "$storage" >/dev/null
+	ois-ctl node set "$target" "${node[@]}" interface="$iface" >/dev/null
+	test_secrets
+	test_faults
+	test_life
+	test_unplug
+	ois-ctl node remove "$target" >/dev/null
+	check "it is not in use any more, $name" unload_adapter
+}
+
+node=(keys.defaultTime2Wait=0 replacementTimeoutSeconds=-1 loginRetryMax=0 authentication.method=mutual_chap
+	authentication.userName=alice authentication.targetUserName=storage)
+start_system
+setup_storage
+setup_wire
+printf '%s\n' userid=alice "password=$password" userid_mutual=storage "password_mutual=$target_password" >"$work/auth"
+check "a target in the storage network" in_storage lio setup --portal "$storage:3260" --pages 1024 \
+	--parameter DefaultTime2Wait=0 --auth "$work/auth"
+while read -r -a words; do
+	test_adapter "${words[@]}"
+done < <(grep . <<<"$adapters")
+check_nothing_left
