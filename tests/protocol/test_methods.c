@@ -751,10 +751,12 @@ static void test_follow_missed(void **state)
 	create_node("a", port);
 	for (int i = 0; i < 1500; i++)
 		log_in_once("{\"selector\":{\"targetName\":\"*:a\"},\"retryMax\":0}");
-	for (ready = false; !ready; received++) {
+	/* It may fall behind more than once. */
+	for (ready = false; !ready || received + missed < INT64_C(1500) * 4; received++) {
 		int64_t lost;
 
 		reply = client_receive(&follower);
+		assert_non_null(reply);
 		lost = number_at(reply, "parameters.missed");
 		if (lost > 0) {
 			missed += lost;
@@ -762,11 +764,10 @@ static void test_follow_missed(void **state)
 			assert_string_equal(text_at(reply, "parameters.session.targetName"),
 					    "iqn.2026-11.example:b");
 		}
-		ready = json_get_path(reply, "parameters.ready");
+		ready = ready || json_get_path(reply, "parameters.ready");
 		json_object_put(reply);
 	}
 	assert_true(missed > 0);
-	assert_true(received + missed >= INT64_C(1500) * 4);
 	client_close(&follower);
 	(void)close(waiting);
 	(void)close(fd);
