@@ -54,15 +54,14 @@ add_lan()
 	done
 }
 
-# setup_wire [ADDRESS PEER-ADDRESS]...: net0, whose other end has the target's address, and answers for the next hop
-# and nothing else. More addresses of both ends may be given.
+# net0, whose other end has the target's address, and answers for the next hop and nothing else.
 setup_wire()
 {
 	load_modules ipv6 veth
 	ip netns add lan
 	ip link add net0 type veth peer name wire
 	ip link set wire netns lan
-	add_lan net0 wire 192.0.2.100/24 "$storage/24" "$@"
+	add_lan net0 wire 192.0.2.100/24 "$storage/24"
 	in_storage ip address add "$own/32" dev lo
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The same short life under the name of each adapter that leaves the login to the daemon, with CHAP in both directions:
-# a fault at each step of a login, data, losses, a restart of the daemon, hot-unplug, logout. What takes longer is in
-# test-endpoint.sh, with two of them.
+# The same short life under the name of each adapter that leaves the login to the daemon, over a port that is chosen, with
+# CHAP in both directions: discovery, a fault at each step of a login, data, losses, a restart of the daemon, hot-unplug,
+# logout. What takes longer is in test-endpoint.sh, with two of them.
 # kernels: 6.1
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
@@ -18,14 +18,14 @@ source "${BASH_SOURCE[0]%/*}/adapter.sh"
 event_limit=30
 password=open-sesame-1001 target_password=who-goes-there-42
 
-# NAME, what a port calls its network device, and the status of a connect that the portal refuses: those that do not tell
-# let it time out.
+# NAME, whether it discovers in a network of its own, what a port calls its network device, and the status of a connect that
+# the portal refuses: those that do not tell let it time out.
 adapters='
-cxgb3i   -     110
-cxgb4i   -     110
-be2iscsi -     110
-bnx2i    net0  1
-qedi     host0 1
+cxgb3i   discover -     110
+cxgb4i   add      -     110
+be2iscsi discover -     110
+bnx2i    discover net0  1
+qedi     discover host0 1
 '
 # Of a login: FAULT, and the number and status of the event it leads to.
 faults='
@@ -57,7 +57,7 @@ check_no_trace()
 check_refused()
 {
 	check_fails "no login: $1, $name" 1 ois-ctl login "$target"
-	expected+=("$2 $3 $(port 0 host)")
+	expected+=("$2 $3 $(port 1 host)")
 }
 
 # One line for each login over this interface that failed: number, status (of 59, what noticed it first) and host of the
@@ -79,6 +79,19 @@ test_nobody()
 	ois-ctl node remove "$target" >/dev/null
 }
 
+test_discover()
+{
+	check "discovery, $name" ois-ctl discover "$storage" --interface="$iface"
+	check_equal "binds the node to the port, $name" "$iface" \
+		"$(ois-ctl node show "$target" --json=short | jq -r '.[].origin.interface')"
+}
+
+# In the network of this host, from which the portal cannot be reached: see test-adapter-discovery.sh.
+test_add()
+{
+	ois-ctl node add "$target" "$storage" interface="$iface" >/dev/null
+}
+
 secrets()
 {
 	ois-ctl node set "$target" --secret-file=- <<<"$1"
@@ -98,10 +111,10 @@ test_faults()
 {
 	local fault event
 	while IFS='|' read -r fault event; do
-		port 0 fault "$fault"
+		port 1 fault "$fault"
 		# shellcheck disable=SC2086 # number and status
 		check_refused "$fault" $event
-		port 0 fault clear
+		port 1 fault clear
 	done < <(grep . <<<"$faults")
 }
 
@@ -109,8 +122,8 @@ test_refusals()
 {
 	local expected=()
 	test_nobody
-	ois-ctl node add "$target" "$storage" >/dev/null
-	ois-ctl node set "$target" "${node[@]}" interface="$iface" >/dev/null
+	"test_$found"
+	ois-ctl node set "$target" "${node[@]}" >/dev/null
 	test_secrets
 	test_faults
 	check_equal "each is told with its cause, $name" "$(printf '%s\n' "${expected[@]}")" "$(told)"
@@ -126,9 +139,9 @@ proof()
 # check_recovery [FAULT]: the session comes back after a loss, and proves itself again.
 check_recovery()
 {
-	[[ -z ${1-} ]] || port 0 fault "$1"
+	[[ -z ${1-} ]] || port 1 fault "$1"
 	n_back=$((n_back + 1))
-	port 0 raise cut
+	port 1 raise cut
 	check_events "$n_back" 34 OIS_TRANSPORT="$name" OIS_IFACE="$iface"
 	check_equal "it is back${1:+ after $1}, $name" "$before" "$(identity)"
 	check_equal "and has proved itself, $name" "$proved" "$(proof)"
@@ -138,13 +151,13 @@ check_recovery()
 in_sysfs()
 {
 	printf '%s\n' "$@" >"$work/texts"
-	[[ $(grep -rsl -f "$work/texts" /sys/devices/testadapter) ]]
+	grep -rsq -f "$work/texts" /sys/devices/testadapter || return 1
 }
 
 test_life()
 {
 	check "login, $name" ois-ctl login "$target"
-	check_event 1000 OIS_TARGET="$target" OIS_TRANSPORT="$name" OIS_IFACE="$iface" OIS_HOST="$(port 0 host)"
+	check_event 1000 OIS_TARGET="$target" OIS_TRANSPORT="$name" OIS_IFACE="$iface" OIS_HOST="$(port 1 host)"
 	proved=$(proof)
 	check_equal "both sides prove themselves, $name" true "${proved#* }"
 	before=$(identity) n_back=0
@@ -160,29 +173,31 @@ test_life()
 	check "data after all of it, $name" write_and_compare "$(session_disks)" 1024
 }
 
+# The port goes away with its session, and comes back.
 test_unplug()
 {
 	local host
-	host=$(port 0 host)
-	port 0 plugged 0
+	host=$(port 1 host)
+	ois-ctl node set "$target" startup=automatic >/dev/null
+	port 1 plugged 0
 	check_event 1001 OIS_TARGET="$target" OIS_HOST="$host" OIS_IFACE="$iface"
 	check_no_trace
-	port 0 plugged 1
-	echo "fd 8" >/sys/devices/testadapter/port0/netns
-	check "login when it is back, $name" ois-ctl login "$target"
-	check "data, $name" write_and_compare "$(session_disks)"
+	port 1 plugged 1
+	echo "fd 8" >/sys/devices/testadapter/port1/netns
+	check_events 2 1000 OIS_TRANSPORT="$name" OIS_IFACE="$iface"
+	check "data when it is back, $name" write_and_compare "$(session_disks)"
 	check "logout, $name" ois-ctl logout "$target"
 	check_no_trace
 }
 
-# test_adapter NAME NETDEV STATUS
+# test_adapter NAME discover|add NETDEV STATUS
 test_adapter()
 {
-	local name=$1 nobody=$3 iface proved before n_back
-	load_adapter "$name" ports=1
-	iface=$name.$(port 0 hwaddress)
-	if [[ $2 != - ]]; then
-		port 0 netdev "$2"
+	local name=$1 found=$2 nobody=$4 iface proved before n_back
+	load_adapter "$name" ports=2
+	iface=$name.$(port 1 hwaddress)
+	if [[ $3 != - ]]; then
+		port 1 netdev "$3"
 		ois-ctl iface set "$iface" network.address="$own" >/dev/null
 	fi
 	test_refusals

@@ -19,7 +19,8 @@ event_limit=30
 
 setup_lan()
 {
-	setup_wire 2001:db8::100/64 2001:db8::1/64
+	setup_wire
+	add_lan net0 wire 2001:db8::100/64 2001:db8::1/64
 	ip link add link net0 name net0.5 mtu 1400 type vlan id 5
 	in_lan ip link add link wire name wire.5 type vlan id 5
 	add_lan net0.5 wire.5 192.0.3.100/24 192.0.3.1/24
