@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The same short life under the name of each adapter that leaves the login to the daemon, over a port that is chosen, with
-# CHAP in both directions: discovery, a fault at each step of a login, data, losses, a restart of the daemon, hot-unplug,
-# logout. What takes longer is in test-endpoint.sh, with two of them.
+# CHAP and digests: discovery, a fault at each step of a login, data, losses, a restart of the daemon, hot-unplug, logout.
+# What takes longer is in test-endpoint.sh, with two of them.
 # kernels: 6.1
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
@@ -38,8 +38,9 @@ cut-at-bind 0 1   | 59 -
 cut-after 0 1     | 59 -
 cut-after 1       | 59 -
 '
-node=(keys.defaultTime2Wait=0 replacementTimeoutSeconds=-1 loginRetryMax=0 authentication.method=mutual_chap
-	authentication.userName=alice authentication.targetUserName=storage)
+node=(keys.defaultTime2Wait=0 replacementTimeoutSeconds=-1 loginRetryMax=0 headerDigestRequired=yes dataDigestRequired=yes
+	keys.headerDigest=crc32c keys.dataDigest=crc32c authentication.method=chap authentication.userName=alice)
+mutual=(authentication.method=mutual_chap authentication.targetUserName=storage)
 
 identity()
 {
@@ -92,19 +93,23 @@ test_add()
 	ois-ctl node add "$target" "$storage" interface="$iface" >/dev/null
 }
 
-secrets()
+# What the daemon says of how the two sides proved themselves.
+proof()
 {
-	ois-ctl node set "$target" --secret-file=- <<<"$1"
-	ois-ctl node set "$target" --target-secret-file=- <<<"$2"
+	ois-ctl sessions --json=short | jq -r '.[] | "\(.chapAlgorithm) \(.mutualAuthentication)"'
 }
 
 test_secrets()
 {
-	check "a wrong secret, $name" secrets "not-$password" "$target_password"
+	check "a wrong secret, $name" ois-ctl node set "$target" --secret-file=- <<<"not-$password"
 	check_refused "a wrong secret" 10 $((0x0201))
-	check "a wrong secret of the target, $name" secrets "$password" "not-$target_password"
+	check "the right one, $name" ois-ctl node set "$target" --secret-file=- <<<"$password"
+	check "one-way CHAP, $name" ois-ctl login "$target"
+	check_equal "this side has proved itself, $name" "sha3_256 false" "$(proof)"
+	check "logout, $name" ois-ctl logout "$target"
+	check "a wrong secret of the target, $name" ois-ctl node set "$target" "${mutual[@]}" --target-secret-file=- <<<"not-$target_password"
 	check_refused "the target's secret is another" 17 -
-	check "the right ones, $name" secrets "$password" "$target_password"
+	check "the right one, $name" ois-ctl node set "$target" --target-secret-file=- <<<"$target_password"
 }
 
 test_faults()
@@ -130,10 +135,10 @@ test_refusals()
 	check_no_trace
 }
 
-# What the daemon says of how both sides proved themselves.
-proof()
+check_proved()
 {
-	ois-ctl sessions --json=short | jq -r '.[] | "\(.chapAlgorithm) \(.mutualAuthentication)"'
+	check_equal "both sides have proved themselves, $name" "sha3_256 true" "$(proof)"
+	check_equal "with digests, $name" "1 1" "$(cat /sys/class/iscsi_connection/*/{header,data}_digest | xargs)"
 }
 
 # check_recovery [FAULT]: the session comes back after a loss, and proves itself again.
@@ -144,7 +149,7 @@ check_recovery()
 	port 1 raise cut
 	check_events "$n_back" 34 OIS_TRANSPORT="$name" OIS_IFACE="$iface"
 	check_equal "it is back${1:+ after $1}, $name" "$before" "$(identity)"
-	check_equal "and has proved itself, $name" "$proved" "$(proof)"
+	check_proved
 }
 
 # in_sysfs TEXT...: whether one of these stands in what the kernel says of our side, even if it is to root only.
@@ -157,9 +162,8 @@ in_sysfs()
 test_life()
 {
 	check "login, $name" ois-ctl login "$target"
-	check_event 1000 OIS_TARGET="$target" OIS_TRANSPORT="$name" OIS_IFACE="$iface" OIS_HOST="$(port 1 host)"
-	proved=$(proof)
-	check_equal "both sides prove themselves, $name" true "${proved#* }"
+	check_events 2 1000 OIS_TARGET="$target" OIS_TRANSPORT="$name" OIS_IFACE="$iface" OIS_HOST="$(port 1 host)"
+	check_proved
 	before=$(identity) n_back=0
 	check "data, $name" write_and_compare "$(session_disks)" 1024
 	check_recovery
@@ -184,7 +188,7 @@ test_unplug()
 	check_no_trace
 	port 1 plugged 1
 	echo "fd 8" >/sys/devices/testadapter/port1/netns
-	check_events 2 1000 OIS_TRANSPORT="$name" OIS_IFACE="$iface"
+	check_events 3 1000 OIS_TRANSPORT="$name" OIS_IFACE="$iface"
 	check "data when it is back, $name" write_and_compare "$(session_disks)"
 	check "logout, $name" ois-ctl logout "$target"
 	check_no_trace
@@ -193,7 +197,7 @@ test_unplug()
 # test_adapter NAME discover|add NETDEV STATUS
 test_adapter()
 {
-	local name=$1 found=$2 nobody=$4 iface proved before n_back
+	local name=$1 found=$2 nobody=$4 iface before n_back
 	load_adapter "$name" ports=2
 	iface=$name.$(port 1 hwaddress)
 	if [[ $3 != - ]]; then
@@ -212,7 +216,7 @@ setup_storage
 setup_wire
 printf '%s\n' userid=alice "password=$password" userid_mutual=storage "password_mutual=$target_password" >"$work/auth"
 check "a target in the storage network" in_storage lio setup --portal "$storage:3260" --pages 1024 \
-	--parameter DefaultTime2Wait=0 --auth "$work/auth"
+	--parameter DefaultTime2Wait=0 --parameter HeaderDigest=CRC32C --parameter DataDigest=CRC32C --auth "$work/auth"
 while read -r -a words; do
 	test_adapter "${words[@]}"
 done < <(grep . <<<"$adapters")
