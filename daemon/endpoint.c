@@ -16,7 +16,8 @@
 #include "manager_private.h"
 #include "parse.h"
 #include "path.h"
-#include "resolve.h"
+#include "portal.h"
+#include "portal_addresses.h"
 
 /*
  * The pause before the next question is so much of the time the connection has taken so far: an
@@ -50,13 +51,10 @@ struct endpoint_connect {
 	struct transport *transport;
 	uint32_t host;
 	char interface[INTERFACE_NAME_MAX + 1]; /* empty: none */
-	char address[PORTAL_ADDRESS_MAX];
 	uint16_t port;
-	uint64_t resolve_usec, connect_usec, deadline_usec;
+	uint64_t connect_usec, deadline_usec;
 
-	int setup_error; /* found before the first attempt, a negative errno */
-
-	struct resolve *resolve;
+	struct portal_addresses *lookup; /* until they are known */
 	union ip_address *addresses;
 	size_t n_addresses, n_begun;
 
@@ -65,7 +63,6 @@ struct endpoint_connect {
 	struct path *path; /* that the adapter asked for, until it has the answer */
 	uint64_t begun_usec;
 	sd_event_source *poll, *timeout;
-	struct poller_call start;
 };
 
 /* The port */
@@ -477,96 +474,44 @@ void endpoint_path_done(struct endpoint_connect *c, int error, const char *text)
 
 /* Addresses */
 
-static void fail_unattempted(struct endpoint_connect *c, int error, enum event_number number,
-			     struct event *event, const char *text)
+static void fail_unattempted(struct endpoint_connect *c,
+			     const struct portal_addresses_failure *failure)
 {
-	event_set_outcome(event, EVENT_OUTCOME_FAILED);
-	raise_event(c, event);
-	c->callbacks->failed(c->userdata, error, number, text);
+	event_set_outcome(failure->event, EVENT_OUTCOME_FAILED);
+	raise_event(c, failure->event);
+	c->callbacks->failed(c->userdata, failure->error, failure->number,
+			     failure->number == EVENT_PORTAL_TYPE_MISMATCH
+				     ? "the adapter knows no IPv6"
+				     : portal_failure_text(failure->error, failure->number));
 }
 
-static void begin_attempts(struct endpoint_connect *c)
-{
-	struct event *event;
-
-	c->callbacks->resolved(c->userdata);
-	if (c->n_addresses > 0) {
-		try_next(c);
-		return;
-	}
-	if (c->setup_error < 0) {
-		event = event_new(EVENT_PORTAL_SETUP_FAILED);
-		event_set_errno(event, c->setup_error);
-		fail_unattempted(c, c->setup_error, EVENT_PORTAL_SETUP_FAILED, event,
-				 strerror(-c->setup_error));
-		return;
-	}
-	event = event_new(EVENT_PORTAL_TYPE_MISMATCH);
-	event_set_string(event, FIELD_DUMP_IP_TYPE, "IPv4");
-	fail_unattempted(c, -EAFNOSUPPORT, EVENT_PORTAL_TYPE_MISMATCH, event,
-			 "the adapter knows no IPv6");
-}
-
-static int take_addresses(struct endpoint_connect *c, const union ip_address *addresses, size_t n)
-{
-	c->addresses = calloc(n, sizeof(*c->addresses));
-	if (!c->addresses)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		if (!(c->transport->quirks & TRANSPORT_IPV4_ONLY) ||
-		    addresses[i].any.sa_family == AF_INET)
-			c->addresses[c->n_addresses++] = addresses[i];
-	return 0;
-}
-
-static void resolved(void *userdata, const union ip_address *addresses, size_t n, int error,
-		     const char *text)
+static void addresses_known(void *userdata, union ip_address *addresses, size_t n,
+			    const struct portal_addresses_failure *failure)
 {
 	struct endpoint_connect *c = userdata;
-	struct event *event;
 
-	c->resolve = resolve_free(c->resolve);
-	if (error >= 0) {
-		error = take_addresses(c, addresses, n);
-		text = strerror(-error);
-	}
-	if (error >= 0) {
-		begin_attempts(c);
-		return;
-	}
-	event = event_new(EVENT_RESOLVE_FAILED);
-	event_set_string(event, FIELD_ADDRESS, c->address);
-	event_set_status(event, (uint64_t)-error, text);
-	fail_unattempted(c, error, EVENT_RESOLVE_FAILED, event, "the name cannot be looked up");
-}
-
-static void start_numeric(void *userdata)
-{
-	begin_attempts(userdata);
-}
-
-/* Numeric addresses need nobody's help; names go to a worker. */
-static int begin(struct endpoint_connect *c)
-{
-	sd_event *event = c->manager->event;
-	union ip_address address;
-	int r;
-
-	r = ip_address_parse(c->address, c->port, &address);
-	if (r == -EINVAL)
-		return resolve_new(event, c->manager->resolver, c->address, c->port,
-				   deadline_of_step(event, c->resolve_usec, c->deadline_usec),
-				   resolved, c, &c->resolve);
-	/* The link of its scope is not there. */
-	if (r < 0)
-		c->setup_error = r;
+	c->addresses = addresses;
+	c->n_addresses = n;
+	if (!failure || failure->number != EVENT_RESOLVE_FAILED)
+		c->callbacks->resolved(c->userdata);
+	if (failure)
+		fail_unattempted(c, failure);
 	else
-		r = take_addresses(c, &address, 1);
-	if (r == -ENOMEM)
-		return r;
-	/* Many at once are all on their way before the first of them is done. */
-	poller_call_later(c->manager->poller, &c->start, start_numeric, c);
-	return 0;
+		try_next(c);
+}
+
+static int begin(struct endpoint_connect *c, const struct endpoint_config *config)
+{
+	const struct portal_addresses_config addresses = {
+		.address = config->address,
+		.port = config->port,
+		.family = c->transport->quirks & TRANSPORT_IPV4_ONLY ? AF_INET : AF_UNSPEC,
+		.timeout_seconds = config->resolve_timeout_seconds,
+		.deadline_usec = config->deadline_usec,
+	};
+
+	return portal_addresses_new(c->manager->poller, c->manager->resolver, &addresses,
+				    addresses_known, c, &c->lookup);
 }
 
 int endpoint_connect_new(struct manager *manager, const struct endpoint_config *config,
@@ -584,12 +529,10 @@ int endpoint_connect_new(struct manager *manager, const struct endpoint_config *
 	c->transport = config->transport;
 	c->host = config->host;
 	c->port = config->port;
-	c->resolve_usec = (uint64_t)config->resolve_timeout_seconds * 1000000;
 	c->connect_usec = (uint64_t)config->connect_timeout_seconds * 1000000;
 	c->deadline_usec = config->deadline_usec;
-	(void)snprintf(c->address, sizeof(c->address), "%s", config->address);
 	(void)snprintf(c->interface, sizeof(c->interface), "%s", config->interface ?: "");
-	r = begin(c);
+	r = begin(c, config);
 	if (r < 0)
 		return r;
 	c->next = manager->connects;
@@ -605,8 +548,7 @@ struct endpoint_connect *endpoint_connect_free(struct endpoint_connect *c)
 {
 	if (!c)
 		return NULL;
-	c->resolve = resolve_free(c->resolve);
-	poller_call_off(&c->start);
+	c->lookup = portal_addresses_free(c->lookup);
 	end_attempt(c);
 	if (c->previous)
 		*c->previous = c->next;

@@ -14,7 +14,7 @@
 
 #include "poller.h"
 #include "portal.h"
-#include "resolve.h"
+#include "portal_addresses.h"
 
 /* RFC 8305, section 5: Connection Attempt Delay. */
 #define ATTEMPT_DELAY_USEC          UINT64_C(250000)
@@ -37,23 +37,19 @@ struct portal_connect {
 	const struct portal_callbacks *callbacks;
 	void *userdata;
 
-	char address[PORTAL_ADDRESS_MAX];
 	char net_device[IFNAMSIZ];
 	uint16_t port;
 	int window_size, type_of_service;
-	uint64_t resolve_usec, connect_usec, deadline_usec;
+	uint64_t connect_usec, deadline_usec;
 	union ip_address source; /* AF_UNSPEC: any */
 
-	int setup_error; /* found before the first attempt, a negative errno */
-
-	struct resolve *resolve;
-	struct attempt *attempts; /* in the order in which they are made */
+	struct portal_addresses *addresses; /* until they are known */
+	struct attempt *attempts;           /* in the order in which they are made */
 	size_t n_attempts, n_begun, n_ended;
 	int error; /* of the last one that failed */
 	enum event_number reported;
 
 	sd_event_source *timer; /* until the next attempt */
-	struct poller_call start;
 };
 
 static void raise_event(struct portal_connect *c, struct event *event)
@@ -284,26 +280,6 @@ static void fail_unattempted(struct portal_connect *c, int error, enum event_num
 	c->callbacks->failed(c->userdata, error, number);
 }
 
-/* Event 5, for what is known to be wrong before a socket is there. */
-static void setup_failed(struct portal_connect *c, int error)
-{
-	struct event *event = event_new(EVENT_PORTAL_SETUP_FAILED);
-
-	event_set_status(event, (uint64_t)-error,
-			 portal_failure_text(error, EVENT_PORTAL_SETUP_FAILED));
-	fail_unattempted(c, error, EVENT_PORTAL_SETUP_FAILED, event);
-}
-
-/* The address family the source is bound to must be the portal's. */
-static void family_mismatch(struct portal_connect *c)
-{
-	struct event *event = event_new(EVENT_PORTAL_TYPE_MISMATCH);
-
-	event_set_string(event, FIELD_DUMP_IP_TYPE,
-			 c->source.any.sa_family == AF_INET ? "IPv4" : "IPv6");
-	fail_unattempted(c, -EAFNOSUPPORT, EVENT_PORTAL_TYPE_MISMATCH, event);
-}
-
 /* On which link is a link-local address? */
 static bool scope_is_missing(const struct portal_connect *c)
 {
@@ -316,82 +292,69 @@ static bool scope_is_missing(const struct portal_connect *c)
 
 static void begin_attempts(struct portal_connect *c)
 {
-	c->callbacks->resolved(c->userdata);
-	if (c->setup_error < 0)
-		setup_failed(c, c->setup_error);
-	else if (c->n_attempts == 0)
-		family_mismatch(c);
-	else if (scope_is_missing(c))
-		setup_failed(c, -EINVAL);
-	else
+	struct event *event;
+
+	if (!scope_is_missing(c)) {
 		go_on(c);
+		return;
+	}
+	event = event_new(EVENT_PORTAL_SETUP_FAILED);
+	event_set_status(event, EINVAL, scope_missing);
+	fail_unattempted(c, -EINVAL, EVENT_PORTAL_SETUP_FAILED, event);
 }
 
 /* Addresses to try */
 
 static int add_attempts(struct portal_connect *c, const union ip_address *addresses, size_t n)
 {
-	int family = c->source.any.sa_family;
-
 	c->attempts = calloc(n, sizeof(*c->attempts));
 	if (!c->attempts)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		if (family == AF_UNSPEC || addresses[i].any.sa_family == family)
-			c->attempts[c->n_attempts++] = (struct attempt){
-				.connect = c,
-				.address = addresses[i],
-				.fd = -EBADF,
-			};
+	for (; c->n_attempts < n; c->n_attempts++)
+		c->attempts[c->n_attempts] = (struct attempt){
+			.connect = c,
+			.address = addresses[c->n_attempts],
+			.fd = -EBADF,
+		};
 	return 0;
 }
 
-static void resolved(void *userdata, const union ip_address *addresses, size_t n, int error,
-		     const char *text)
+static void addresses_known(void *userdata, union ip_address *found, size_t n,
+			    const struct portal_addresses_failure *failure)
 {
+	_cleanup_free_ union ip_address *addresses = found;
 	struct portal_connect *c = userdata;
-	struct event *event;
 
-	c->resolve = resolve_free(c->resolve);
-	if (error >= 0) {
-		error = add_attempts(c, addresses, n);
-		text = strerror(-error);
-	}
-	if (error >= 0) {
+	if (!failure || failure->number != EVENT_RESOLVE_FAILED)
+		c->callbacks->resolved(c->userdata);
+	if (failure)
+		fail_unattempted(c, failure->error, failure->number, failure->event);
+	else if (add_attempts(c, addresses, n) < 0)
+		fail_unattempted(c, -ENOMEM, EVENT_PORTAL_SETUP_FAILED,
+				 error_event(EVENT_PORTAL_SETUP_FAILED, -ENOMEM));
+	else
 		begin_attempts(c);
-		return;
-	}
-	event = event_new(EVENT_RESOLVE_FAILED);
-	event_set_string(event, FIELD_ADDRESS, c->address);
-	event_set_status(event, (uint64_t)-error, text);
-	fail_unattempted(c, error, EVENT_RESOLVE_FAILED, event);
 }
 
-static void start_numeric(void *userdata)
+static int begin(struct portal_connect *c, struct work *resolver,
+		 const struct portal_config *config)
 {
-	begin_attempts(userdata);
-}
+	struct portal_addresses_config addresses = {
+		.address = config->address,
+		.port = config->port,
+		.timeout_seconds = config->resolve_timeout_seconds,
+		.deadline_usec = config->deadline_usec,
+	};
 
-/* Numeric addresses need nobody's help; names go to a worker. */
-static int begin(struct portal_connect *c, struct work *resolver)
-{
-	union ip_address address;
-	int r;
-
-	r = ip_address_parse(c->address, c->port, &address);
-	if (r == -EINVAL)
-		return resolve_new(c->event, resolver, c->address, c->port,
-				   deadline_of_step(c->event, c->resolve_usec, c->deadline_usec),
-				   resolved, c, &c->resolve);
-	if (r < 0) {
-		c->setup_error = r;
-	} else {
-		r = add_attempts(c, &address, 1);
-		if (r < 0)
-			return r;
+	if (config->source_address) {
+		addresses.error = ip_address_parse(config->source_address, 0, &c->source);
+		if (addresses.error == -EINVAL)
+			return -EINVAL;
 	}
-	poller_call_later(c->poller, &c->start, start_numeric, c);
-	return 0;
+	/* The family the source is bound to must be the portal's. */
+	addresses.family = c->source.any.sa_family;
+	return portal_addresses_new(c->poller, resolver, &addresses, addresses_known, c,
+				    &c->addresses);
 }
 
 int portal_connect_new(struct poller *poller, struct work *resolver,
@@ -411,19 +374,11 @@ int portal_connect_new(struct poller *poller, struct work *resolver,
 	c->port = config->port;
 	c->window_size = config->window_size;
 	c->type_of_service = config->type_of_service;
-	c->resolve_usec = (uint64_t)config->resolve_timeout_seconds * 1000000;
 	c->connect_usec = (uint64_t)config->connect_timeout_seconds * 1000000;
 	c->deadline_usec = config->deadline_usec;
-	(void)snprintf(c->address, sizeof(c->address), "%s", config->address);
 	if (config->net_device)
 		(void)snprintf(c->net_device, sizeof(c->net_device), "%s", config->net_device);
-	if (config->source_address) {
-		r = ip_address_parse(config->source_address, 0, &c->source);
-		if (r == -EINVAL)
-			return r;
-		c->setup_error = r;
-	}
-	r = begin(c, resolver);
+	r = begin(c, resolver, config);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(c);
@@ -434,8 +389,7 @@ struct portal_connect *portal_connect_free(struct portal_connect *c)
 {
 	if (!c)
 		return NULL;
-	c->resolve = resolve_free(c->resolve);
-	poller_call_off(&c->start);
+	c->addresses = portal_addresses_free(c->addresses);
 	end_attempts(c);
 	free(c->attempts);
 	free(c);
