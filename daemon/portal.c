@@ -310,12 +310,13 @@ static int add_attempts(struct portal_connect *c, const union ip_address *addres
 	c->attempts = calloc(n, sizeof(*c->attempts));
 	if (!c->attempts)
 		return -ENOMEM;
-	for (; c->n_attempts < n; c->n_attempts++)
-		c->attempts[c->n_attempts] = (struct attempt){
+	for (size_t i = 0; i < n; i++)
+		c->attempts[i] = (struct attempt){
 			.connect = c,
-			.address = addresses[c->n_attempts],
+			.address = addresses[i],
 			.fd = -EBADF,
 		};
+	c->n_attempts = n;
 	return 0;
 }
 
