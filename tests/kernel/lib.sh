@@ -102,8 +102,8 @@ start_system()
 	start_oisd
 }
 
-# How long an event may take, in seconds of the guest.
-event_limit=10
+# How long an event may take, in seconds of the guest; QEMU without KVM needs longer.
+event_limit=${EVENT_LIMIT:-10}
 
 # await_events COUNT NUMBER [FIELD=VALUE]...: prints the first COUNT events of a number with these fields, one a line,
 # as soon as they are in the journal. The daemon never waits for the journal, so a command may be done before them.
