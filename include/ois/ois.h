@@ -380,8 +380,9 @@ const char *ois_setting_get_description(const struct ois_setting *setting);
  * ois_reply_get_target() for every target, last ois_reply_get_summary() with the numbers
  * targets, portals, recordsCreated, recordsUpdated, recordsDeleted, durationUSec.
  * Cancelling the call ends the discovery. While the replies are not read the portal waits.
- * More can be asked for with ois_call_set_text(): "targetName" (only this one), "sourceAddress"
- * and "netDevice" (the way to the portal).
+ * More can be asked for with ois_call_set_text(): "targetName" (only this one), "interface" and
+ * "sourceAddress" (the way to the portal; not together if the interface is of an adapter with a
+ * network of its own: org.ois.discovery.InvalidSetting).
  */
 int ois_discover_call(struct ois_client *client, const char *portal, const char *record,
 		      struct ois_call **ret);
