@@ -100,6 +100,8 @@ peer_start()
 peer_stop()
 {
 	kill "$peer"
+	# After a cut it sometimes waits for ever.
+	timeout 10 tail --pid="$peer" -f /dev/null || kill -KILL "$peer"
 	wait "$peer" || true
 }
 peer_pids() { pgrep -x iscsid; }

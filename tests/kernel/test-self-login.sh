@@ -3,7 +3,7 @@
 #
 # Logins that an adapter does by itself (qla4xxx): with and without CHAP, failures and time-outs, losses at each step of a
 # recovery, restarts and kills of the daemon, sessions that its firmware made, what it does not take, logout.
-# kernels: 6.1 6.12
+# kernels: 6.12
 # needs: adapter
 # shellcheck source=tests/kernel/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
