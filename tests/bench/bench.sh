@@ -15,7 +15,7 @@ sizes=("${@:-}")
 peer_max=100 # open-iscsi takes minutes beyond
 round_trips=(0.5 2 10)
 
-# Of contestants whose login ends when all disks are there, which is part of their time: whether that is true.
+# Of a login that ends when all disks are there, which is part of its time: whether that is true.
 all_disks_are_there()
 {
 	local disks=(/dev/sd*) disk
@@ -25,11 +25,10 @@ all_disks_are_there()
 	done
 }
 
-# measure_login CONTESTANT FIGURE N
+# measure_login CONTESTANT FIGURE N: until all disks are there, for which iscsiadm does not wait.
 measure_login()
 {
-	local waits=$1_waits
-	if [[ ${!waits} == yes ]]; then
+	if [[ $1 == ois ]]; then
 		measure "$1" "$2" "$3" "$1_login"
 		all_disks_are_there "$3" || { echo "bench: $1 has not waited for all disks" >&2; exit 1; }
 	else

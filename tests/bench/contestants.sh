@@ -83,7 +83,6 @@ ois_stop() { stop_service oisd; }
 ois_pids() { echo "${services[oisd]}"; pgrep -x oisd-scanner; }
 ois_discover() { ois-ctl discover "$portal"; }
 ois_login() { ois-ctl login --all; }
-ois_waits=yes
 ois_list() { ois-ctl sessions --json=short; }
 ois_logout() { ois-ctl logout --all; }
 
@@ -107,7 +106,6 @@ peer_stop()
 peer_pids() { pgrep -x iscsid; }
 peer_discover() { iscsiadm -m discovery -t st -p "$portal"; }
 peer_login() { iscsiadm -m node --loginall=all; }
-peer_waits=no
 peer_list() { iscsiadm -m session -P 3; }
 peer_logout() { iscsiadm -m node --logoutall=all; }
 
