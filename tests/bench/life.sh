@@ -137,7 +137,13 @@ floor login "$portal" >/dev/null
 floor logout >/dev/null
 measure_floor login "$n" login "$portal"
 floor logout >/dev/null
+# What a program that has nothing to do with it has to wait in this guest meanwhile is the floor of the loop.
+bystander >"$work/bystander" &
+bystander=$!
 measure_life ois "$n"
+kill "$bystander"
+wait "$bystander" || true
+record floor turn "$n" "$(<"$work/bystander")"
 record ois turn "$n" "$(ois-ctl status --json=short | jq .longestTurnUSec)"
 ((n == small)) || ois_logout >/dev/null
 measure_cycles "$n"

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * bystander: computes for half a millisecond, rests for ten, and does so until SIGTERM. Then it
+ * prints the longest time that took, in microseconds: so long is a program kept from running where
+ * it is, which is the least that can be expected of a turn of a loop there.
+ */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORK_USEC 500
+#define REST_USEC 10000
+
+static volatile sig_atomic_t stopped;
+static volatile uint64_t sum;
+
+static void stop(int number)
+{
+	stopped = 1;
+}
+
+static uint64_t now_usec(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t work(unsigned long rounds)
+{
+	uint64_t begin = now_usec(CLOCK_MONOTONIC);
+
+	for (unsigned long i = 0; i < rounds; i++)
+		sum = sum + i * i;
+	return now_usec(CLOCK_MONOTONIC) - begin;
+}
+
+int main(void)
+{
+	unsigned long rounds = 10000;
+	uint64_t longest = 0;
+
+	(void)signal(SIGTERM, stop);
+	while (work(rounds) < WORK_USEC)
+		rounds += rounds / 4;
+	while (!stopped) {
+		uint64_t usec = work(rounds);
+
+		if (usec > longest)
+			longest = usec;
+		(void)usleep(REST_USEC);
+	}
+	printf("%llu\n", (unsigned long long)longest);
+	return 0;
+}
