@@ -52,36 +52,28 @@ int authentication_configure(const struct settings *effective, const struct secr
 		       : -EAGAIN;
 }
 
-bool authentication_allows_md5(const struct settings *effective)
+/* Whether MD5, or any other algorithm, is in the list of the settings and this system allows it. */
+static bool allows(const struct settings *effective, bool md5)
 {
 	enum chap_algorithm listed[ALGORITHMS_MAX];
 	size_t n = list_algorithms(effective, listed);
 
 	for (size_t i = 0; i < n; i++)
-		if (listed[i] == CHAP_ALGORITHM_MD5)
-			return chap_algorithm_available(CHAP_ALGORITHM_MD5);
+		if ((listed[i] == CHAP_ALGORITHM_MD5) == md5 && chap_algorithm_available(listed[i]))
+			return true;
 	return false;
+}
+
+bool authentication_allows_md5(const struct settings *effective)
+{
+	return allows(effective, true);
 }
 
 bool authentication_may_fall_back(const struct settings *effective)
 {
-	enum chap_algorithm listed[ALGORITHMS_MAX];
-	bool md5 = false, others = false;
-	size_t n;
-
-	if (settings_number(effective, SETTING_AUTHENTICATION_METHOD) == AUTHENTICATION_NONE ||
-	    settings_number(effective, SETTING_STRICT))
-		return false;
-	n = list_algorithms(effective, listed);
-	for (size_t i = 0; i < n; i++) {
-		if (!chap_algorithm_available(listed[i]))
-			continue;
-		if (listed[i] == CHAP_ALGORITHM_MD5)
-			md5 = true;
-		else
-			others = true;
-	}
-	return md5 && others;
+	return settings_number(effective, SETTING_AUTHENTICATION_METHOD) != AUTHENTICATION_NONE &&
+	       !settings_number(effective, SETTING_STRICT) && allows(effective, true) &&
+	       allows(effective, false);
 }
 
 struct event *authentication_fallback_event(bool now, bool refused)

@@ -13,9 +13,8 @@
 #include "cleanup.h"
 #include "kernel_abi.h"
 
-struct poller;
-
 struct kernel;
+struct poller;
 
 /* Something happened in the kernel. The session may be one we never heard of. */
 struct kernel_callbacks {

@@ -56,6 +56,13 @@ static void make_calls(struct poller *poller)
 	}
 }
 
+static void end_turn(struct poller *poller)
+{
+	make_calls(poller);
+	poller->in_turn = false;
+	wake_for_calls(poller);
+}
+
 static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct poller *poller = userdata;
@@ -70,9 +77,7 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 			entry->ready(entry->userdata, poller->ready[i].events);
 	}
 	poller->n_ready = 0;
-	make_calls(poller);
-	poller->in_turn = false;
-	wake_for_calls(poller);
+	end_turn(poller);
 	return 0;
 }
 
@@ -81,9 +86,7 @@ static int on_calls(sd_event_source *source, void *userdata)
 	struct poller *poller = userdata;
 
 	poller->in_turn = true;
-	make_calls(poller);
-	poller->in_turn = false;
-	wake_for_calls(poller);
+	end_turn(poller);
 	return 0;
 }
 

@@ -186,7 +186,7 @@ void session_raise(struct session *session, struct event *event)
 		event_set_string(event, FIELD_PORTAL, portal);
 	if (session->transport)
 		event_set_string(event, FIELD_TRANSPORT, session->transport->name);
-	if (session->settings && settings_text(session->settings, SETTING_INTERFACE))
+	if (session->settings)
 		event_set_string(event, FIELD_IFACE,
 				 settings_text(session->settings, SETTING_INTERFACE));
 	if (session->in_kernel) {

@@ -15,10 +15,9 @@
 #include "poller.h"
 #include "uevent_private.h"
 
-#define KERNEL_GROUP     1
-#define RECEIVE_BUFFER   (1024 * 1024)
-#define EVENTS_AT_ONCE   8
-#define EVENT_ROUNDS_MAX 8
+#define KERNEL_GROUP   1
+#define RECEIVE_BUFFER (1024 * 1024)
+#define EVENTS_AT_ONCE 8
 /* Of a message its beginning matters; the rest is cut off. */
 #define EVENT_SIZE 1024
 
@@ -93,25 +92,17 @@ static int receive(struct uevent *uevent)
 static void take_events(void *userdata)
 {
 	struct uevent *uevent = userdata;
+	int r = receive(uevent);
 
-	for (unsigned round = 0; round < EVENT_ROUNDS_MAX; round++) {
-		int r = receive(uevent);
+	if (r == -EAGAIN) {
+		bool overrun = uevent->overrun;
 
-		if (r == -EINTR)
-			continue;
-		if (r == -EAGAIN) {
-			bool overrun = uevent->overrun;
-
-			uevent->overrun = false;
-			if (overrun)
-				uevent->callbacks->overrun(uevent->userdata);
-			return;
-		}
-		if (r < 0)
-			uevent->overrun = true;
-		else if (r < EVENTS_AT_ONCE && !uevent->overrun)
-			return;
+		uevent->overrun = false;
+		if (overrun)
+			uevent->callbacks->overrun(uevent->userdata);
+		return;
 	}
+	uevent->overrun = uevent->overrun || (r < 0 && r != -EINTR);
 	/* The socket may be empty by now, and would not wake us to find that out. */
 	if (uevent->overrun)
 		poller_call_later(uevent->poller, &uevent->again, take_events, uevent);

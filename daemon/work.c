@@ -84,10 +84,11 @@ static struct piece *pieces_take_first(struct pieces *pieces)
 
 static void pieces_move(struct pieces *from, struct pieces *to)
 {
-	struct piece *piece;
-
-	while ((piece = pieces_take_first(from)))
-		pieces_append(to, piece);
+	if (!from->first)
+		return;
+	*to->end = from->first;
+	to->end = from->end;
+	pieces_init(from);
 }
 
 /* The loop is woken without the mutex, or the first thing it would do is to wait for it. */

@@ -128,11 +128,7 @@ static void hand_over(struct run *r, struct session *s)
 
 	request(&b, CREATE_SESSION, FIRST_CMDSN, NULL, 0);
 	reply = call(r->netlink, &b);
-	s->sid = reply.word[10];
-	s->host = reply.word[11];
-	if (s->sid >= SIDS)
-		errx(1, "session id %u", s->sid);
-	r->by_sid[s->sid] = s;
+	take_session(r, s, &reply);
 	request(&b, CREATE_CONN, s->sid, NULL, 0);
 	call(r->netlink, &b);
 	{

@@ -102,6 +102,7 @@ struct message *request(struct batch *b, unsigned type, uint32_t sid, const void
 			size_t length);
 void submit(int fd, struct batch *b);
 struct message call(int fd, struct batch *b);
+void take_session(struct run *r, struct session *s, const struct message *reply);
 void check_reply(const struct message *m);
 int open_netlink(int family, uint32_t groups);
 void open_transport(const char *name);

@@ -64,11 +64,7 @@ static void begin_login(struct run *r, struct session *s)
 	m->dword[2] = s->endpoint;
 	m->word[6] = FIRST_CMDSN;
 	reply = call(r->netlink, &b);
-	s->sid = reply.word[10];
-	s->host = reply.word[11];
-	if (s->sid >= SIDS)
-		errx(1, "session id %u", s->sid);
-	r->by_sid[s->sid] = s;
+	take_session(r, s, &reply);
 	s->in = malloc(sizeof(*s->in));
 	if (!s->in)
 		err(1, "login");

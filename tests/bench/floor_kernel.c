@@ -90,6 +90,16 @@ int open_netlink(int family, uint32_t groups)
 	return fd;
 }
 
+/* The kernel has made it. */
+void take_session(struct run *r, struct session *s, const struct message *reply)
+{
+	s->sid = reply->word[10];
+	s->host = reply->word[11];
+	if (s->sid >= SIDS)
+		errx(1, "session id %u", s->sid);
+	r->by_sid[s->sid] = s;
+}
+
 void open_transport(const char *name)
 {
 	char path[96];
