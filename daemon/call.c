@@ -13,6 +13,7 @@
 #include "method.h"
 #include "service_private.h"
 #include "trace.h"
+#include "turn.h"
 
 struct call {
 	struct connection *connection;
@@ -26,6 +27,8 @@ struct call {
 	void (*gone)(void *userdata);
 	void (*produce)(struct call *call, void *userdata);
 	bool woken;
+	size_t n_asked; /* whether to go on with answers, in this turn */
+	bool stopped;   /* by the last answer to that */
 };
 
 /* What a negative errno means to the callers of an interface; NULL stands for all. */
@@ -309,24 +312,32 @@ void call_wake(struct call *call)
 	connection_wake(call->connection);
 }
 
-bool call_full(const struct call *call)
+static bool has_room(const struct call *call)
 {
 	const uint8_t *output;
 
-	return !call->connection->gone &&
-	       varlink_stream_pending(&call->connection->stream, &output) >= SERVICE_OUTPUT_FULL;
+	return call->connection->gone ||
+	       varlink_stream_pending(&call->connection->stream, &output) < SERVICE_OUTPUT_FULL;
+}
+
+bool call_full(struct call *call)
+{
+	call->stopped = !has_room(call) || turn_ends(call->n_asked++);
+	return call->stopped;
 }
 
 bool call_run(struct call *call)
 {
 	struct connection *connection = call->connection;
 
-	if (!call->produce || !call->woken || call_full(call))
+	if (!call->produce || !call->woken || !has_room(call))
 		return false;
 	call->woken = false;
+	call->n_asked = 0;
+	call->stopped = false;
 	call->produce(call, call->userdata);
-	/* It stopped because there was no room: it has more to say. */
-	if (connection->call && call_full(connection->call))
+	/* It stopped because there was no room or no time: it has more to say. */
+	if (connection->call && connection->call->stopped)
 		connection->call->woken = true;
 	return true;
 }

@@ -59,4 +59,5 @@ void call_keep(struct call *call, void *userdata, void (*gone)(void *userdata));
  */
 void call_produce(struct call *call, void (*produce)(struct call *call, void *userdata));
 void call_wake(struct call *call);
-bool call_full(const struct call *call);
+/* True if the client reads slowly, or if others should have their turn. */
+bool call_full(struct call *call);

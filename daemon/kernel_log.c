@@ -4,15 +4,17 @@
 #include <unistd.h>
 
 #include "kernel_log.h"
+#include "turn.h"
 
 /* The kernel gives a record whole or, if it does not fit, not at all. */
 #define RECORD_SIZE 8192
-/* In one turn of the loop, and turns in an interval. */
+/* In one turn of the loop, if it is not over before, and turns in an interval. */
 #define RECORDS_PER_TURN   64
 #define TURNS_INTERVAL     (1 * UINT64_C(1000000))
 #define TURNS_PER_INTERVAL 20
-/* When an error has come and its cause is looked for. */
-#define RECORDS_PER_LOOK 256
+/* When an error has come and its cause is looked for: the most, and what is always read. */
+#define RECORDS_PER_LOOK  256
+#define RECORDS_LOOKED_AT 64
 
 struct kernel_log {
 	int fd;
@@ -22,31 +24,32 @@ struct kernel_log {
 	char record[RECORD_SIZE];
 };
 
-static void take_records(struct kernel_log *log, unsigned at_most)
+static void take_records(struct kernel_log *log, unsigned at_least, unsigned at_most)
 {
 	struct kernel_log_line line;
 
-	for (unsigned i = 0; i < at_most; i++) {
-		ssize_t n = read(log->fd, log->record, sizeof(log->record));
+	for (unsigned n = 0; n < at_most && (n < at_least || !turn_ends(n)); n++) {
+		ssize_t length = read(log->fd, log->record, sizeof(log->record));
 
 		/* EPIPE: some were overwritten; EINVAL: one did not fit. The next one is there. */
-		if (n == 0 || (n < 0 && errno != EPIPE && errno != EINVAL && errno != EINTR))
+		if (length == 0 ||
+		    (length < 0 && errno != EPIPE && errno != EINVAL && errno != EINTR))
 			return;
-		if (n > 0 && kernel_log_parse(log->record, (size_t)n, &line) >= 0)
+		if (length > 0 && kernel_log_parse(log->record, (size_t)length, &line) >= 0)
 			log->said(log->userdata, &line);
 	}
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-	take_records(userdata, RECORDS_PER_TURN);
+	take_records(userdata, 0, RECORDS_PER_TURN);
 	return 0;
 }
 
 void kernel_log_look(struct kernel_log *log)
 {
 	if (log)
-		take_records(log, RECORDS_PER_LOOK);
+		take_records(log, RECORDS_LOOKED_AT, RECORDS_PER_LOOK);
 }
 
 int kernel_log_new(sd_event *event, const char *path, kernel_log_said_t said, void *userdata,

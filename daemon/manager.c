@@ -207,12 +207,13 @@ static void leave_queue(struct session *session)
  * back. */
 static void admit_logins(struct manager *manager)
 {
-	size_t n = manager->n_logins_queued;
+	size_t n_queued = manager->n_logins_queued;
 	struct session *session;
 
-	if (n > TENDED_PER_TURN)
-		n = TENDED_PER_TURN;
-	while (n-- > 0 && (session = next_admitted(manager))) {
+	if (n_queued > TENDED_PER_TURN)
+		n_queued = TENDED_PER_TURN;
+	for (size_t n = 0; n < n_queued && !turn_ends(n) && (session = next_admitted(manager));
+	     n++) {
 		leave_queue(session);
 		session->private->admitted = true;
 		session->private->admitted_recovery = session->recovering;
@@ -228,7 +229,7 @@ static void tend(void *userdata)
 	struct manager *manager = userdata;
 
 	admit_logins(manager);
-	for (size_t n = 0; manager->tended && n < TENDED_PER_TURN; n++) {
+	for (size_t n = 0; manager->tended && n < TENDED_PER_TURN && !turn_ends(n); n++) {
 		struct session *session = manager->tended;
 
 		manager->tended = session->tend_next;

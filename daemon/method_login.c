@@ -12,6 +12,7 @@
 #include "interfaces.h"
 #include "json.h"
 #include "method_common.h"
+#include "turn.h"
 
 /* More of them would keep the rest of the daemon waiting. */
 #define BEGUN_PER_TURN 8
@@ -400,7 +401,7 @@ static int batch_turn(sd_event_source *source, void *userdata)
 {
 	struct batch *batch = userdata;
 
-	for (int i = 0; i < BEGUN_PER_TURN && batch_begins(batch); i++) {
+	for (size_t n = 0; n < BEGUN_PER_TURN && batch_begins(batch) && !turn_ends(n); n++) {
 		struct item *item = &batch->items[batch->begun];
 
 		if (batch->logout)

@@ -5,26 +5,27 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
 #include "poller.h"
+#include "turn.h"
 
 /* Handled in one turn of the loop. */
 #define READY_MAX 8
 #define CALLS_MAX 8
-/* What is put off outside of turns of ours waits for whatever else is ready. */
-#define PRIORITY_CALLS (SD_EVENT_PRIORITY_NORMAL + 10)
+/* What is put off outside of turns of ours, or is left of one, waits for whatever else is ready. */
+#define PRIORITY_REST (SD_EVENT_PRIORITY_NORMAL + 10)
 
 struct poller {
 	sd_event *event;
 	sd_event_source *source;
-	sd_event_source *calls_source;
+	sd_event_source *rest;
 	int fd;
 	struct epoll_event ready[READY_MAX];
-	int n_ready;
+	int n_ready, n_handled; /* of them */
 	bool in_turn;
+	bool owed; /* the last turn had no time for calls: the next one is theirs */
 	struct poller_call *calls, **calls_end;
 	size_t n_calls;
 };
@@ -37,18 +38,36 @@ struct poller_entry {
 	void *userdata;
 };
 
-static void wake_for_calls(struct poller *poller)
+static bool is_left(const struct poller *poller)
 {
-	if (poller->calls && !poller->in_turn)
-		(void)sd_event_source_set_enabled(poller->calls_source, SD_EVENT_ONESHOT);
+	return poller->calls || poller->n_handled < poller->n_ready;
 }
 
-/* One that asks for itself again has its turn next time. */
+static void wake_for_rest(struct poller *poller)
+{
+	if (is_left(poller) && !poller->in_turn)
+		(void)sd_event_source_set_enabled(poller->rest, SD_EVENT_ONESHOT);
+}
+
+/* The rest comes in the next turn. */
+static void handle_ready(struct poller *poller)
+{
+	for (size_t n = 0; poller->n_handled < poller->n_ready && !turn_ends(n); n++) {
+		const struct epoll_event *ready = &poller->ready[poller->n_handled++];
+		struct poller_entry *entry = ready->data.ptr;
+
+		/* NULL: removed by the handler of another one. */
+		if (entry)
+			entry->ready(entry->userdata, ready->events);
+	}
+}
+
+/* The same. One that asks for itself again has its turn next time. */
 static void make_calls(struct poller *poller)
 {
-	size_t n = poller->n_calls < CALLS_MAX ? poller->n_calls : CALLS_MAX;
+	size_t n_calls = poller->n_calls < CALLS_MAX ? poller->n_calls : CALLS_MAX;
 
-	while (n-- > 0 && poller->calls) {
+	for (size_t n = 0; n < n_calls && poller->calls && !turn_ends(n); n++) {
 		struct poller_call *call = poller->calls;
 
 		poller_call_off(call);
@@ -56,37 +75,35 @@ static void make_calls(struct poller *poller)
 	}
 }
 
-static void end_turn(struct poller *poller)
+static void take_turn(struct poller *poller)
 {
-	make_calls(poller);
+	bool owed = poller->owed;
+
+	poller->in_turn = true;
+	if (!owed)
+		handle_ready(poller);
+	poller->owed = !owed && poller->calls && turn_is_over();
+	if (!poller->owed)
+		make_calls(poller);
 	poller->in_turn = false;
-	wake_for_calls(poller);
+	wake_for_rest(poller);
 }
 
 static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	struct poller *poller = userdata;
 
-	poller->in_turn = true;
-	poller->n_ready = epoll_wait(fd, poller->ready, READY_MAX, 0);
-	for (int i = 0; i < poller->n_ready; i++) {
-		struct poller_entry *entry = poller->ready[i].data.ptr;
-
-		/* Removed by the handler of another one. */
-		if (entry)
-			entry->ready(entry->userdata, poller->ready[i].events);
+	if (poller->n_handled >= poller->n_ready) {
+		poller->n_ready = epoll_wait(fd, poller->ready, READY_MAX, 0);
+		poller->n_handled = 0;
 	}
-	poller->n_ready = 0;
-	end_turn(poller);
+	take_turn(poller);
 	return 0;
 }
 
-static int on_calls(sd_event_source *source, void *userdata)
+static int on_rest(sd_event_source *source, void *userdata)
 {
-	struct poller *poller = userdata;
-
-	poller->in_turn = true;
-	end_turn(poller);
+	take_turn(userdata);
 	return 0;
 }
 
@@ -107,11 +124,11 @@ int poller_new(sd_event *event, struct poller **ret)
 	if (r < 0)
 		return r;
 	(void)sd_event_source_set_description(poller->source, "poller");
-	r = sd_event_add_defer(event, &poller->calls_source, on_calls, poller);
+	r = sd_event_add_defer(event, &poller->rest, on_rest, poller);
 	if (r >= 0)
-		r = sd_event_source_set_priority(poller->calls_source, PRIORITY_CALLS);
+		r = sd_event_source_set_priority(poller->rest, PRIORITY_REST);
 	if (r >= 0)
-		r = sd_event_source_set_enabled(poller->calls_source, SD_EVENT_OFF);
+		r = sd_event_source_set_enabled(poller->rest, SD_EVENT_OFF);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(poller);
@@ -124,7 +141,7 @@ struct poller *poller_free(struct poller *poller)
 		return NULL;
 	assert(!poller->calls);
 	sd_event_source_disable_unref(poller->source);
-	sd_event_source_disable_unref(poller->calls_source);
+	sd_event_source_disable_unref(poller->rest);
 	close_fd(poller->fd);
 	sd_event_unref(poller->event);
 	free(poller);
@@ -164,7 +181,7 @@ static void drop_ready(struct poller_entry *entry)
 {
 	struct poller *poller = entry->poller;
 
-	for (int i = 0; i < poller->n_ready; i++)
+	for (int i = poller->n_handled; i < poller->n_ready; i++)
 		if (poller->ready[i].data.ptr == entry)
 			poller->ready[i].data.ptr = NULL;
 }
@@ -207,7 +224,7 @@ void poller_call_later(struct poller *poller, struct poller_call *call,
 	*poller->calls_end = call;
 	poller->calls_end = &call->next;
 	poller->n_calls++;
-	wake_for_calls(poller);
+	wake_for_rest(poller);
 }
 
 void poller_call_off(struct poller_call *call)

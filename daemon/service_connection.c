@@ -14,6 +14,7 @@
 #include "json.h"
 #include "service_private.h"
 #include "trace.h"
+#include "turn.h"
 
 /* Steps (a call, a part of an answer) in a row, and how often they are sent, before others get
  * their turn. */
@@ -152,14 +153,15 @@ static void update_events(struct connection *connection)
 static void connection_run(struct connection *connection)
 {
 	unsigned steps = 0;
+	bool over = false;
 
 	/* Sending comes first: what it makes room for is then used, or there is none and EPOLLOUT
 	 * will tell. */
-	for (unsigned i = 0; i < SENDS_PER_TURN; i++) {
+	for (unsigned i = 0; i < SENDS_PER_TURN && !over; i++) {
 		send_output(connection);
 		steps = 0;
-		while (steps < STEPS_PER_SEND && connection_step(connection))
-			steps++;
+		while (steps < STEPS_PER_SEND && !over && connection_step(connection))
+			over = turn_ends(++steps);
 		if (steps == 0)
 			break;
 	}

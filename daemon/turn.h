@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The time of a turn of the loop. Turns are short: what happens in one happens at one time, and
- * nobody but the loop has to look at the clock. Threads without a loop get the clock itself.
+ * nobody but who does many things in a turn has to look at the clock. Threads without a loop get
+ * the clock itself.
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
 /* CLOCK_REALTIME or CLOCK_MONOTONIC, in microseconds. Where there is no loop, the clock's own. */
 uint64_t turn_usec(clockid_t clock);
+/* True when the turn has lasted so long that others should have theirs. Without a loop, never. */
+bool turn_is_over(void);
+
+/*
+ * The same, for who has many things to do: asks before each, with the number of those done, and
+ * goes on in another turn. Some can always be done, and the clock is looked at only every few.
+ */
+bool turn_ends(size_t n_done);

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 
 #include "poller.h"
+#include "turn.h"
 #include "work.h"
 
 /* Enough for getaddrinfo() with any name service module; the default of 8 MiB would be locked in
@@ -152,15 +153,22 @@ static int start_thread(struct work *work)
 	return 0;
 }
 
-static void deliver(struct work *work, struct pieces *pieces, size_t n)
+static bool deliver_one(struct work *work, struct pieces *pieces)
 {
-	struct piece *piece;
+	struct piece *piece = pieces_take_first(pieces);
 
-	while (n-- > 0 && (piece = pieces_take_first(pieces))) {
-		work->pending--;
-		piece->done(piece->argument, piece->result);
-		free(piece);
-	}
+	if (!piece)
+		return false;
+	work->pending--;
+	piece->done(piece->argument, piece->result);
+	free(piece);
+	return true;
+}
+
+static void deliver_all(struct work *work, struct pieces *pieces)
+{
+	while (deliver_one(work, pieces))
+		;
 }
 
 static void take_completed(struct work *work)
@@ -177,8 +185,11 @@ static void tell_more(void *userdata)
 
 bool work_deliver(struct work *work)
 {
+	size_t n = 0;
+
 	take_completed(work);
-	deliver(work, &work->ended, DELIVERED_MAX);
+	while (n < DELIVERED_MAX && !turn_ends(n) && deliver_one(work, &work->ended))
+		n++;
 	if (!work->ended.first)
 		return true;
 	poller_call_later(work->poller, &work->more, tell_more, work);
@@ -236,10 +247,10 @@ struct work *work_free(struct work *work)
 		pthread_join(work->threads[i], NULL);
 
 	take_completed(work);
-	deliver(work, &work->ended, SIZE_MAX);
+	deliver_all(work, &work->ended);
 	for (struct piece *piece = cancelled.first; piece; piece = piece->next)
 		piece->result = -ECANCELED;
-	deliver(work, &cancelled, SIZE_MAX);
+	deliver_all(work, &cancelled);
 
 	poller_call_off(&work->more);
 	work->entry = poller_remove(work->entry);

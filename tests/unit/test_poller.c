@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 
 #include "poller.h"
+#include "turn.h"
 
 #define MANY 40 /* more than have their turn at once */
 
@@ -27,17 +28,19 @@ struct thing {
 	struct poller_call call;
 	struct thing *other; /* removed, or taken back, in its turn */
 	bool again;          /* asks for itself again */
+	bool slow;           /* takes as long as a turn may last, at the most */
 	unsigned n;
 };
 
 static struct thing things[MANY];
 static char order[4 * MANY];
 
+/* Only the default loop has turns that end by the clock. */
 static int set_up(void **state)
 {
 	memset(things, 0, sizeof(things));
 	order[0] = '\0';
-	assert_int_equal(sd_event_new(&event), 0);
+	assert_true((*state ? sd_event_default(&event) : sd_event_new(&event)) >= 0);
 	assert_int_equal(poller_new(event, &poller), 0);
 	assert_ptr_equal(poller_event(poller), event);
 	for (int i = 0; i < MANY; i++) {
@@ -70,10 +73,17 @@ static void note(const struct thing *thing, char what)
 	order[length + 1] = '\0';
 }
 
+static void take_time(const struct thing *thing)
+{
+	while (thing->slow && !turn_is_over())
+		;
+}
+
 static void on_call(void *userdata)
 {
 	struct thing *thing = userdata;
 
+	take_time(thing);
 	thing->n++;
 	note(thing, 'a');
 	if (thing->other)
@@ -87,6 +97,7 @@ static void on_ready(void *userdata, uint32_t revents)
 	struct thing *thing = userdata;
 	eventfd_t value;
 
+	take_time(thing);
 	assert_int_equal(revents, EPOLLIN);
 	assert_int_equal(eventfd_read(thing->fd, &value), 0);
 	thing->n++;
@@ -215,8 +226,51 @@ static void again(void **state)
 	assert_string_equal(order, "abCaca");
 }
 
+static const char *one_turn_order(void)
+{
+	order[0] = '\0';
+	return sd_event_run(event, 0) > 0 ? order : "none";
+}
+
+/* What a long turn leaves comes in the next ones, calls by turns with what is ready. */
+static void long_turns(void **state)
+{
+	for (int i = 0; i < 6; i++) {
+		things[i].slow = true;
+		watch(&things[i]);
+		ring(&things[i]);
+	}
+	assert_string_equal(one_turn_order(), "ABCD");
+	ring(&things[6]);
+	assert_string_equal(one_turn_order(), "abcd");
+	assert_string_equal(one_turn_order(), "EF");
+	assert_string_equal(one_turn_order(), "ef");
+	assert_int_equal(run(), 0);
+	watch(&things[6]);
+	assert_string_equal(one_turn_order(), "Gg");
+}
+
+/* Removed, and silenced, after it was told that it is ready and before it had its turn. */
+static void removed_after_a_turn(void **state)
+{
+	for (int i = 0; i < 8; i++) {
+		things[i].slow = true;
+		watch(&things[i]);
+		ring(&things[i]);
+	}
+	assert_string_equal(one_turn_order(), "ABCD");
+	things[4].entry = poller_remove(things[4].entry);
+	assert_int_equal(poller_set_events(things[6].entry, 0), 0);
+	assert_string_equal(one_turn_order(), "abcd");
+	assert_string_equal(one_turn_order(), "FH");
+	assert_string_equal(one_turn_order(), "fh");
+	assert_int_equal(run(), 0);
+}
+
 int main(void)
 {
+#define LONG(function)                                                                             \
+	cmocka_unit_test_prestate_setup_teardown(function, set_up, tear_down, (void *)"default")
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_turn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removed_in_a_turn, set_up, tear_down),
@@ -225,6 +279,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(calls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(taken_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(again, set_up, tear_down),
+		LONG(long_turns),
+		LONG(removed_after_a_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
