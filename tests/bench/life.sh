@@ -76,6 +76,23 @@ measure_restart()
 	record ois "restart, stall" "$count" "$(sed -n 's/.*longest request \([0-9]*\) ms.*/\1000/p' "$work/checker")"
 }
 
+# What a program that has nothing to do with it has to wait in this guest meanwhile is the floor of the loop.
+start_bystander()
+{
+	bystander >"$work/bystander" &
+	bystander=$!
+}
+
+# record_turn CONTESTANT WHAT N: the longest turn of the loop since the daemon has started, and what the bystander waited.
+record_turn()
+{
+	kill "$bystander"
+	wait "$bystander" || true
+	[[ $1 == ois ]] || return 0
+	record floor "turn, $2" "$3" "$(<"$work/bystander")"
+	record ois "turn, $2" "$3" "$(ois-ctl status --json=short | jq .longestTurnUSec)"
+}
+
 measure_cut()
 {
 	local who=$1 count=$2 begin now
@@ -95,11 +112,19 @@ measure_life()
 	local who=$1 count=$2
 	"${who}_start"
 	"${who}_discover" >/dev/null
+	start_bystander
 	"${who}_login" >/dev/null
 	disks_are_there "$count"
+	record_turn "$who" login "$count"
 	measure_idle "$@"
-	[[ $who != ois ]] || measure_restart "$count"
+	if [[ $who == ois ]]; then
+		start_bystander
+		measure_restart "$count"
+		record_turn ois restart "$count"
+	fi
+	start_bystander
 	measure_cut "$@"
+	record_turn "$who" cut "$count"
 }
 
 # Everything anew again and again, with a cut in each tenth round.
@@ -137,14 +162,7 @@ floor login "$portal" >/dev/null
 floor logout >/dev/null
 measure_floor login "$n" login "$portal"
 floor logout >/dev/null
-# What a program that has nothing to do with it has to wait in this guest meanwhile is the floor of the loop.
-bystander >"$work/bystander" &
-bystander=$!
 measure_life ois "$n"
-kill "$bystander"
-wait "$bystander" || true
-record floor turn "$n" "$(<"$work/bystander")"
-record ois turn "$n" "$(ois-ctl status --json=short | jq .longestTurnUSec)"
 ((n == small)) || ois_logout >/dev/null
 measure_cycles "$n"
 report
