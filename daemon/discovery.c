@@ -10,6 +10,7 @@
 #include "interface.h"
 #include "manager_private.h"
 #include "table.h"
+#include "turn.h"
 
 static const char *const discovery_phase_names[] = {
 	[DISCOVERY_RESOLVING] = "resolving",           [DISCOVERY_CONNECTING] = "connecting",
@@ -111,7 +112,8 @@ void discovery_finish(struct discovery *discovery, const struct discovery_failur
 		event_set_status(event, (uint64_t)-failure->error, failure->message);
 	else
 		event_set_number(event, FIELD_COUNT, discovery->targets);
-	event_set_number(event, FIELD_DURATION_USEC, manager_monotonic() - discovery->started_usec);
+	event_set_number(event, FIELD_DURATION_USEC,
+			 turn_usec(CLOCK_MONOTONIC) - discovery->started_usec);
 	discovery_raise_at(discovery, event, discovery->asked_address, discovery->asked_port);
 	if (discovery->endpoint)
 		end_endpoint(discovery, failure);
@@ -557,7 +559,7 @@ int discovery_start(struct manager *manager, const struct discovery_config *conf
 	discovery->manager = manager;
 	discovery->callbacks = callbacks;
 	discovery->userdata = userdata;
-	discovery->started_usec = manager_monotonic();
+	discovery->started_usec = turn_usec(CLOCK_MONOTONIC);
 	discovery->port = discovery->asked_port = config->port;
 	discovery->address = strdup(config->address);
 	discovery->asked_address = strdup(config->address);

@@ -18,6 +18,7 @@
 #include "path.h"
 #include "portal.h"
 #include "portal_addresses.h"
+#include "turn.h"
 
 /*
  * The pause before the next question is so much of the time the connection has taken so far: an
@@ -324,7 +325,7 @@ static int ask_again(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int ask_later(struct endpoint_connect *c)
 {
-	uint64_t pause = (manager_monotonic() - c->begun_usec) / POLL_SHARE;
+	uint64_t pause = (turn_usec(CLOCK_MONOTONIC) - c->begun_usec) / POLL_SHARE;
 	int r;
 
 	if (pause < POLL_LEAST_USEC)
@@ -394,7 +395,7 @@ static void begun(void *userdata, const struct kernel_result *result)
 		refused(c, result->error);
 		return;
 	}
-	c->begun_usec = manager_monotonic();
+	c->begun_usec = turn_usec(CLOCK_MONOTONIC);
 	ask(c);
 }
 

@@ -36,16 +36,6 @@
 /* Descriptors beside those of logins: clients, the kernel's interface, and so on. */
 #define DESCRIPTORS_OTHER 256
 
-uint64_t manager_now(void)
-{
-	return turn_usec(CLOCK_REALTIME);
-}
-
-uint64_t manager_monotonic(void)
-{
-	return turn_usec(CLOCK_MONOTONIC);
-}
-
 /* Finding sessions */
 
 static size_t sid_bucket(uint32_t sid)
@@ -671,7 +661,7 @@ int manager_new(sd_event *event, const struct manager_paths *paths, struct manag
 		return -ENOMEM;
 	manager->event = sd_event_ref(event);
 	manager->paths = *paths;
-	manager->started_usec = manager_now();
+	manager->started_usec = turn_usec(CLOCK_REALTIME);
 	manager->recoveries.end = &manager->recoveries.first;
 	manager->logins.end = &manager->logins.first;
 	manager->sysfs = (struct sysfs){ .root = paths->sysfs, .proc = "/proc" };

@@ -10,10 +10,6 @@
 struct manager;
 struct session;
 
-/* Microseconds of CLOCK_REALTIME and of CLOCK_MONOTONIC. */
-uint64_t manager_now(void);
-uint64_t manager_monotonic(void);
-
 /* Opens the kernel's control interface if it is not open. Errors: those of kernel_new(). */
 int manager_open_kernel(struct manager *manager);
 /* Queues a login or re-login; session_begin() follows when there is room. */

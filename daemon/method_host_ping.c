@@ -13,6 +13,7 @@
 #include "manager_private.h"
 #include "method_host.h"
 #include "table.h"
+#include "turn.h"
 
 #define COUNT_MAX        10000
 #define SIZE_DEFAULT     56
@@ -155,7 +156,7 @@ static void ended(struct host_ping *wait, uint32_t status)
 	struct ping *ping = (struct ping *)((char *)wait - offsetof(struct ping, wait));
 
 	ping->status = status;
-	ping->ended_usec = manager_monotonic();
+	ping->ended_usec = turn_usec(CLOCK_MONOTONIC);
 	if (!ping->base.busy)
 		conclude(ping);
 }

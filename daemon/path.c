@@ -17,6 +17,7 @@
 #include "path.h"
 #include "path_lookup.h"
 #include "trace.h"
+#include "turn.h"
 
 #define LOOKUP_THREADS 4
 /* The kernel asks a neighbour three times, a second each. */
@@ -249,7 +250,7 @@ static int prepare(struct path *path, const struct transport *transport)
 	path->query.family = path->request.address_length == 16 ? AF_INET6 : AF_INET;
 	memcpy(path->query.target.bytes, path->request.target, sizeof(path->request.target));
 	path->query.stop_fd = path->paths->stop_fd;
-	path->query.deadline_usec = manager_monotonic() + LOOKUP_USEC;
+	path->query.deadline_usec = turn_usec(CLOCK_MONOTONIC) + LOOKUP_USEC;
 	r = find_host(manager, path->host, &host);
 	if (r < 0) {
 		(void)snprintf(path->answer.fault, sizeof(path->answer.fault),

@@ -35,11 +35,6 @@ struct record_write {
 	} files[_RECORD_FILE_MAX];
 };
 
-uint64_t record_now(void)
-{
-	return turn_usec(CLOCK_REALTIME);
-}
-
 const char *node_key_fault(const struct node_key *key)
 {
 	size_t length = strlen(key->target_name);
@@ -197,7 +192,7 @@ static int add(struct records *records, const struct node_key *key, enum node_or
 	if (r < 0)
 		return r;
 	record->node.origin = origin;
-	record->node.created_usec = record->node.changed_usec = record_now();
+	record->node.created_usec = record->node.changed_usec = turn_usec(CLOCK_REALTIME);
 	r = records_insert(records, record);
 	if (r < 0)
 		return r;
@@ -258,7 +253,7 @@ void records_remove(struct records *records, struct node *node)
 
 void records_changed(struct records *records, struct node *node, bool facts)
 {
-	node->changed_usec = record_now();
+	node->changed_usec = turn_usec(CLOCK_REALTIME);
 	records->files[facts ? RECORD_FILE_DISCOVERED : RECORD_FILE_NODES].dirty = true;
 	if (!facts)
 		records_set_md5_only(records, node, false);
@@ -268,7 +263,7 @@ void records_set_md5_only(struct records *records, struct node *node, bool md5_o
 {
 	if (md5_only == (node->md5_only_usec > 0))
 		return;
-	node->md5_only_usec = md5_only ? record_now() : 0;
+	node->md5_only_usec = md5_only ? turn_usec(CLOCK_REALTIME) : 0;
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 }
 
@@ -276,7 +271,7 @@ void records_set_logged_out(struct records *records, struct node *node, bool log
 {
 	if (logged_out == (node->logged_out_usec > 0))
 		return;
-	node->logged_out_usec = logged_out ? record_now() : 0;
+	node->logged_out_usec = logged_out ? turn_usec(CLOCK_REALTIME) : 0;
 	records->files[RECORD_FILE_NODES].dirty = true;
 }
 
@@ -290,7 +285,7 @@ int records_set_redirect(struct records *records, struct node *node, const char 
 	free(node->redirect_address);
 	node->redirect_address = copy;
 	node->redirect_port = port;
-	node->redirect_usec = copy ? record_now() : 0;
+	node->redirect_usec = copy ? turn_usec(CLOCK_REALTIME) : 0;
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 	return 0;
 }
@@ -359,7 +354,7 @@ int records_found(struct records *records, const struct node_key *key, int porta
 		node = &record->node;
 		found = RECORDS_FOUND_CREATED;
 	}
-	node->last_seen_usec = record_now();
+	node->last_seen_usec = turn_usec(CLOCK_REALTIME);
 	node->md5_only_usec = 0;
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 	if (node->origin == NODE_ORIGIN_SEND_TARGETS) {

@@ -7,6 +7,7 @@
 
 #include "address.h"
 #include "record_private.h"
+#include "turn.h"
 
 /* The member that tells such a line from one about a node. */
 #define NAME_MEMBER "interface"
@@ -99,7 +100,7 @@ int records_create_interface(struct records *records, const char *name, struct i
 	r = interface_record_new(name, &record);
 	if (r < 0)
 		return r;
-	record->interface.created_usec = record_now();
+	record->interface.created_usec = turn_usec(CLOCK_REALTIME);
 	r = insert(records, record);
 	if (r < 0)
 		return r;
@@ -110,7 +111,7 @@ int records_create_interface(struct records *records, const char *name, struct i
 
 void records_interface_changed(struct records *records, struct interface *interface)
 {
-	interface->changed_usec = record_now();
+	interface->changed_usec = turn_usec(CLOCK_REALTIME);
 	records->files[RECORD_FILE_NODES].dirty = true;
 }
 

@@ -8,6 +8,7 @@
 #include "address.h"
 #include "parse.h"
 #include "record_private.h"
+#include "turn.h"
 
 /* As in Method of org.ois.discovery; by this member a line is known to be about a portal. */
 #define METHOD_MEMBER "discovery"
@@ -113,7 +114,7 @@ int records_create_portal(struct records *records, const char *address, uint16_t
 	r = portal_record_new(address, port, &record);
 	if (r < 0)
 		return r;
-	record->portal.created_usec = record_now();
+	record->portal.created_usec = turn_usec(CLOCK_REALTIME);
 	r = insert(records, record);
 	if (r < 0)
 		return r;
@@ -124,7 +125,7 @@ int records_create_portal(struct records *records, const char *address, uint16_t
 
 void records_portal_changed(struct records *records, struct portal *portal)
 {
-	portal->changed_usec = record_now();
+	portal->changed_usec = turn_usec(CLOCK_REALTIME);
 	records->files[RECORD_FILE_NODES].dirty = true;
 }
 

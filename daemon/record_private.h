@@ -88,8 +88,6 @@ struct records {
 };
 
 /* record.c */
-/* CLOCK_REALTIME */
-uint64_t record_now(void);
 /* What keeps a key from being stored, or NULL. */
 const char *node_key_fault(const struct node_key *key);
 int record_new(const struct node_key *key, struct record **ret);

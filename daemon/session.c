@@ -11,6 +11,7 @@
 #include "session_private.h"
 #include "table.h"
 #include "trace.h"
+#include "turn.h"
 
 /* sd-event lets timers that have more go off together, which is what jitter is there against. */
 #define TIMER_ACCURACY_USEC 1000
@@ -154,7 +155,7 @@ void session_apply(struct session *session, enum session_event event)
 	      session_state_to_string(session->state), session_state_to_string(row->result),
 	      row->rfc);
 	session->state = row->result;
-	session->since_usec = manager_now();
+	session->since_usec = turn_usec(CLOCK_REALTIME);
 	session_changed(session);
 }
 
@@ -309,7 +310,7 @@ void session_set_phase(struct session *session, enum session_phase phase,
 		/* Each phase is told, however short. */
 		if (session->phase_noted)
 			changes_settle(session->manager->changes);
-		session->since_usec = manager_now();
+		session->since_usec = turn_usec(CLOCK_REALTIME);
 	}
 	session->phase = phase;
 	session_changed(session);
@@ -585,7 +586,7 @@ static int session_new_named(struct manager *manager, const struct node_key *key
 	r = derive_isid(manager, manager->config->initiator_name, key, session->isid);
 	if (r < 0)
 		return r;
-	session->created_usec = session->since_usec = manager_now();
+	session->created_usec = session->since_usec = turn_usec(CLOCK_REALTIME);
 	*ret = TAKE_PTR(session);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "authentication.h"
 #include "parse.h"
 #include "session_private.h"
+#include "turn.h"
 
 /* What the CHAP table of the adapter has room for. */
 #define USER_NAME_MAX 255
@@ -224,7 +225,7 @@ static uint64_t patience(const struct session *session)
 	uint64_t usec = (uint64_t)(session_setting(session, SETTING_CONNECT_TIMEOUT_SECONDS) +
 				   session_setting(session, SETTING_LOGIN_TIMEOUT_SECONDS)) *
 			SECOND_USEC;
-	uint64_t now = manager_monotonic(), deadline = session->private->deadline_usec;
+	uint64_t now = turn_usec(CLOCK_MONOTONIC), deadline = session->private->deadline_usec;
 	uint64_t left = deadline > now ? deadline - now : 0;
 
 	return usec < left ? usec : left;

@@ -11,6 +11,7 @@
 #include "scsi.h"
 #include "session_private.h"
 #include "trace.h"
+#include "turn.h"
 
 /* The only connection of a session. */
 #define CID 0
@@ -295,7 +296,7 @@ static void parameters_set(void *userdata, const struct kernel_result *result)
 	if (!session_batch_returned(session) || result->error >= 0 || !session_connected(session))
 		return;
 	session_refused(session, result);
-	session->lost_usec = manager_now();
+	session->lost_usec = turn_usec(CLOCK_REALTIME);
 	session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
 }
 
@@ -338,7 +339,7 @@ static void negotiated(struct session *session, const struct pdu *response,
 	end_negotiation(session);
 	if (session_submit(session, batch, parameters_set) < 0) {
 		session_lack(session, -ENOMEM, EVENT_REQUEST_RESOURCES);
-		session->lost_usec = manager_now();
+		session->lost_usec = turn_usec(CLOCK_REALTIME);
 		session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
 	}
 }

@@ -10,6 +10,7 @@
 
 #include "leftover.h"
 #include "session_private.h"
+#include "turn.h"
 
 /* The first look, and the longest pause: doubled after each look. */
 #define LOOK_FIRST_USEC (SECOND_USEC / 4)
@@ -179,7 +180,7 @@ static void look_later(struct manager *manager)
 static int look(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct manager *manager = userdata;
-	uint64_t now = manager_monotonic();
+	uint64_t now = turn_usec(CLOCK_MONOTONIC);
 	unsigned n = 0;
 
 	for (struct stranger **p = &manager->strangers; *p && n < LOOKS_PER_TURN;) {
@@ -218,7 +219,7 @@ void session_look(struct manager *manager, uint32_t sid)
 	*stranger = (struct stranger){
 		.next = manager->strangers,
 		.sid = sid,
-		.due_usec = manager_monotonic() + LOOK_FIRST_USEC,
+		.due_usec = turn_usec(CLOCK_MONOTONIC) + LOOK_FIRST_USEC,
 	};
 	manager->strangers = stranger;
 	if (!manager->look)

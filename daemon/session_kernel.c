@@ -7,6 +7,7 @@
 #include "connection_error.h"
 #include "session_private.h"
 #include "trace.h"
+#include "turn.h"
 
 bool session_connected(const struct session *session)
 {
@@ -78,7 +79,7 @@ static void report_lost(struct session *session, unsigned error)
 	session_fail(session, -ECONNRESET, number,
 		     error == KERNEL_ERROR_NONE ? unheard : error_text(error));
 	if (worked)
-		session->lost_usec = manager_now();
+		session->lost_usec = turn_usec(CLOCK_REALTIME);
 }
 
 void session_kernel_failed(struct session *session, unsigned error)

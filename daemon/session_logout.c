@@ -9,6 +9,7 @@
 #include "endpoint.h"
 #include "session_private.h"
 #include "trace.h"
+#include "turn.h"
 
 /* The kernel removes a session within milliseconds; this only keeps a lost event from blocking us
  * for ever. */
@@ -249,7 +250,7 @@ static void end_connection(struct session *session)
 {
 	session_fail(session, -ECONNRESET, EVENT_ASYNC_LOGOUT, "the target asked for a logout");
 	if (session->state == SESSION_STATE_LOGGED_IN)
-		session->lost_usec = manager_now();
+		session->lost_usec = turn_usec(CLOCK_REALTIME);
 	session_post(session, CONNECTION_EVENT_TRANSPORT_LOST);
 }
 

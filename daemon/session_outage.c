@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "session_private.h"
+#include "turn.h"
 
 /* A target may stay away for days: what was told is told again after an hour, and not before. */
 #define REMINDER_USEC (3600 * SECOND_USEC)
@@ -20,7 +21,7 @@ void session_outage_begin(struct session *session)
 	struct session_private *p = session->private;
 
 	p->n_told = 0;
-	p->told_usec = manager_monotonic();
+	p->told_usec = turn_usec(CLOCK_MONOTONIC);
 }
 
 bool session_outage_told(struct session *session, const struct event *event)
@@ -31,7 +32,7 @@ bool session_outage_told(struct session *session, const struct event *event)
 
 	if (!session->recovering || event_type(event)->severity != EVENT_SEVERITY_ERROR)
 		return false;
-	if (manager_monotonic() - p->told_usec > REMINDER_USEC)
+	if (turn_usec(CLOCK_MONOTONIC) - p->told_usec > REMINDER_USEC)
 		session_outage_begin(session);
 	for (size_t i = 0; i < p->n_told; i++)
 		if (p->told[i].number == number && strcmp(p->told[i].status, status) == 0)

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "session_private.h"
+#include "turn.h"
 
 /* Wait before the second attempt; doubled for each further one up to the most. */
 #define BACKOFF_FIRST_USEC (1 * SECOND_USEC)
@@ -31,7 +32,7 @@ static void log_in(struct session *session)
 	struct session_private *p = session->private;
 
 	session_choose_portal(session);
-	p->deadline_usec = manager_monotonic() +
+	p->deadline_usec = turn_usec(CLOCK_MONOTONIC) +
 			   (uint64_t)session_setting(session, SETTING_LOGIN_TOTAL_TIMEOUT_SECONDS) *
 				   SECOND_USEC;
 	p->hopeless = false;
@@ -124,12 +125,12 @@ static uint64_t with_jitter(uint64_t usec)
 
 uint64_t session_next_attempt(const struct session *session)
 {
-	return manager_now() + session->next_attempt_usec - manager_monotonic();
+	return turn_usec(CLOCK_REALTIME) + session->next_attempt_usec - turn_usec(CLOCK_MONOTONIC);
 }
 
 static void retry_later(struct session *session, uint64_t usec)
 {
-	session->next_attempt_usec = manager_monotonic() + usec;
+	session->next_attempt_usec = turn_usec(CLOCK_MONOTONIC) + usec;
 	if (session_arm_timer(session, usec, retry_due) < 0)
 		manager_admit(session);
 }

@@ -10,6 +10,7 @@
 #include "digest.h"
 #include "refusal.h"
 #include "session_private.h"
+#include "turn.h"
 
 void session_refused(struct session *session, const struct kernel_result *result)
 {
@@ -335,7 +336,7 @@ void session_established(struct session *session)
 	struct session_private *p = session->private;
 	struct event *event;
 
-	session->logged_in_usec = manager_now();
+	session->logged_in_usec = turn_usec(CLOCK_REALTIME);
 	if (!p->created_event) {
 		tell_digests(session);
 		event = event_new(EVENT_SESSION_ESTABLISHED);

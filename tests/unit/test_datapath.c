@@ -15,6 +15,7 @@
 #include "connection_error.h"
 #include "fake_kernel.h"
 #include "session_private.h"
+#include "turn.h"
 
 static struct {
 	char none[96], name[96];
@@ -69,11 +70,11 @@ static void turn(void)
 /* Turns the loop until events of a number have come. */
 static void await(enum event_number number, unsigned count)
 {
-	uint64_t until = manager_monotonic() + 20 * SECOND_USEC;
+	uint64_t until = turn_usec(CLOCK_MONOTONIC) + 20 * SECOND_USEC;
 
 	while (t.events[number] < count) {
 		turn();
-		assert_true(manager_monotonic() < until);
+		assert_true(turn_usec(CLOCK_MONOTONIC) < until);
 	}
 }
 

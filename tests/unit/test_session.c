@@ -21,6 +21,7 @@
 #include "fake_kernel.h"
 #include "service_private.h"
 #include "session_private.h"
+#include "turn.h"
 
 #define TARGET "iqn.2026-11.org.example:disk"
 
@@ -316,7 +317,7 @@ static bool at_rest(const struct session *session)
 /* Turns the loop until it is so. What waits for a timer is not waited for if @hasty. */
 static bool run(bool (*reached)(const struct session *session), bool hasty)
 {
-	uint64_t until = manager_monotonic() + 20 * SECOND_USEC;
+	uint64_t until = turn_usec(CLOCK_MONOTONIC) + 20 * SECOND_USEC;
 
 	while (!reached(session_now())) {
 		int r = sd_event_run(t.event, hasty ? 3000 : 1000000);
@@ -326,7 +327,7 @@ static bool run(bool (*reached)(const struct session *session), bool hasty)
 			check(s->private->unexpected == 0);
 		if (r == 0 && hasty)
 			hurry();
-		if (manager_monotonic() > until)
+		if (turn_usec(CLOCK_MONOTONIC) > until)
 			return false;
 	}
 	return true;
@@ -1338,7 +1339,7 @@ static void waits_as_announced(void **state)
 	send_message(PDU_ASYNC_CONNECTION_DROP, 0, 600, NULL, 0);
 	lose(KERNEL_ERROR_CLOSED);
 	check(run(is_RETRYING, false));
-	wait = session_next_attempt(session_now()) - manager_now();
+	wait = session_next_attempt(session_now()) - turn_usec(CLOCK_REALTIME);
 	check(wait > 590 * SECOND_USEC && wait < 760 * SECOND_USEC);
 	check(t.events[EVENT_ASYNC_INVALID] == 1 && t.events[EVENT_ASYNC_CONNECTION_DROP] == 1);
 	check(run(at_rest, true));
@@ -1346,7 +1347,7 @@ static void waits_as_announced(void **state)
 	t.deed = "forgotten";
 	lose(KERNEL_ERROR_CLOSED);
 	check(run(is_RETRYING, false));
-	check(session_next_attempt(session_now()) - manager_now() < 10 * SECOND_USEC);
+	check(session_next_attempt(session_now()) - turn_usec(CLOCK_REALTIME) < 10 * SECOND_USEC);
 	finish();
 	end();
 }
@@ -2579,7 +2580,7 @@ static void tells_of_an_outage(void **state)
 	check(t.events[EVENT_CONNECTION_LOST] == 1 && t.events[EVENT_RECOVERY_FAILED] == 1);
 	check(t.events[EVENT_LOGIN_FAILED] == 1);
 	check(outcome_is(EVENT_RECOVERY_FAILED, EVENT_OUTCOME_RETRYING));
-	check(session_next_attempt(session_now()) >= manager_now() + 7 * SECOND_USEC);
+	check(session_next_attempt(session_now()) >= turn_usec(CLOCK_REALTIME) + 7 * SECOND_USEC);
 	/* After an hour again. */
 	session_now()->private->told_usec -= 3601 * SECOND_USEC;
 	for (unsigned attempt = session_now()->attempt;
