@@ -99,7 +99,7 @@ void datapath_look(struct datapath *datapath, unsigned error)
 {
 	if (!datapath)
 		return;
-	kernel_log_look(datapath->log);
+	kernel_log_look(datapath->log, error);
 	if (error == KERNEL_ERROR_SCSI_RESET)
 		tracepoints_look(datapath->tracepoints);
 }

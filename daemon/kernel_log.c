@@ -8,13 +8,12 @@
 
 /* The kernel gives a record whole or, if it does not fit, not at all. */
 #define RECORD_SIZE 8192
-/* In one turn of the loop, if it is not over before, and turns in an interval. */
-#define RECORDS_PER_TURN   64
+/* In one turn of the loop, and turns in an interval. */
+#define RECORDS_PER_TURN   16
 #define TURNS_INTERVAL     (1 * UINT64_C(1000000))
-#define TURNS_PER_INTERVAL 20
-/* When an error has come and its cause is looked for: the most, and what is always read. */
-#define RECORDS_PER_LOOK  256
-#define RECORDS_LOOKED_AT 64
+#define TURNS_PER_INTERVAL 80
+/* When an error has come and its cause is looked for. */
+#define RECORDS_PER_LOOK 256
 
 struct kernel_log {
 	int fd;
@@ -24,32 +23,34 @@ struct kernel_log {
 	char record[RECORD_SIZE];
 };
 
-static void take_records(struct kernel_log *log, unsigned at_least, unsigned at_most)
+/* False: there is no more. */
+static bool take_record(struct kernel_log *log)
 {
+	ssize_t n = read(log->fd, log->record, sizeof(log->record));
 	struct kernel_log_line line;
 
-	for (unsigned n = 0; n < at_most && (n < at_least || !turn_ends(n)); n++) {
-		ssize_t length = read(log->fd, log->record, sizeof(log->record));
-
-		/* EPIPE: some were overwritten; EINVAL: one did not fit. The next one is there. */
-		if (length == 0 ||
-		    (length < 0 && errno != EPIPE && errno != EINVAL && errno != EINTR))
-			return;
-		if (length > 0 && kernel_log_parse(log->record, (size_t)length, &line) >= 0)
-			log->said(log->userdata, &line);
-	}
+	/* EPIPE: some were overwritten; EINVAL: one did not fit. The next one is there. */
+	if (n == 0 || (n < 0 && errno != EPIPE && errno != EINVAL && errno != EINTR))
+		return false;
+	if (n > 0 && kernel_log_parse(log->record, (size_t)n, &line) >= 0)
+		log->said(log->userdata, &line);
+	return true;
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-	take_records(userdata, 0, RECORDS_PER_TURN);
+	for (size_t n = 0; n < RECORDS_PER_TURN && !turn_ends(n) && take_record(userdata); n++)
+		;
 	return 0;
 }
 
-void kernel_log_look(struct kernel_log *log)
+void kernel_log_look(struct kernel_log *log, unsigned error)
 {
-	if (log)
-		take_records(log, RECORDS_LOOKED_AT, RECORDS_PER_LOOK);
+	bool needed = kernel_log_tells_cause(error);
+
+	for (size_t n = 0; log && n < RECORDS_PER_LOOK && (needed || !turn_ends(n)); n++)
+		if (!take_record(log))
+			return;
 }
 
 int kernel_log_new(sd_event *event, const char *path, kernel_log_said_t said, void *userdata,

@@ -25,5 +25,8 @@ int kernel_log_new(sd_event *event, const char *path, kernel_log_said_t said, vo
 struct kernel_log *kernel_log_free(struct kernel_log *log);
 DEFINE_CLEANUP(struct kernel_log *, kernel_log_free);
 
-/* Takes what has been written by now. NULL: nothing. */
-void kernel_log_look(struct kernel_log *log);
+/*
+ * A connection error has come: takes what has been written by now, all of it if a line may tell the
+ * cause of such an @error, else as much as there is time for. NULL: nothing.
+ */
+void kernel_log_look(struct kernel_log *log, unsigned error);

@@ -120,3 +120,11 @@ int kernel_log_parse(const char *record, size_t length, struct kernel_log_line *
 		*ret = line;
 	return r;
 }
+
+bool kernel_log_tells_cause(unsigned code)
+{
+	for (size_t i = 0; i < ELEMENTSOF(patterns); i++)
+		if (patterns[i].kind == KERNEL_LOG_CAUSE && patterns[i].code == code)
+			return true;
+	return false;
+}

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,3 +33,5 @@ struct kernel_log_line {
 
 /* One record as /dev/kmsg gives it. Errors: -ENOENT (it is not about what we look for). */
 int kernel_log_parse(const char *record, size_t length, struct kernel_log_line *ret);
+/* True if there are lines that tell the cause of connection errors of this code. */
+bool kernel_log_tells_cause(unsigned code);

@@ -396,6 +396,15 @@ static void login_item(struct item *item)
 
 static void logout_item(struct item *item);
 
+static int batch_turn(sd_event_source *source, void *userdata);
+
+/* Errors: -ENOMEM, the first time only. */
+static int batch_defer(struct batch *batch)
+{
+	return turn_defer(batch->manager->event, &batch->turn, SD_EVENT_PRIORITY_NORMAL, batch_turn,
+			  batch);
+}
+
 /* Begins some items; the rest has its turn when the loop comes back. */
 static int batch_turn(sd_event_source *source, void *userdata)
 {
@@ -411,7 +420,7 @@ static int batch_turn(sd_event_source *source, void *userdata)
 		batch->begun++;
 	}
 	if (batch_begins(batch))
-		(void)sd_event_source_set_enabled(batch->turn, SD_EVENT_ONESHOT);
+		(void)batch_defer(batch);
 	else if (batch->call)
 		call_produce(batch->call, batch_produce);
 	else
@@ -422,7 +431,7 @@ static int batch_turn(sd_event_source *source, void *userdata)
 /* Begins the first items; the batch is the call's from now on, on success only. */
 static int batch_start(struct batch *batch)
 {
-	int r = sd_event_add_defer(batch->manager->event, &batch->turn, batch_turn, batch);
+	int r = batch_defer(batch);
 
 	if (r < 0)
 		return r;

@@ -14,13 +14,15 @@
 /* Handled in one turn of the loop. */
 #define READY_MAX 8
 #define CALLS_MAX 8
-/* What is put off outside of turns of ours, or is left of one, waits for whatever else is ready. */
-#define PRIORITY_REST (SD_EVENT_PRIORITY_NORMAL + 10)
+/* What is put off outside of turns of ours waits for whatever else is ready; what is left of a turn
+ * that was over has waited once. */
+#define PRIORITY_CALLS (SD_EVENT_PRIORITY_NORMAL + 10)
+#define PRIORITY_LEFT  SD_EVENT_PRIORITY_NORMAL
 
 struct poller {
 	sd_event *event;
 	sd_event_source *source;
-	sd_event_source *rest;
+	sd_event_source *rest; /* for what no descriptor will tell of */
 	int fd;
 	struct epoll_event ready[READY_MAX];
 	int n_ready, n_handled; /* of them */
@@ -38,15 +40,23 @@ struct poller_entry {
 	void *userdata;
 };
 
-static bool is_left(const struct poller *poller)
+static int on_rest(sd_event_source *source, void *userdata);
+
+/* Errors: -ENOMEM, the first time only. */
+static int wake(struct poller *poller, int64_t priority)
 {
-	return poller->calls || poller->n_handled < poller->n_ready;
+	int r = turn_defer(poller->event, &poller->rest, priority, on_rest, poller);
+
+	/* It may be waiting since before there was something left. */
+	return r < 0 ? r : sd_event_source_set_priority(poller->rest, priority);
 }
 
 static void wake_for_rest(struct poller *poller)
 {
-	if (is_left(poller) && !poller->in_turn)
-		(void)sd_event_source_set_enabled(poller->rest, SD_EVENT_ONESHOT);
+	bool left = poller->owed || poller->n_handled < poller->n_ready;
+
+	if ((left || poller->calls) && !poller->in_turn)
+		(void)wake(poller, left ? PRIORITY_LEFT : PRIORITY_CALLS);
 }
 
 /* The rest comes in the next turn. */
@@ -124,9 +134,7 @@ int poller_new(sd_event *event, struct poller **ret)
 	if (r < 0)
 		return r;
 	(void)sd_event_source_set_description(poller->source, "poller");
-	r = sd_event_add_defer(event, &poller->rest, on_rest, poller);
-	if (r >= 0)
-		r = sd_event_source_set_priority(poller->rest, PRIORITY_REST);
+	r = wake(poller, PRIORITY_CALLS);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(poller->rest, SD_EVENT_OFF);
 	if (r < 0)

@@ -2,7 +2,8 @@
 /*
  * Many descriptors, and what is put off, behind one event source. The loop handles one source in a
  * turn, with half a dozen system calls for each; here one turn handles all that is ready and then
- * what that has put off, up to a bound. Whatever happens with each login belongs here.
+ * what that has put off, up to a bound and for a few milliseconds. Whatever happens with each login
+ * belongs here.
  */
 #pragma once
 
@@ -44,8 +45,8 @@ struct poller_call {
 };
 
 /*
- * Calls once, at the end of this turn, or in the next one if it is such a call that asks for it.
- * What is put off already stays where it is.
+ * Calls once, at the end of this turn, or in one to come if it is such a call that asks for it or
+ * there is no time. What is put off already stays where it is.
  */
 void poller_call_later(struct poller *poller, struct poller_call *call,
 		       void (*function)(void *userdata), void *userdata);

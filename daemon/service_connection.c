@@ -153,6 +153,7 @@ static void update_events(struct connection *connection)
 static void connection_run(struct connection *connection)
 {
 	unsigned steps = 0;
+	size_t n_done = 0;
 	bool over = false;
 
 	/* Sending comes first: what it makes room for is then used, or there is none and EPOLLOUT
@@ -160,19 +161,25 @@ static void connection_run(struct connection *connection)
 	for (unsigned i = 0; i < SENDS_PER_TURN && !over; i++) {
 		send_output(connection);
 		steps = 0;
-		while (steps < STEPS_PER_SEND && !over && connection_step(connection))
-			over = turn_ends(++steps);
+		while (steps < STEPS_PER_SEND && !over && connection_step(connection)) {
+			steps++;
+			over = turn_ends(++n_done);
+		}
 		if (steps == 0)
 			break;
 	}
+	if (over)
+		send_output(connection);
 	connection->busy = steps > 0;
 	if (!connection->busy && connection->input_ended && !connection->call &&
 	    output_length(connection) == 0) {
 		(void)connection_free(connection);
 		return;
 	}
-	(void)sd_event_source_set_enabled(connection->turn,
-					  connection->busy ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	if (connection->busy)
+		connection_wake(connection);
+	else
+		(void)sd_event_source_set_enabled(connection->turn, SD_EVENT_OFF);
 	update_timer(connection);
 	update_events(connection);
 }
@@ -200,6 +207,14 @@ static int next_turn(sd_event_source *source, void *userdata)
 	return 0;
 }
 
+/* When nothing else is to be done: then many answers leave in one write. Errors: -ENOMEM, the first
+ * time only. */
+static int defer_turn(struct connection *connection)
+{
+	return turn_defer(connection->service->manager->event, &connection->turn,
+			  SERVICE_PRIORITY_ANSWERS, next_turn, connection);
+}
+
 static int message_timed_out(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct connection *connection = userdata;
@@ -211,7 +226,7 @@ static int message_timed_out(sd_event_source *source, uint64_t usec, void *userd
 
 void connection_wake(struct connection *connection)
 {
-	(void)sd_event_source_set_enabled(connection->turn, SD_EVENT_ONESHOT);
+	(void)defer_turn(connection);
 }
 
 static int add_sources(struct connection *connection)
@@ -221,10 +236,7 @@ static int add_sources(struct connection *connection)
 
 	r = sd_event_add_io(event, &connection->io, connection->fd, EPOLLIN, io_ready, connection);
 	if (r >= 0)
-		r = sd_event_add_defer(event, &connection->turn, next_turn, connection);
-	/* When nothing else is to be done: then many answers leave in one write. */
-	if (r >= 0)
-		r = sd_event_source_set_priority(connection->turn, SERVICE_PRIORITY_ANSWERS);
+		r = defer_turn(connection);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(connection->turn, SD_EVENT_OFF);
 	if (r >= 0)

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <systemd/sd-event.h>
-
 #include "turn.h"
 
 #define TURN_USEC   3000
@@ -33,4 +31,30 @@ bool turn_is_over(void)
 bool turn_ends(size_t n_done)
 {
 	return n_done > 0 && n_done % CHECK_EVERY == 0 && turn_is_over();
+}
+
+/*
+ * sd-event takes them in the order in which they came to wait, and a deferred source that is
+ * enabled once more is one that has waited ever since it was made: it would keep all others from
+ * having their turn. So there is a new one each time.
+ */
+int turn_defer(sd_event *event, sd_event_source **source, int64_t priority,
+	       sd_event_handler_t handler, void *userdata)
+{
+	sd_event_source *latest = NULL;
+	int enabled, r;
+
+	if (*source && sd_event_source_get_enabled(*source, &enabled) >= 0 &&
+	    enabled != SD_EVENT_OFF)
+		return 0;
+	r = sd_event_add_defer(event, &latest, handler, userdata);
+	if (r >= 0)
+		r = sd_event_source_set_priority(latest, priority);
+	if (r >= 0) {
+		sd_event_source_disable_unref(*source);
+		*source = latest;
+		return 0;
+	}
+	sd_event_source_disable_unref(latest);
+	return *source ? sd_event_source_set_enabled(*source, SD_EVENT_ONESHOT) : r;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <systemd/sd-event.h>
 #include <time.h>
 
 /* CLOCK_REALTIME or CLOCK_MONOTONIC, in microseconds. Where there is no loop, the clock's own. */
@@ -21,3 +22,11 @@ bool turn_is_over(void);
  * goes on in another turn. Some can always be done, and the clock is looked at only every few.
  */
 bool turn_ends(size_t n_done);
+
+/*
+ * Has @handler called in a turn to come, once, after all that is waiting by now at @priority;
+ * nothing if it is waiting itself. *@source is the caller's, and NULL or one of an earlier call.
+ * Errors: -ENOMEM, if there was none.
+ */
+int turn_defer(sd_event *event, sd_event_source **source, int64_t priority,
+	       sd_event_handler_t handler, void *userdata);

@@ -1324,7 +1324,7 @@ struct kernel_log *kernel_log_free(struct kernel_log *log)
 	return NULL;
 }
 
-void kernel_log_look(struct kernel_log *log)
+void kernel_log_look(struct kernel_log *log, unsigned error)
 {
 }
 

@@ -127,12 +127,21 @@ static void bounds_the_text(void **state)
 	assert_true(strlen(line.text) < KERNEL_LOG_TEXT_MAX);
 }
 
+static void knows_whose_cause_is_told(void **state)
+{
+	assert_true(kernel_log_tells_cause(KERNEL_ERROR_PROTOCOL));
+	assert_true(kernel_log_tells_cause(KERNEL_ERROR_NOOP_TIMEOUT));
+	assert_false(kernel_log_tells_cause(KERNEL_ERROR_CLOSED));
+	assert_false(kernel_log_tells_cause(0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_what_is_told),
 		cmocka_unit_test(leaves_the_rest),
 		cmocka_unit_test(bounds_the_text),
+		cmocka_unit_test(knows_whose_cause_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,39 @@ static void removed_after_a_turn(void **state)
 	assert_int_equal(run(), 0);
 }
 
+static sd_event_source *deferred[2];
+
+static int on_deferred(sd_event_source *source, void *userdata)
+{
+	sd_event_source **own = userdata;
+
+	note(&things[own - deferred], 'x');
+	return turn_defer(event, own, SD_EVENT_PRIORITY_NORMAL, on_deferred, own);
+}
+
+/* Who asks for another turn in each gets it when the others have had theirs. */
+static void deferred_again(void **state)
+{
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(turn_defer(event, &deferred[i], SD_EVENT_PRIORITY_NORMAL,
+					    on_deferred, &deferred[i]),
+				 0);
+	assert_string_equal(one_turn_order(), "x");
+	ring(&things[0]);
+	watch(&things[0]);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(sd_event_run(event, 0), 1);
+	assert_string_equal(order, "xyxAay");
+	/* Waiting already. */
+	assert_int_equal(turn_defer(event, &deferred[0], SD_EVENT_PRIORITY_NORMAL, on_deferred,
+				    &deferred[0]),
+			 0);
+	assert_int_equal(sd_event_run(event, 0), 1);
+	assert_string_equal(order, "xyxAayx");
+	for (int i = 0; i < 2; i++)
+		deferred[i] = sd_event_source_disable_unref(deferred[i]);
+}
+
 int main(void)
 {
 #define LONG(function)                                                                             \
@@ -279,6 +312,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(calls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(taken_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(deferred_again, set_up, tear_down),
 		LONG(long_turns),
 		LONG(removed_after_a_turn),
 	};
