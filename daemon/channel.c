@@ -20,17 +20,27 @@
 #define RATE_INTERVAL_USEC UINT64_C(100000)
 #define RATE_BURST         1000
 
+/* What a target says by itself, pings and messages, while its channel is held. */
+#define KEPT_MAX 16
+
+struct kept_pdu {
+	struct kept_pdu *next;
+	size_t length;
+	uint8_t header[PDU_HEADER_LENGTH];
+	uint8_t data[];
+};
+
 struct channel {
 	const struct channel_callbacks *callbacks;
 	void *userdata;
 	bool *freed; /* set while a callback runs */
 	bool failed;
+	bool held;
+	struct poller *poller;
 
 	/* Socket carrier */
-	struct poller *poller;
 	struct poller_entry *entry;
 	int fd;
-	bool held;
 	uint64_t burst_usec; /* when it began */
 	unsigned n_burst;
 	sd_event_source *pause; /* of a peer that sends too fast */
@@ -43,12 +53,16 @@ struct channel {
 	struct kernel *kernel;
 	uint64_t transport_handle;
 	uint32_t sid;
-	uint8_t task_tag[4]; /* of the last PDU sent, as its sender wrote it */
+	uint8_t task_tag[4]; /* of the last request sent, as its sender wrote it */
 	struct channel_request *requests;
+	struct kept_pdu *kept, **kept_end;
+	size_t n_kept;
+	struct poller_call deliver;
 
-	/* A failure found while sending on a socket is reported from the loop */
+	/* A failure that is found while the owner is at work is reported from the loop */
 	struct poller_call deferred;
 	int deferred_error;
+	bool deferred_sending;
 };
 
 /* A SEND_PDU on its way; outlives its channel. */
@@ -56,6 +70,13 @@ struct channel_request {
 	struct channel *channel;
 	struct channel_request *next;
 };
+
+static bool is_reserved(const uint8_t tag[4])
+{
+	static const uint8_t reserved[4] = { 0xff, 0xff, 0xff, 0xff };
+
+	return memcmp(tag, reserved, sizeof(reserved)) == 0;
+}
 
 static void leave_poller(struct channel *channel)
 {
@@ -97,14 +118,15 @@ static void deferred_failure(void *userdata)
 {
 	struct channel *channel = userdata;
 
-	(void)channel_fail(channel, channel->deferred_error, true);
+	(void)channel_fail(channel, channel->deferred_error, channel->deferred_sending);
 }
 
-static void channel_defer_failure(struct channel *channel, int error)
+static void channel_defer_failure(struct channel *channel, int error, bool sending)
 {
 	if (channel->failed || channel->deferred.poller)
 		return;
 	channel->deferred_error = error;
+	channel->deferred_sending = sending;
 	poller_call_later(channel->poller, &channel->deferred, deferred_failure, channel);
 }
 
@@ -285,8 +307,8 @@ int channel_new_socket(struct poller *poller, int fd, const struct channel_callb
 	return 0;
 }
 
-int channel_new_kernel(struct kernel *kernel, uint64_t transport_handle, uint32_t sid,
-		       const struct channel_callbacks *callbacks, void *userdata,
+int channel_new_kernel(struct poller *poller, struct kernel *kernel, uint64_t transport_handle,
+		       uint32_t sid, const struct channel_callbacks *callbacks, void *userdata,
 		       struct channel **ret)
 {
 	struct channel *channel;
@@ -297,13 +319,30 @@ int channel_new_kernel(struct kernel *kernel, uint64_t transport_handle, uint32_
 		return r;
 	channel->kernel = kernel;
 	channel->transport_handle = transport_handle;
+	channel->poller = poller;
 	channel->sid = sid;
+	channel->kept_end = &channel->kept;
 	*ret = channel;
 	return 0;
 }
 
+static struct kept_pdu *take_kept(struct channel *channel)
+{
+	struct kept_pdu *pdu = channel->kept;
+
+	if (!pdu)
+		return NULL;
+	channel->kept = pdu->next;
+	if (!channel->kept)
+		channel->kept_end = &channel->kept;
+	channel->n_kept--;
+	return pdu;
+}
+
 struct channel *channel_free(struct channel *channel)
 {
+	struct kept_pdu *pdu;
+
 	if (!channel)
 		return NULL;
 	if (channel->freed)
@@ -311,6 +350,9 @@ struct channel *channel_free(struct channel *channel)
 	for (struct channel_request *r = channel->requests; r; r = r->next)
 		r->channel = NULL;
 	poller_call_off(&channel->deferred);
+	poller_call_off(&channel->deliver);
+	while ((pdu = take_kept(channel)))
+		free(pdu);
 	leave_poller(channel);
 	channel->fd = close_fd(channel->fd);
 	buffer_erase(&channel->out);
@@ -324,12 +366,43 @@ void channel_set_limit(struct channel *channel, size_t data_segment_length)
 	channel->limit = data_segment_length;
 }
 
+/* The kernel gives every task a tag of its own, and has matched the answer to it: the sender gets
+ * his back. What the target says by itself has none. */
+static bool pass_up_delivered(struct channel *channel, const uint8_t *header, const void *data,
+			      size_t length)
+{
+	uint8_t answer[PDU_HEADER_LENGTH];
+
+	memcpy(answer, header, sizeof(answer));
+	if (!is_reserved(answer + TASK_TAG_OFFSET))
+		memcpy(answer + TASK_TAG_OFFSET, channel->task_tag, sizeof(channel->task_tag));
+	return channel_pass_up(channel, answer, data, length);
+}
+
+/* One at a time: the owner may hold the channel again, or free it. */
+static void deliver_kept(void *userdata)
+{
+	struct channel *channel = userdata;
+	_cleanup_free_ struct kept_pdu *pdu = NULL;
+
+	if (channel->failed || channel->held)
+		return;
+	pdu = take_kept(channel);
+	if (channel->kept)
+		poller_call_later(channel->poller, &channel->deliver, deliver_kept, channel);
+	if (pdu)
+		(void)pass_up_delivered(channel, pdu->header, pdu->data, pdu->length);
+}
+
 void channel_hold(struct channel *channel, bool on)
 {
-	if (!channel->entry)
+	if (channel->failed)
 		return;
 	channel->held = on;
-	(void)channel_listen(channel);
+	if (channel->entry)
+		(void)channel_listen(channel);
+	else if (!on && channel->kept)
+		poller_call_later(channel->poller, &channel->deliver, deliver_kept, channel);
 }
 
 static void request_done(void *userdata, const struct kernel_result *result)
@@ -378,7 +451,8 @@ static int channel_send_kernel(struct channel *channel, const uint8_t *header, c
 		free(request);
 		return -ENOMEM;
 	}
-	memcpy(channel->task_tag, header + TASK_TAG_OFFSET, sizeof(channel->task_tag));
+	if (!is_reserved(header + TASK_TAG_OFFSET))
+		memcpy(channel->task_tag, header + TASK_TAG_OFFSET, sizeof(channel->task_tag));
 	add_stat_sn(batch, header);
 	kernel_batch_send_pdu(batch, header, data, length);
 	*request = (struct channel_request){ .channel = channel, .next = channel->requests };
@@ -413,7 +487,7 @@ int channel_send(struct channel *channel, const uint8_t header[48], const void *
 		return r;
 	r = channel_flush(channel);
 	if (r < 0)
-		channel_defer_failure(channel, r);
+		channel_defer_failure(channel, r, true);
 	return 0;
 }
 
@@ -427,18 +501,34 @@ struct event *channel_send_event(int error)
 	return event;
 }
 
-/* The kernel gives every task a tag of its own, and has matched the answer to it: the sender gets
- * his back. */
+static void keep(struct channel *channel, const uint8_t *header, const void *data, size_t length)
+{
+	struct kept_pdu *pdu = channel->n_kept < KEPT_MAX ? malloc(sizeof(*pdu) + length) : NULL;
+
+	if (!pdu) {
+		channel_defer_failure(channel, channel->n_kept < KEPT_MAX ? -ENOMEM : -ENOBUFS,
+				      false);
+		return;
+	}
+	pdu->next = NULL;
+	pdu->length = length;
+	memcpy(pdu->header, header, sizeof(pdu->header));
+	if (length > 0)
+		memcpy(pdu->data, data, length);
+	*channel->kept_end = pdu;
+	channel->kept_end = &pdu->next;
+	channel->n_kept++;
+}
+
 void channel_deliver(struct channel *channel, const uint8_t header[48], const void *data,
 		     size_t length)
 {
-	uint8_t answer[PDU_HEADER_LENGTH];
-
 	if (channel->failed)
 		return;
-	memcpy(answer, header, sizeof(answer));
-	memcpy(answer + TASK_TAG_OFFSET, channel->task_tag, sizeof(channel->task_tag));
-	(void)channel_pass_up(channel, answer, data, length);
+	if (channel->held || channel->kept)
+		keep(channel, header, data, length);
+	else
+		(void)pass_up_delivered(channel, header, data, length);
 }
 
 int channel_take_fd(struct channel *channel)

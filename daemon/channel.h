@@ -37,8 +37,8 @@ struct channel_callbacks {
 int channel_new_socket(struct poller *poller, int fd, const struct channel_callbacks *callbacks,
 		       void *userdata, struct channel **ret);
 /* The connection must be bound; its PDUs are handed in with channel_deliver(). */
-int channel_new_kernel(struct kernel *kernel, uint64_t transport_handle, uint32_t sid,
-		       const struct channel_callbacks *callbacks, void *userdata,
+int channel_new_kernel(struct poller *poller, struct kernel *kernel, uint64_t transport_handle,
+		       uint32_t sid, const struct channel_callbacks *callbacks, void *userdata,
 		       struct channel **ret);
 struct channel *channel_free(struct channel *channel);
 DEFINE_CLEANUP(struct channel *, channel_free);
@@ -46,7 +46,10 @@ DEFINE_CLEANUP(struct channel *, channel_free);
 /* Longest data segment to accept, RFC 7143 13.12; initially 8192. The kernel's limit is fixed. */
 void channel_set_limit(struct channel *channel, size_t data_segment_length);
 
-/* Socket carrier: reads nothing more (@on), or goes on. Nothing should be left to be written. */
+/*
+ * Nothing more is received (@on), or it goes on; nothing should be left to be written. A socket is
+ * not read meanwhile; of what the kernel hands in, some PDUs are kept, and more are a failure.
+ */
 void channel_hold(struct channel *channel, bool on);
 
 /*

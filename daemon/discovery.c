@@ -365,7 +365,8 @@ void discovery_login_through_kernel(struct discovery *discovery, const struct tr
 {
 	if (discovery_enter_phase(discovery, DISCOVERY_AUTHENTICATING))
 		begin_login(discovery,
-			    channel_new_kernel(discovery->manager->kernel, transport->handle, sid,
+			    channel_new_kernel(discovery->manager->poller,
+					       discovery->manager->kernel, transport->handle, sid,
 					       &channel_callbacks, discovery, &discovery->channel));
 }
 

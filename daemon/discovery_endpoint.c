@@ -9,8 +9,6 @@
 #include "discovery_private.h"
 #include "endpoint.h"
 #include "kernel_abi.h"
-#include "pdu.h"
-#include "poller.h"
 #include "refusal.h"
 #include "session_private.h"
 
@@ -19,16 +17,6 @@
 /* Nobody uses the session for commands. */
 #define COMMANDS_MAX 32
 #define QUEUE_DEPTH  1
-
-/* What a target says by itself while the discovery is paused: pings, messages. More is refused. */
-#define HELD_MAX 16
-
-struct held_pdu {
-	struct held_pdu *next;
-	size_t length;
-	uint8_t header[PDU_HEADER_LENGTH];
-	uint8_t data[];
-};
 
 struct discovery_endpoint {
 	struct discovery_endpoint *next; /* manager->discovery_endpoints */
@@ -45,30 +33,12 @@ struct discovery_endpoint {
 	bool lost;    /* meanwhile */
 	bool ending, removed;
 	struct login_result result;
-	struct held_pdu *held, **held_end;
-	size_t n_held;
-	struct poller_call deliver;
 };
 
 /* The end */
 
-static bool take_held(struct discovery_endpoint *e, struct held_pdu **ret)
-{
-	struct held_pdu *held = e->held;
-
-	if (!held)
-		return false;
-	e->held = held->next;
-	if (!e->held)
-		e->held_end = &e->held;
-	e->n_held--;
-	*ret = held;
-	return true;
-}
-
 static void forget(struct discovery_endpoint *e)
 {
-	struct held_pdu *held;
 	struct discovery_endpoint **p = &e->manager->discovery_endpoints;
 
 	while (*p != e)
@@ -77,9 +47,6 @@ static void forget(struct discovery_endpoint *e)
 	e->start = sd_event_source_disable_unref(e->start);
 	e->connect = endpoint_connect_free(e->connect);
 	e->endpoint = endpoint_forget(e->endpoint);
-	poller_call_off(&e->deliver);
-	while (take_held(e, &held))
-		free(held);
 	free(e);
 }
 
@@ -405,7 +372,6 @@ int discovery_connect_endpoint(struct discovery *discovery)
 		.transport = discovery->transport,
 		.host = KERNEL_HOST_ANY,
 	};
-	e->held_end = &e->held;
 	manager->discovery_endpoints = e;
 	r = sd_event_add_defer(manager->event, &e->start, begin, e);
 	if (r < 0) {
@@ -436,57 +402,14 @@ static struct discovery_endpoint *find(const struct manager *manager, uint32_t s
 	return e;
 }
 
-static void hold(struct discovery_endpoint *e, const uint8_t header[PDU_HEADER_LENGTH],
-		 const void *data, size_t length)
-{
-	struct held_pdu *held;
-
-	held = e->n_held < HELD_MAX ? malloc(sizeof(*held) + length) : NULL;
-	if (!held) {
-		discovery_lost(e->discovery);
-		return;
-	}
-	held->next = NULL;
-	held->length = length;
-	memcpy(held->header, header, sizeof(held->header));
-	if (length > 0)
-		memcpy(held->data, data, length);
-	*e->held_end = held;
-	e->held_end = &held->next;
-	e->n_held++;
-}
-
-/* One at a time: the discovery may end, or pause again, with each. */
-static void deliver_held(void *userdata)
-{
-	struct discovery_endpoint *e = userdata;
-	struct held_pdu *held;
-
-	if (!e->discovery || !e->discovery->channel || e->discovery->paused || !take_held(e, &held))
-		return;
-	discovery_endpoint_resumed(e);
-	channel_deliver(e->discovery->channel, held->header, held->data, held->length);
-	free(held);
-}
-
-void discovery_endpoint_resumed(struct discovery_endpoint *e)
-{
-	if (e->held)
-		poller_call_later(e->manager->poller, &e->deliver, deliver_held, e);
-}
-
 bool discovery_kernel_pdu(struct manager *manager, uint32_t sid, const uint8_t header[48],
 			  const void *data, size_t length)
 {
-	struct discovery_endpoint *e = find(manager, sid);
+	const struct discovery_endpoint *e = find(manager, sid);
 
-	if (!e || !e->discovery || !e->discovery->channel)
-		return e;
-	if (e->discovery->paused || e->held)
-		hold(e, header, data, length);
-	else
+	if (e && e->discovery && e->discovery->channel)
 		channel_deliver(e->discovery->channel, header, data, length);
-	return true;
+	return e;
 }
 
 static void lose(struct discovery_endpoint *e)

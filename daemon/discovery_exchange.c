@@ -104,8 +104,6 @@ void discovery_resume(struct discovery *discovery)
 		return;
 	discovery->paused = false;
 	channel_hold(discovery->channel, false);
-	if (discovery->endpoint)
-		discovery_endpoint_resumed(discovery->endpoint);
 	discovery_run_exchange(discovery);
 }
 

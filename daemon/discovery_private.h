@@ -101,8 +101,6 @@ void discovery_end_endpoint(struct discovery_endpoint *endpoint);
 /* Ends it, and nobody waits for that. */
 void discovery_part_endpoint(struct discovery *discovery);
 /* Fields that tell where it is. */
-/* The discovery goes on after a pause: it gets what came meanwhile, later. */
-void discovery_endpoint_resumed(struct discovery_endpoint *endpoint);
 void discovery_describe_endpoint(const struct discovery_endpoint *endpoint, struct event *event);
 
 /* discovery_exchange.c */

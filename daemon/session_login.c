@@ -449,9 +449,9 @@ static void bound(void *userdata, const struct kernel_result *result)
 		session_adapter_login(session);
 		return;
 	}
-	begin_login(session,
-		    channel_new_kernel(session->manager->kernel, session->transport->handle,
-				       session->sid, &channel_callbacks, session, &p->channel));
+	begin_login(session, channel_new_kernel(session->manager->poller, session->manager->kernel,
+						session->transport->handle, session->sid,
+						&channel_callbacks, session, &p->channel));
 }
 
 static struct kernel_batch *bind_again(struct session *session)
