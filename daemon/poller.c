@@ -72,16 +72,22 @@ static void handle_ready(struct poller *poller)
 	}
 }
 
-/* The same. One that asks for itself again has its turn next time. */
+/*
+ * The same, but one may be long: with thousands of connections to a portal the kernel takes
+ * milliseconds to find a port for another one. One that asks for itself again has its turn next
+ * time.
+ */
 static void make_calls(struct poller *poller)
 {
-	size_t n_calls = poller->n_calls < CALLS_MAX ? poller->n_calls : CALLS_MAX;
+	size_t n = poller->n_calls < CALLS_MAX ? poller->n_calls : CALLS_MAX;
 
-	for (size_t n = 0; n < n_calls && poller->calls && !turn_ends(n); n++) {
+	while (n-- > 0 && poller->calls) {
 		struct poller_call *call = poller->calls;
 
 		poller_call_off(call);
 		call->function(call->userdata);
+		if (n > 0 && turn_is_over())
+			return;
 	}
 }
 
