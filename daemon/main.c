@@ -23,6 +23,7 @@
 #include "scanner_message.h"
 #include "scanner_serve.h"
 #include "trace.h"
+#include "turn.h"
 
 /* Linux 5.6; older kernels say EINVAL. */
 #ifndef PR_SET_IO_FLUSHER
@@ -281,16 +282,12 @@ static int fail_start(const char *doing, const char *what, int error)
 /* sd_event_loop(), and how long one thing ever kept all others waiting. */
 static int run_turns(struct manager *manager)
 {
-	struct timespec now;
-	uint64_t woken, turn;
+	uint64_t turn;
 	int code = 0, r = 0;
 
 	while (r >= 0 && sd_event_get_state(manager->event) != SD_EVENT_FINISHED) {
 		r = sd_event_run(manager->event, UINT64_MAX);
-		if (r < 0 || sd_event_now(manager->event, CLOCK_MONOTONIC, &woken) < 0)
-			continue;
-		(void)clock_gettime(CLOCK_MONOTONIC, &now);
-		turn = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 - woken;
+		turn = turn_lasted_usec();
 		if (turn > manager->longest_turn_usec)
 			manager->longest_turn_usec = turn;
 		if (turn > TURN_TRACED_USEC)

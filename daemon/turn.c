@@ -20,12 +20,18 @@ uint64_t turn_usec(clockid_t clock)
 	return sd_event_now(SD_EVENT_DEFAULT, clock, &usec) >= 0 ? usec : clock_usec(clock);
 }
 
-bool turn_is_over(void)
+uint64_t turn_lasted_usec(void)
 {
 	uint64_t began;
 
-	return sd_event_now(SD_EVENT_DEFAULT, CLOCK_MONOTONIC, &began) >= 0 &&
-	       clock_usec(CLOCK_MONOTONIC) > began + TURN_USEC;
+	return sd_event_now(SD_EVENT_DEFAULT, CLOCK_MONOTONIC, &began) >= 0
+		       ? clock_usec(CLOCK_MONOTONIC) - began
+		       : 0;
+}
+
+bool turn_is_over(void)
+{
+	return turn_lasted_usec() > TURN_USEC;
 }
 
 bool turn_ends(size_t n_done)

@@ -14,6 +14,8 @@
 
 /* CLOCK_REALTIME or CLOCK_MONOTONIC, in microseconds. Where there is no loop, the clock's own. */
 uint64_t turn_usec(clockid_t clock);
+/* How long this turn has lasted. Without a loop, 0. */
+uint64_t turn_lasted_usec(void);
 /* True when the turn has lasted so long that others should have theirs. Without a loop, never. */
 bool turn_is_over(void);
 
