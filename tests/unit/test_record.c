@@ -449,6 +449,25 @@ static void test_redirect_invalid(void **state)
 	}
 }
 
+/* A secret, of ours or of the target, is something a person set, even if nothing else is. */
+static void test_secret_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	struct node *node;
+
+	load(fixture);
+	(void)discover(fixture, TARGET, "192.0.2.1", 1, NULL);
+	(void)discover(fixture, TARGET, "192.0.2.2", 1, NULL);
+	set_secret(fixture, find(fixture, TARGET, "192.0.2.1"), "secret secret");
+	node = find(fixture, TARGET, "192.0.2.2");
+	assert_int_equal(secret_new("target secret", 13, &node->target_secret), 0);
+	records_changed(fixture->records, node, false);
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	assert_int_equal(secret_length(find(fixture, TARGET, "192.0.2.1")->secret), 13);
+	assert_int_equal(secret_length(find(fixture, TARGET, "192.0.2.2")->target_secret), 13);
+}
+
 /* What a person said last of a node found by a discovery survives both. */
 static void test_logged_out(void **state)
 {
@@ -1198,6 +1217,7 @@ int main(void)
 		TEST(test_redirect),
 		TEST(test_redirect_invalid),
 		TEST(test_md5_only),
+		TEST(test_secret_alone),
 		TEST(test_logged_out),
 		TEST(test_md5_only_of_nobody),
 		TEST(test_permissions),
