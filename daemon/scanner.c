@@ -285,17 +285,6 @@ static struct start *start_free(struct start *start)
 
 DEFINE_CLEANUP(struct start *, start_free);
 
-static int spawn(const char *program, const posix_spawn_file_actions_t *actions,
-		 const char *const arguments[], pid_t *ret)
-{
-	int r = posix_spawn(ret, program, actions, NULL, (char **)arguments, environ);
-
-	/* File systems that lie on others may say so of a program that is there. */
-	if (r == ESTALE)
-		r = posix_spawn(ret, program, actions, NULL, (char **)arguments, environ);
-	return r;
-}
-
 /*
  * In a worker: the disk that the program lies on may have to be waited for. The process is not a
  * copy of the daemon at any time, so it has nothing of it: neither secrets nor descriptors. All
@@ -323,7 +312,8 @@ static int run_start(void *argument)
 	if (r == 0)
 		r = posix_spawn_file_actions_addclosefrom_np(&actions, SCANNER_LIFE + 1);
 	if (r == 0)
-		r = spawn(scanner->program, &actions, arguments, &start->pid);
+		r = posix_spawn(&start->pid, scanner->program, &actions, NULL, (char **)arguments,
+				environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return -r;
 }

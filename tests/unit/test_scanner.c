@@ -1,5 +1,4 @@
 // layers: oisd-core
-// wraps: posix_spawn
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The scanner as a process: what it has of us, what happens when it ends, hangs or cannot be
@@ -12,8 +11,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
-#include <errno.h>
-#include <spawn.h>
 #include <stdbool.h>
 
 #include "fake_scanner.h"
@@ -31,23 +28,6 @@ struct told {
 	int error;
 	uint64_t last_lun;
 };
-
-static int n_stale; /* so often is the program called stale */
-
-int __real_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-		       const posix_spawnattr_t *attributes, char *const arguments[],
-		       char *const environment[]);
-int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-		       const posix_spawnattr_t *attributes, char *const arguments[],
-		       char *const environment[]);
-int __wrap_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-		       const posix_spawnattr_t *attributes, char *const arguments[],
-		       char *const environment[])
-{
-	if (n_stale-- > 0)
-		return ESTALE;
-	return __real_posix_spawn(pid, path, actions, attributes, arguments, environment);
-}
 
 static void set_up_with(const char *program)
 {
@@ -266,31 +246,6 @@ static void cannot_be_started(void **state)
 	assert_int_equal(eventlog_last(fixture.log), 1);
 }
 
-/* Once is nothing; it is there. */
-static void stale(void **state)
-{
-	struct told told = { 0 };
-
-	make_session(1, false);
-	n_stale = 1;
-	ask(SCANNER_SCAN, 1, &told);
-	run_until(&told, 1);
-	assert_int_equal(told.error, 0);
-	assert_int_equal(eventlog_last(fixture.log), 0);
-}
-
-static void stale_for_good(void **state)
-{
-	struct told told = { 0 };
-
-	n_stale = 2;
-	ask(SCANNER_SCAN, 1, &told);
-	run_until(&told, 1);
-	assert_int_equal(told.error, -ESTALE);
-	check_raised(EVENT_SCANNER_LOST);
-	n_stale = 0;
-}
-
 static int set_up_without(void **state)
 {
 	set_up_with("/nonexistent");
@@ -401,8 +356,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ended, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ended_at_rest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(cannot_be_started, set_up_without, tear_down),
-		cmocka_unit_test_setup_teardown(stale, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(stale_for_good, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(not_a_scanner, set_up_other, tear_down),
 		cmocka_unit_test_setup_teardown(scans_hang, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(we_end, set_up, tear_down),
