@@ -491,6 +491,8 @@ int manager_open_kernel(struct manager *manager)
 
 	if (manager->kernel)
 		return 0;
+	if (manager->state == MANAGER_STOPPING)
+		return -ECANCELED;
 	r = kernel_new(manager->poller, &kernel_callbacks, manager, &manager->kernel);
 	if (r < 0)
 		trace("the kernel's iSCSI interface is not available: %s", strerror(-r));
@@ -728,8 +730,7 @@ struct manager *manager_free(struct manager *manager)
 	manager->service = service_free(manager->service);
 	while (manager->discoveries)
 		(void)discovery_cancel(manager->discoveries);
-	/* Completions still go to their sessions; that of a module load may open the kernel's
-	 * interface. */
+	/* Completions still go to their sessions. */
 	manager->loader = work_free(manager->loader);
 	manager->host_work = work_free(manager->host_work);
 	manager->path_requests = paths_free(manager->path_requests);

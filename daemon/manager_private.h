@@ -10,7 +10,10 @@
 struct manager;
 struct session;
 
-/* Opens the kernel's control interface if it is not open. Errors: those of kernel_new(). */
+/*
+ * Opens the kernel's control interface if it is not open. Errors: those of kernel_new(); -ECANCELED
+ * (the daemon ends).
+ */
 int manager_open_kernel(struct manager *manager);
 /* Queues a login or re-login; session_begin() follows when there is room. */
 void manager_admit(struct session *session);

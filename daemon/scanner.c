@@ -323,6 +323,11 @@ static int adopt(struct scanner *scanner, struct start *start)
 	sd_event *event = poller_event(scanner->poller);
 	int r;
 
+	/* The daemon ends, and so does what it has started meanwhile. */
+	if (sd_event_get_state(event) == SD_EVENT_FINISHED) {
+		scanner->life = TAKE_FD(start->ours[1]);
+		return -ECANCELED;
+	}
 	/* Else it is reaped when the daemon ends. */
 	(void)sd_event_add_child(event, NULL, start->pid, WEXITED, on_reaped, NULL);
 	r = poller_add(scanner->poller, start->ours[0], EPOLLIN, on_ready, scanner,

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <semaphore.h>
 #include <stdbool.h>
 
 #include "fake_scanner.h"
@@ -309,6 +310,38 @@ static void we_end(void **state)
 	fake_scanner_begin(&fixture, event, &fake, FAKE_SCANNER_PROGRAM, SCANS_MAX);
 }
 
+static int post(void *argument)
+{
+	return sem_post(argument);
+}
+
+static void ignore(void *argument, int result)
+{
+}
+
+/* The loop is over when the process that it has begun to start is there. */
+static void we_end_at_the_start(void **state)
+{
+	uint64_t last = eventlog_last(fixture.log);
+	struct told told = { 0 };
+	sem_t begun;
+
+	ask(SCANNER_SCAN, 1, &told);
+	/* Pieces of work come one after the other. */
+	assert_int_equal(sem_init(&begun, 0, 0), 0);
+	assert_int_equal(work_submit(fixture.loader, post, ignore, &begun), 0);
+	assert_int_equal(sem_wait(&begun), 0);
+	assert_int_equal(sd_event_exit(event, 0), 0);
+	assert_int_equal(sd_event_loop(event), 0);
+	fixture.loader = work_free(fixture.loader);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.error, -ECANCELED);
+	assert_int_equal(eventlog_last(fixture.log), last);
+	fixture.status = -1;
+	fake_scanner_end(&fixture);
+	assert_int_equal(fixture.status, 0);
+}
+
 static void many_units(void **state)
 {
 	struct told told = { 0 };
@@ -359,6 +392,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(not_a_scanner, set_up_other, tear_down),
 		cmocka_unit_test_setup_teardown(scans_hang, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(we_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(we_end_at_the_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_units, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_at_once, set_up, tear_down),
 	};
