@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Login and Logout of org.ois.session: many sessions in one call, begun a few in each turn of the
- * loop. Every change of phase is told; a client that reads slowly is told the present phases only,
- * so that what waits for it is bounded. When the client goes away, logins and logouts go on, those
- * not begun yet, too.
+ * loop. Every change of phase of a single one is told; of many, failures and, ten times a second,
+ * the present phases of those that have changed, so that what has to be made and read, and what
+ * waits for a client that reads slowly, is bounded. When the client goes away, logins and logouts
+ * go on, those not begun yet, too.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 /* More of them would keep the rest of the daemon waiting. */
 #define BEGUN_PER_TURN 8
+#define TELL_USEC      (100 * UINT64_C(1000))
 
 struct item {
 	struct batch *batch;
@@ -40,7 +42,7 @@ struct batch {
 	struct manager *manager;
 	bool logout, force, shutdown, no_wait;
 	int retry_max;
-	sd_event_source *turn;
+	sd_event_source *turn, *tell;
 	struct item *untold, **untold_end;
 	size_t total, n, begun, pending;
 	int64_t done, present, kept, failed;
@@ -52,6 +54,7 @@ static struct batch *batch_free(struct batch *batch)
 	if (!batch)
 		return NULL;
 	batch->turn = sd_event_source_disable_unref(batch->turn);
+	batch->tell = sd_event_source_disable_unref(batch->tell);
 	for (size_t i = 0; i < batch->n; i++) {
 		struct item *item = &batch->items[i];
 
@@ -268,7 +271,25 @@ static void batch_produce(struct call *call, void *userdata)
 	batch_finish(batch);
 }
 
-/* Tells a change at once if the client reads along, else when it does. */
+static int on_tell(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct batch *batch = userdata;
+
+	batch->tell = sd_event_source_disable_unref(batch->tell);
+	if (batch->call)
+		call_wake(batch->call);
+	return 0;
+}
+
+static void tell_soon(struct batch *batch)
+{
+	if (!batch->tell &&
+	    sd_event_add_time_relative(batch->manager->event, &batch->tell, CLOCK_MONOTONIC,
+				       TELL_USEC, 1, on_tell, batch) < 0)
+		call_wake(batch->call);
+}
+
+/* Tells a change as soon as the client is to know, and reads along. */
 static void item_changed(struct item *item)
 {
 	struct batch *batch = item->batch;
@@ -277,18 +298,17 @@ static void item_changed(struct item *item)
 		return;
 	/* The failure of the only one is the last answer. */
 	if (!item->untold && (batch->total != 1 || !item->failed)) {
-		if (!batch_begins(batch) && !batch->untold && !call_full(batch->call)) {
-			if (item_tell(item))
-				batch_finish(batch);
-			return;
-		}
 		item->untold = true;
 		item->next_untold = NULL;
 		*batch->untold_end = item;
 		batch->untold_end = &item->next_untold;
 	}
-	if (!batch_begins(batch))
+	if (batch_begins(batch))
+		return;
+	if (batch->total == 1 || batch->pending == 0 || has_failure(item))
 		call_wake(batch->call);
+	else
+		tell_soon(batch);
 }
 
 /* An item has ended, well or with its failure. */
