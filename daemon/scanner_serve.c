@@ -70,6 +70,16 @@ static void load_disk_driver(void)
 		(void)module_load("sd_mod");
 }
 
+/*
+ * The kernel probes new disks in threads of its own. Where processors are short these have not run
+ * yet, and each disk would have to be looked for a second time when the kernel tells of it.
+ */
+static void let_probes_run(void)
+{
+	for (unsigned i = 0; i < 3; i++)
+		(void)sched_yield();
+}
+
 static int scan(const struct scanner_request *request, struct sysfs_lun **ret_units, size_t *ret_n)
 {
 	const uint64_t *lun = request->all_luns ? NULL : &request->lun;
@@ -82,8 +92,10 @@ static int scan(const struct scanner_request *request, struct sysfs_lun **ret_un
 		r = renew_units(sysfs, request->sid, request->host, lun, ret_units, ret_n);
 	if (r >= 0)
 		r = sysfs_session_scan(sysfs, request->sid, request->host, lun);
-	if (r >= 0 && !renew)
+	if (r >= 0 && !renew) {
+		let_probes_run();
 		r = sysfs_lun_list_new(sysfs, request->sid, request->host, ret_units, ret_n);
+	}
 	return r;
 }
 
