@@ -9,9 +9,9 @@
 /* The kernel gives a record whole or, if it does not fit, not at all. */
 #define RECORD_SIZE 8192
 /* In one turn of the loop, and turns in an interval. */
-#define RECORDS_PER_TURN   16
+#define RECORDS_PER_TURN   128
 #define TURNS_INTERVAL     (1 * UINT64_C(1000000))
-#define TURNS_PER_INTERVAL 80
+#define TURNS_PER_INTERVAL 10
 /* When an error has come and its cause is looked for. */
 #define RECORDS_PER_LOOK 256
 

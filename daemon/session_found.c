@@ -161,14 +161,16 @@ static bool look_at(struct manager *manager, uint32_t sid)
 static int look(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* One timer for all, since each of our own logins is told of, too. */
-static void look_later(struct manager *manager)
+static void look_later(struct manager *manager, uint64_t earliest)
 {
 	uint64_t due = UINT64_MAX;
 
 	for (const struct stranger *s = manager->strangers; s; s = s->next)
 		if (s->due_usec < due)
 			due = s->due_usec;
-	if (due == UINT64_MAX)
+	if (due < earliest)
+		due = earliest;
+	if (!manager->strangers)
 		manager->look = sd_event_source_disable_unref(manager->look);
 	else if (!manager->look)
 		(void)sd_event_add_time(manager->event, &manager->look, CLOCK_MONOTONIC, due, 0,
@@ -201,7 +203,7 @@ static int look(sd_event_source *source, uint64_t usec, void *userdata)
 		stranger->due_usec = now + (LOOK_FIRST_USEC << stranger->looks);
 		p = &stranger->next;
 	}
-	look_later(manager);
+	look_later(manager, n < LOOKS_PER_TURN ? now + LOOK_FIRST_USEC : now);
 	return 0;
 }
 
@@ -223,7 +225,7 @@ void session_look(struct manager *manager, uint32_t sid)
 	};
 	manager->strangers = stranger;
 	if (!manager->look)
-		look_later(manager);
+		look_later(manager, 0);
 }
 
 /* Taking over */
