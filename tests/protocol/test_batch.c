@@ -127,6 +127,23 @@ static void test_login(void **state)
 	json_object_put(replies);
 }
 
+/* Nothing has ended, and all the same the client hears how far a login has come. */
+static void test_phases(void **state)
+{
+	bool heard = false;
+
+	begin(true);
+	client_send_call(&client, LOGIN, "{\"selector\":{}}", "more");
+	while (!heard) {
+		json_object *reply = client_receive(&client);
+
+		assert_null(json_get_path(reply, "parameters.progress.failure"));
+		heard = strcmp(text_at(reply, "parameters.progress.phase"),
+			       "operational_negotiation") == 0;
+		json_object_put(reply);
+	}
+}
+
 /* The client has gone before the daemon looks at its call; all the same all logins take place. */
 static void test_client_leaves(void **state)
 {
@@ -217,8 +234,8 @@ int main(int argc, char *argv[])
 {
 #define TEST(function) cmocka_unit_test_teardown(function, end)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_login),  TEST(test_client_leaves), TEST(test_node_removed),
-		TEST(test_logout), TEST(test_daemon_stops),
+		TEST(test_login),        TEST(test_phases), TEST(test_client_leaves),
+		TEST(test_node_removed), TEST(test_logout), TEST(test_daemon_stops),
 	};
 #undef TEST
 
