@@ -207,6 +207,13 @@ static int look(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static bool looks_by(const struct manager *manager, uint64_t due)
+{
+	uint64_t next;
+
+	return manager->look && sd_event_source_get_time(manager->look, &next) >= 0 && next <= due;
+}
+
 void session_look(struct manager *manager, uint32_t sid)
 {
 	struct stranger *stranger = manager->strangers;
@@ -224,7 +231,7 @@ void session_look(struct manager *manager, uint32_t sid)
 		.due_usec = turn_usec(CLOCK_MONOTONIC) + LOOK_FIRST_USEC,
 	};
 	manager->strangers = stranger;
-	if (!manager->look)
+	if (!looks_by(manager, stranger->due_usec))
 		look_later(manager, 0);
 }
 

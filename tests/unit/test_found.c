@@ -447,6 +447,35 @@ static void is_lost_and_logged_out(void **state)
 	end();
 }
 
+static uint64_t usec_to_look(void)
+{
+	uint64_t due;
+
+	assert_true(sd_event_source_get_time(t.manager->look, &due) >= 0);
+	return due - turn_usec(CLOCK_MONOTONIC);
+}
+
+/* One that has been looked at for long is looked at more seldom; another one does not wait for it.
+ */
+static void looks_soon_at_a_new_one(void **state)
+{
+	static const struct row row = {
+		.what = "is being made by another program",
+		.nameless = true,
+		.target = "ALLOCATED",
+		.state = "FREE",
+		.creator = 77,
+	};
+
+	begin(&row);
+	session_look(t.manager, SID);
+	while (usec_to_look() <= SECOND_USEC / 2)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	session_look(t.manager, SID + 1);
+	check(&row, usec_to_look() <= SECOND_USEC / 4);
+	end();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -457,6 +486,7 @@ int main(void)
 		TEST(tells_what_it_cannot_ask_for),
 		TEST(knows_its_own),
 		TEST(is_lost_and_logged_out),
+		TEST(looks_soon_at_a_new_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
