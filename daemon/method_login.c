@@ -21,7 +21,7 @@
 
 struct item {
 	struct batch *batch;
-	struct item *next_untold;
+	struct item *next_changed;
 	struct session *session; /* followed by us; NULL: ended */
 	char *target_name, *address;
 	uint16_t port;
@@ -32,6 +32,7 @@ struct item {
 	unsigned attempt;
 	enum session_ending ending;
 	bool present; /* logged in before the call */
+	bool queued;  /* among the batch's .changed */
 	bool untold;  /* the client does not know the phase */
 	bool failed;
 	struct session_failure failure; /* of the present phase; error 0 and event 0: none */
@@ -43,7 +44,7 @@ struct batch {
 	bool logout, force, shutdown, no_wait;
 	int retry_max;
 	sd_event_source *turn, *tell;
-	struct item *untold, **untold_end;
+	struct item *changed, **changed_end;
 	size_t total, n, begun, pending;
 	int64_t done, present, kept, failed;
 	struct item items[];
@@ -96,7 +97,7 @@ static int batch_new(struct call *call, bool logout, size_t n, struct batch **re
 	batch->logout = logout;
 	batch->total = n;
 	batch->retry_max = -1;
-	batch->untold_end = &batch->untold;
+	batch->changed_end = &batch->changed;
 	*ret = batch;
 	return 0;
 }
@@ -243,7 +244,7 @@ static void logout_failed(struct call *call, const struct item *item)
 /* Ends the call if everything has ended and was told. */
 static void batch_finish(struct batch *batch)
 {
-	if (batch->pending > 0 || batch->untold)
+	if (batch->pending > 0 || batch->changed)
 		return;
 	if (batch->total != 1 || !batch->items[0].failed)
 		call_reply(batch->call, summary_to_json(batch));
@@ -253,19 +254,33 @@ static void batch_finish(struct batch *batch)
 		login_failed(batch->call, &batch->items[0]);
 }
 
-/* Items whose phase the client does not know, in the order in which they changed first. */
+static void item_queue(struct item *item)
+{
+	struct batch *batch = item->batch;
+
+	item->untold = true;
+	if (item->queued)
+		return;
+	item->queued = true;
+	item->next_changed = NULL;
+	*batch->changed_end = item;
+	batch->changed_end = &item->next_changed;
+}
+
+/* In the order in which they changed first. */
 static void batch_produce(struct call *call, void *userdata)
 {
 	struct batch *batch = userdata;
 
-	while (batch->untold && !call_full(call)) {
-		struct item *item = batch->untold;
+	while (batch->changed && !call_full(call)) {
+		struct item *item = batch->changed;
+		bool untold = item->untold;
 
-		batch->untold = item->next_untold;
-		if (!batch->untold)
-			batch->untold_end = &batch->untold;
-		item->untold = false;
-		if (!item_tell(item))
+		batch->changed = item->next_changed;
+		if (!batch->changed)
+			batch->changed_end = &batch->changed;
+		item->queued = item->untold = false;
+		if (untold && !item_tell(item))
 			return;
 	}
 	batch_finish(batch);
@@ -293,19 +308,23 @@ static void tell_soon(struct batch *batch)
 static void item_changed(struct item *item)
 {
 	struct batch *batch = item->batch;
+	bool single = batch->total == 1, now = single || has_failure(item);
 
 	if (!batch->call)
 		return;
 	/* The failure of the only one is the last answer. */
-	if (!item->untold && (batch->total != 1 || !item->failed)) {
-		item->untold = true;
-		item->next_untold = NULL;
-		*batch->untold_end = item;
-		batch->untold_end = &item->next_untold;
+	if (single && item->failed) {
+		item->untold = false;
+	} else if (now && !batch_begins(batch) && !call_full(batch->call)) {
+		item->untold = false;
+		if (!item_tell(item))
+			return;
+	} else {
+		item_queue(item);
 	}
 	if (batch_begins(batch))
 		return;
-	if (batch->total == 1 || batch->pending == 0 || has_failure(item))
+	if (now || batch->pending == 0)
 		call_wake(batch->call);
 	else
 		tell_soon(batch);

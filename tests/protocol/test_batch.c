@@ -127,21 +127,37 @@ static void test_login(void **state)
 	json_object_put(replies);
 }
 
+/* Until a login is so far; true if one was heard of that connects. */
+static bool hear_negotiation(void)
+{
+	bool connecting = false, negotiating = false;
+
+	while (!negotiating) {
+		json_object *reply = client_receive(&client);
+		const char *phase = text_at(reply, "parameters.progress.phase");
+
+		assert_null(json_get_path(reply, "parameters.progress.failure"));
+		connecting = connecting || strcmp(phase, "connecting") == 0;
+		negotiating = strcmp(phase, "operational_negotiation") == 0;
+		json_object_put(reply);
+	}
+	return connecting;
+}
+
 /* Nothing has ended, and all the same the client hears how far a login has come. */
 static void test_phases(void **state)
 {
-	bool heard = false;
-
 	begin(true);
 	client_send_call(&client, LOGIN, "{\"selector\":{}}", "more");
-	while (!heard) {
-		json_object *reply = client_receive(&client);
+	(void)hear_negotiation();
+}
 
-		assert_null(json_get_path(reply, "parameters.progress.failure"));
-		heard = strcmp(text_at(reply, "parameters.progress.phase"),
-			       "operational_negotiation") == 0;
-		json_object_put(reply);
-	}
+static void test_single(void **state)
+{
+	begin(true);
+	client_send_call(&client, LOGIN,
+			 "{\"selector\":{\"targetName\":\"iqn.2026-11.example:0\"}}", "more");
+	assert_true(hear_negotiation());
 }
 
 /* The client has gone before the daemon looks at its call; all the same all logins take place. */
@@ -234,8 +250,9 @@ int main(int argc, char *argv[])
 {
 #define TEST(function) cmocka_unit_test_teardown(function, end)
 	static const struct CMUnitTest tests[] = {
-		TEST(test_login),        TEST(test_phases), TEST(test_client_leaves),
-		TEST(test_node_removed), TEST(test_logout), TEST(test_daemon_stops),
+		TEST(test_login),         TEST(test_phases),       TEST(test_single),
+		TEST(test_client_leaves), TEST(test_node_removed), TEST(test_logout),
+		TEST(test_daemon_stops),
 	};
 #undef TEST
 
