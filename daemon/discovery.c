@@ -279,6 +279,11 @@ static void channel_failed(void *userdata, int error, bool sending)
 	}
 	if (sending)
 		discovery_raise(discovery, channel_send_event(error));
+	/* The kernel has not started the session yet: it is noticed then. */
+	if (!discovery->exchange) {
+		discovery->lost = true;
+		return;
+	}
 	sendtargets_disconnected(discovery->exchange);
 	discovery_run_exchange(discovery);
 }

@@ -253,6 +253,8 @@ void discovery_start_endpoint(struct discovery *discovery, const struct login_re
 	int r;
 
 	e->result = *result;
+	/* What the target says by itself until then is heard by the exchange. */
+	channel_hold(discovery->channel, true);
 	session_add_negotiated(batch, e->transport, result);
 	kernel_batch_barrier(batch);
 	kernel_batch_start(batch);

@@ -129,6 +129,7 @@ void discovery_start_exchange(struct discovery *discovery, const struct login_re
 		discovery_fail(discovery, r, 0, NULL);
 		return;
 	}
+	channel_hold(discovery->channel, false);
 	if (discovery_enter_phase(discovery, DISCOVERY_QUERYING))
 		discovery_run_exchange(discovery);
 }

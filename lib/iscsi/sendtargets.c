@@ -87,13 +87,21 @@ static void send_text(struct sendtargets *sendtargets)
 	sendtargets->exchanges++;
 }
 
+/* Not the reserved one, which the next may be. */
+static uint32_t logout_tag(const struct sendtargets *sendtargets)
+{
+	uint32_t next = sendtargets->config.itt + 1;
+
+	return next == PDU_TAG_RESERVED ? 0 : next;
+}
+
 /* RFC 7143, 11.14 */
 static void send_logout(struct sendtargets *sendtargets)
 {
 	struct pdu pdu = {
 		.opcode = PDU_OPCODE_LOGOUT_REQUEST,
 		.immediate = true,
-		.itt = sendtargets->config.itt + 1,
+		.itt = logout_tag(sendtargets),
 		.logout_request = {
 			.reason = PDU_LOGOUT_CLOSE_SESSION,
 			.cid = sendtargets->config.cid,
@@ -102,8 +110,6 @@ static void send_logout(struct sendtargets *sendtargets)
 		},
 	};
 
-	if (pdu.itt == PDU_TAG_RESERVED)
-		pdu.itt = 0;
 	buffer_clear(&sendtargets->request);
 	pdu_encode(&pdu, sendtargets->header);
 	sendtargets->send_ready = true;
@@ -153,12 +159,22 @@ static bool drained(struct sendtargets *sendtargets)
 
 /* Judging what arrives */
 
+/* Responses since the last one that named a target or a portal of it. */
+static void count_empty(struct sendtargets *sendtargets)
+{
+	size_t named = sendtargets->n_targets + sendtargets->n_portals +
+		       sendtargets->target.n_portals + sendtargets->has_target;
+
+	sendtargets->empty = named == sendtargets->n_named ? sendtargets->empty + 1 : 1;
+	sendtargets->n_named = named;
+}
+
 /* RFC 7143, 11.11, and limits of our own: why the answer cannot go on like this, or NULL. */
 static const char *text_fault(struct sendtargets *sendtargets, const struct pdu *pdu)
 {
 	bool final = pdu->text_response.final;
 
-	sendtargets->empty = pdu->data_length > 0 ? 0 : sendtargets->empty + 1;
+	count_empty(sendtargets);
 	if (final && pdu->text_response.more)
 		return "the F bit and the C bit are both set";
 	if (!final && pdu->text_response.ttt == PDU_TAG_RESERVED)
@@ -269,6 +285,17 @@ static void receive_reject(struct sendtargets *sendtargets, const struct pdu *pd
 	}
 }
 
+/* Whatever it says, all targets are known, and the connection is closed next. */
+static void receive_logout(struct sendtargets *sendtargets, const struct pdu *pdu,
+			   const uint8_t *header)
+{
+	if (pdu->itt != logout_tag(sendtargets))
+		sendtargets_raise(sendtargets,
+				  header_event(EVENT_TASK_TAG_UNMATCHED, EVENT_OUTCOME_CONTINUED,
+					       header, "no request has this tag"));
+	end_done(sendtargets);
+}
+
 static void receive_pdu(struct sendtargets *sendtargets, const struct pdu *pdu,
 			const uint8_t *header, const void *data)
 {
@@ -292,9 +319,8 @@ static void receive_pdu(struct sendtargets *sendtargets, const struct pdu *pdu,
 			receive_text(sendtargets, pdu, header, data);
 		return;
 	case PDU_OPCODE_LOGOUT_RESPONSE:
-		/* Whatever it says, the connection is closed next. */
 		if (sendtargets->phase == SENDTARGETS_PHASE_LOGOUT) {
-			end_done(sendtargets);
+			receive_logout(sendtargets, pdu, header);
 			return;
 		}
 		break;
@@ -314,6 +340,9 @@ void sendtargets_receive(struct sendtargets *sendtargets, const uint8_t header[P
 	else if (pdu.data_length != length)
 		fault(sendtargets, EVENT_PDU_INVALID, header,
 		      "the data segment does not have the length the header gives");
+	else if (pdu.ahs_length > 0)
+		fault(sendtargets, EVENT_PDU_INVALID, header,
+		      "it has an additional header segment");
 	else if (length > sendtargets->config.max_recv_data_segment_length)
 		end_failed(sendtargets, -EPROTO, EVENT_DATA_SEGMENT_TOO_LONG,
 			   new_event(EVENT_DATA_SEGMENT_TOO_LONG, EVENT_OUTCOME_FAILED));

@@ -541,6 +541,15 @@ static void test_logout(void **state)
 	receive(&pdu, NULL);
 	assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
 	assert_int_equal(n_events, 0);
+	/* Another tag is said, and changes nothing. */
+	begin();
+	reply("TargetName=iqn.2001-04.com.example:a");
+	pdu.itt = 5;
+	receive(&pdu, NULL);
+	assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
+	assert_int_equal(n_events, 1);
+	assert_int_equal(events[0], EVENT_TASK_TAG_UNMATCHED);
+	pdu.itt = 0;
 	/* No answer to the logout: the targets are known all the same. */
 	begin();
 	reply("TargetName=iqn.2001-04.com.example:a");
@@ -670,6 +679,12 @@ static void test_faults(void **state)
 	assert_failed(EVENT_PDU_INVALID, -EPROTO);
 
 	begin();
+	pdu = text_response(0, true, false);
+	pdu.ahs_length = 4;
+	receive(&pdu, NULL);
+	assert_failed(EVENT_PDU_INVALID, -EPROTO);
+
+	begin();
 	pdu = (struct pdu){ .opcode = PDU_OPCODE_LOGIN_RESPONSE };
 	receive(&pdu, NULL);
 	assert_failed(EVENT_PDU_INVALID, -EPROTO);
@@ -682,19 +697,27 @@ static void test_faults(void **state)
 
 static void test_limits(void **state)
 {
+	static const char *const nothing[] = { NULL, "", "TargetAlias=x", "X-odd=1" };
 	static char piece[8192];
 	unsigned n;
 
-	/* An answer that goes on with nothing. */
+	/* An answer that goes on and names nothing. */
+	for (size_t i = 0; i < ELEMENTSOF(nothing); i++) {
+		begin();
+		for (n = 0; n < 1000 && last.type == SENDTARGETS_STEP_WAIT; n++)
+			reply_bytes(nothing[i], nothing[i] ? strlen(nothing[i]) + 1 : 0, false,
+				    false);
+		assert_int_equal(n, SENDTARGETS_EMPTY_MAX + 1);
+		assert_failed(EVENT_PDU_INVALID, -EPROTO);
+	}
+	/* An answer that goes on for ever, and says something now and then. */
 	begin();
-	for (n = 0; n < 1000 && last.type == SENDTARGETS_STEP_WAIT; n++)
-		reply_bytes(NULL, 0, false, false);
-	assert_int_equal(n, SENDTARGETS_EMPTY_MAX + 1);
-	assert_failed(EVENT_PDU_INVALID, -EPROTO);
-	/* An answer that goes on for ever. */
-	begin();
-	for (n = 0; n <= SENDTARGETS_EXCHANGES_MAX && last.type == SENDTARGETS_STEP_WAIT; n++)
-		reply_bytes("", 1, false, false);
+	for (n = 0; n <= SENDTARGETS_EXCHANGES_MAX && last.type == SENDTARGETS_STEP_WAIT; n++) {
+		bool names = n % (SENDTARGETS_EMPTY_MAX - 1) == 0;
+
+		(void)snprintf(piece, sizeof(piece), "TargetName=" NAME "%u", n);
+		reply_bytes(names ? piece : "", names ? strlen(piece) + 1 : 1, false, false);
+	}
 	assert_int_equal(n, SENDTARGETS_EXCHANGES_MAX);
 	assert_failed(EVENT_PDU_INVALID, -EPROTO);
 	/* A pair without an end. */
