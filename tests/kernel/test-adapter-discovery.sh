@@ -60,6 +60,7 @@ test_failures()
 	check_refused "connect-error 101" 1 OIS_DUMP_ADDRESS="$storage" OIS_DUMP_PORT=3260
 	check_refused "bind-error 12" 6 OIS_HOST="$(port 0 host)"
 	check_refused "start-error 12" 57
+	check_refused "message-at-start 0 1" 42
 	check_refused "cut-at-bind 0 1" 59
 	check_refused "cut-after 0 1" 59
 	check_refused "cut-after 1 1" 20

@@ -24,6 +24,7 @@ static const char *const names[N_FAULTS] = {
 	[FAULT_LOGIN_DELAY] = "login-delay",
 	[FAULT_CONNECTION_KEPT] = "connection-kept",
 	[FAULT_NETWORK_ERROR] = "network-error",
+	[FAULT_MESSAGE_AT_START] = "message-at-start",
 };
 
 /* Whether it is to happen now; then it has happened once more. */

@@ -198,6 +198,23 @@ static int bind_conn(struct iscsi_cls_session *cls_session, struct iscsi_cls_con
 	return rc;
 }
 
+/* As if the target had said it right after its last Login Response. */
+static void receive_message(struct iscsi_conn *conn)
+{
+	struct iscsi_async message = {
+		.opcode = ISCSI_OP_ASYNC_EVENT,
+		.flags = ISCSI_FLAG_CMD_FINAL,
+		.statsn = cpu_to_be32(conn->exp_statsn),
+		.exp_cmdsn = cpu_to_be32(conn->session->exp_cmdsn),
+		.max_cmdsn = cpu_to_be32(conn->session->max_cmdsn),
+		.async_event = ISCSI_ASYNC_MSG_VENDOR_SPECIFIC,
+	};
+	struct iscsi_hdr *header = (struct iscsi_hdr *)&message;
+
+	header->itt = RESERVED_ITT;
+	iscsi_complete_pdu(conn, header, NULL, 0);
+}
+
 static int start_conn(struct iscsi_cls_conn *cls_conn)
 {
 	struct port *port = ta_port(iscsi_session_to_shost(iscsi_conn_to_session(cls_conn)));
@@ -205,6 +222,8 @@ static int start_conn(struct iscsi_cls_conn *cls_conn)
 
 	if (ta_fault(port, FAULT_START_ERROR, &value))
 		return -(int)value;
+	if (ta_fault(port, FAULT_MESSAGE_AT_START, &value))
+		receive_message(cls_conn->dd_data);
 	return iscsi_conn_start(cls_conn);
 }
 
