@@ -16,25 +16,37 @@ struct datapath {
 	struct tracepoints *tracepoints;
 };
 
-/* The session that has the host for itself. A host that several share is an adapter's. */
-static struct session *find_by_host(const struct manager *manager, uint32_t host)
+static bool has_target(const struct session *session, uint32_t channel, uint32_t target)
+{
+	for (size_t i = 0; i < session->n_luns; i++)
+		if (session->luns[i].channel == channel && session->luns[i].target == target)
+			return true;
+	return false;
+}
+
+/* The managed session with this target. Those of an adapter's port share a host. */
+static struct session *find_by_target(const struct manager *manager, uint32_t host,
+				      uint32_t channel, uint32_t target)
 {
 	struct session *found = NULL;
+	size_t n = 0;
 
 	for (struct session *s = manager->sessions; s; s = s->next) {
 		if (!s->in_kernel || s->host != host)
 			continue;
-		if (found)
-			return NULL;
-		found = s;
+		if (n++ == 0 || has_target(s, channel, target))
+			found = s;
 	}
+	if (n > 1 && !has_target(found, channel, target))
+		return NULL;
 	return found && found->managed ? found : NULL;
 }
 
 static void timed_out(void *userdata, const struct tracepoint_timeout *timeout)
 {
 	struct datapath *datapath = userdata;
-	struct session *session = find_by_host(datapath->manager, timeout->host);
+	struct session *session =
+		find_by_target(datapath->manager, timeout->host, timeout->channel, timeout->target);
 
 	if (session)
 		session_command_timed_out(session, timeout);
@@ -54,9 +66,10 @@ static const struct tracepoint_callbacks tracepoint_callbacks = { timed_out, err
 static void said(void *userdata, const struct kernel_log_line *line)
 {
 	struct datapath *datapath = userdata;
-	struct session *session = line->kind == KERNEL_LOG_DISK
-					  ? find_by_host(datapath->manager, line->host)
-					  : manager_find_session(datapath->manager, line->sid);
+	struct session *session =
+		line->kind == KERNEL_LOG_DISK
+			? find_by_target(datapath->manager, line->host, line->channel, line->target)
+			: manager_find_session(datapath->manager, line->sid);
 
 	if (!session || !session->managed)
 		return;

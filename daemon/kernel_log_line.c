@@ -89,7 +89,9 @@ static int parse_disk(const char *text, struct kernel_log_line *line)
 {
 	int n = 0;
 
-	if (sscanf(text, "sd %9" SCNu32 ":%*9u:%*9u:%*20u: %n", &line->host, &n) != 1 || n == 0 ||
+	if (sscanf(text, "sd %9" SCNu32 ":%9" SCNu32 ":%9" SCNu32 ":%*20u: %n", &line->host,
+		   &line->channel, &line->target, &n) != 3 ||
+	    n == 0 ||
 	    (!strstr(text + n, "timing out command") && !strstr(text + n, "Device offlined")))
 		return -ENOENT;
 	line->kind = KERNEL_LOG_DISK;

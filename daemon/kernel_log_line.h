@@ -24,7 +24,7 @@ enum kernel_log_kind {
 struct kernel_log_line {
 	enum kernel_log_kind kind;
 	uint32_t sid;                   /* of a connection */
-	uint32_t host;                  /* of a disk */
+	uint32_t host, channel, target; /* of a disk */
 	unsigned event;                 /* what it means; 0 for a disk */
 	unsigned code;                  /* of KERNEL_LOG_CAUSE, enum iscsi_kernel_error */
 	int status;                     /* reason of a Reject; -1: not told */

@@ -279,13 +279,18 @@ static void tells_resets(void **state)
 
 /* Commands that time out */
 
-static void time_out(uint32_t host, uint8_t opcode)
+static void time_out_of(uint32_t host, uint32_t target, uint8_t opcode)
 {
 	const struct tracepoint_timeout timeout = {
-		.host = host, .lun = 1, .cdb = { opcode }, .cdb_length = 6
+		.host = host, .target = target, .lun = 1, .cdb = { opcode }, .cdb_length = 6
 	};
 
 	world.tracepoints->callbacks->timed_out(world.tracepoints->userdata, &timeout);
+}
+
+static void time_out(uint32_t host, uint8_t opcode)
+{
+	time_out_of(host, 0, opcode);
 }
 
 static void tells_timeouts(void **state)
@@ -306,6 +311,30 @@ static void tells_timeouts(void **state)
 	session_now()->managed = false;
 	time_out(host, 0x28);
 	session_now()->managed = true;
+}
+
+/* As on a port of an adapter. */
+static void shares_its_host(void **state)
+{
+	struct sysfs_lun lun = { .target = 1 };
+	struct session other = { .in_kernel = true, .luns = &lun };
+
+	world.traces = true;
+	other.host = session_now()->host;
+	for (unsigned i = 0; i < 2; i++) {
+		struct session **at = i == 0 ? &t.manager->sessions : &t.manager->sessions->next;
+
+		other.next = *at;
+		*at = &other;
+		time_out_of(other.host, 1, 0x28);
+		assert_int_equal(t.events[EVENT_SCSI_TIMEOUT], i);
+		other.n_luns = 1;
+		time_out_of(other.host, 1, 0x28);
+		assert_int_equal(t.events[EVENT_SCSI_TIMEOUT], i);
+		time_out_of(other.host, 0, 0x28);
+		assert_int_equal(t.events[EVENT_SCSI_TIMEOUT], 1);
+		*at = other.next;
+	}
 }
 
 static void put_timeouts(const char *count)
@@ -356,6 +385,7 @@ int main(void)
 		TEST(tells_resets),
 		TEST(tells_timeouts),
 		TEST(counts_timeouts),
+		TEST(shares_its_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

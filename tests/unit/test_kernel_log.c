@@ -21,6 +21,7 @@ static void takes_what_is_told(void **state)
 		unsigned number, event, code; /* the number: of the session, or of the host */
 		int status;
 		const char *text;
+		uint32_t channel, target;
 	} rows[] = {
 		{ "3,1,1,-; connection1:0: invalid R2T with zero data len\n", KERNEL_LOG_CAUSE, 1,
 		  EVENT_R2T_INVALID, KERNEL_ERROR_DATA_LENGTH, -1,
@@ -61,6 +62,8 @@ static void takes_what_is_told(void **state)
 		  "received itt \\x5cx1b\\x01\\x5c" },
 		{ "3,1,1,-;sd 5:0:0:1: [sda] tag#3 timing out command, waited 180s\n",
 		  KERNEL_LOG_DISK, 5, 0, 0, -1, "" },
+		{ "3,1,1,-;sd 5:2:3:1: [sda] tag#3 timing out command, waited 180s\n",
+		  KERNEL_LOG_DISK, 5, 0, 0, -1, "", 2, 3 },
 		{ "6,1,1,-;sd 12:0:0:1: Device offlined - not ready after error recovery\n",
 		  KERNEL_LOG_DISK, 12, 0, 0, -1, "" },
 	};
@@ -77,6 +80,8 @@ static void takes_what_is_told(void **state)
 		assert_int_equal(line.code, rows[i].code);
 		assert_int_equal(line.status, rows[i].status);
 		assert_string_equal(line.text, rows[i].text);
+		assert_int_equal(line.channel, rows[i].channel);
+		assert_int_equal(line.target, rows[i].target);
 	}
 }
 
