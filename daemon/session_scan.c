@@ -181,6 +181,8 @@ static void scanned(void *userdata, const struct devices_result *result)
 	struct session *session = userdata;
 
 	session->private->scan = NULL;
+	if (session->manager->state == MANAGER_STOPPING)
+		return;
 	if (result->error < 0)
 		scan_event(session, result);
 	session_take_luns(session, result);
@@ -203,6 +205,8 @@ static void rescanned(void *userdata, const struct devices_result *result)
 	struct session *session = userdata;
 
 	session->private->scan = NULL;
+	if (session->manager->state == MANAGER_STOPPING)
+		return;
 	if (result->error < 0)
 		scan_event(session, result);
 	tell_rescan(session, result);
