@@ -56,10 +56,28 @@ void session_begin(struct session *session)
 	log_in(session);
 }
 
+static void stopped(void *userdata, const struct kernel_result *result)
+{
+	(void)session_batch_returned(userdata);
+}
+
+/* Else the kernel keeps the connection, and the target its end of it, until the next attempt. */
+static void stop_connection(struct session *session)
+{
+	struct kernel_batch *batch = session_batch(session);
+
+	if (batch)
+		kernel_batch_stop(batch, KERNEL_STOP_RECOVER);
+	(void)session_submit(session, batch, stopped);
+}
+
 /* T2, T7 */
 void session_action_fail(struct session *session)
 {
 	struct session_private *p = session->private;
+	/* An adapter's connection ends with its endpoint. */
+	bool bound = session->in_kernel && p->channel &&
+		     session->transport->kind == TRANSPORT_SOCKET;
 
 	if (p->at_remembered && !p->leaving) {
 		session_disconnect(session);
@@ -73,6 +91,8 @@ void session_action_fail(struct session *session)
 		session_remove(session);
 	else
 		session_attempt_failed(session);
+	if (bound && session->phase == SESSION_RETRYING)
+		stop_connection(session);
 }
 
 static int retry_due(sd_event_source *source, uint64_t usec, void *userdata)
