@@ -322,7 +322,7 @@ void manager_take_login(struct manager *manager, struct node *node)
 {
 	if (!node || node->logged_out_usec == 0)
 		return;
-	records_set_logged_out(manager->records, node, false);
+	records_set_logged_out(manager->records, node, false, false);
 	(void)records_commit(manager->records, stored, NULL);
 }
 

@@ -267,11 +267,13 @@ void records_set_md5_only(struct records *records, struct node *node, bool md5_o
 	records->files[RECORD_FILE_DISCOVERED].dirty = true;
 }
 
-void records_set_logged_out(struct records *records, struct node *node, bool logged_out)
+void records_set_logged_out(struct records *records, struct node *node, bool logged_out,
+			    bool forced)
 {
 	if (logged_out == (node->logged_out_usec > 0))
 		return;
 	node->logged_out_usec = logged_out ? turn_usec(CLOCK_REALTIME) : 0;
+	node->logged_out_forced = logged_out && forced;
 	records->files[RECORD_FILE_NODES].dirty = true;
 }
 

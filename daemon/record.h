@@ -50,6 +50,7 @@ struct node {
 
 	/* When a person logged out, and has not logged in since; 0: has */
 	uint64_t logged_out_usec;
+	bool logged_out_forced; /* with devices in use */
 
 	/* Its session went with a port of an adapter, and comes back with it; not stored */
 	bool awaits_adapter;
@@ -111,9 +112,12 @@ void records_changed(struct records *records, struct node *node, bool facts);
  * so. */
 void records_set_md5_only(struct records *records, struct node *node, bool md5_only);
 
-/* What a person wants of the node, apart from its settings: to be logged out until the next login.
+/*
+ * What a person wants of the node, apart from its settings: to be logged out until the next login,
+ * with @forced whatever uses its devices.
  */
-void records_set_logged_out(struct records *records, struct node *node, bool logged_out);
+void records_set_logged_out(struct records *records, struct node *node, bool logged_out,
+			    bool forced);
 
 /* A login was redirected for good, or (@address NULL) is not any more. Errors: -ENOMEM. */
 int records_set_redirect(struct records *records, struct node *node, const char *address,

@@ -17,7 +17,7 @@ static const char *const origins[] = {
 /* What only nodes.jsonl holds. */
 static int take_configuration(struct record *record, json_object *line, struct record_fault *fault)
 {
-	const char *origin = record_line_text(line, "origin", fault);
+	const char *origin = record_line_text(line, "origin", fault), *how;
 	struct node *node = &record->node;
 	int r;
 
@@ -25,6 +25,8 @@ static int take_configuration(struct record *record, json_object *line, struct r
 	if (origin && strcmp(origin, origins[NODE_ORIGIN_SEND_TARGETS]) == 0)
 		node->origin = NODE_ORIGIN_SEND_TARGETS;
 	node->logged_out_usec = record_line_time(line, "loggedOutTimestampUSec", fault);
+	how = record_line_text(line, "loggedOutHow", fault);
+	node->logged_out_forced = node->logged_out_usec > 0 && how && strcmp(how, "forced") == 0;
 	r = record_line_secret(line, "secretBase64", &node->secret, fault);
 	if (r >= 0)
 		r = record_line_secret(line, "targetSecretBase64", &node->target_secret, fault);
@@ -133,6 +135,7 @@ int record_line_read(enum record_file file, json_object *line, struct record **r
 		"changedTimestampUSec",
 		"lastSeenTimestampUSec",
 		"loggedOutTimestampUSec",
+		"loggedOutHow",
 		"md5OnlyTimestampUSec",
 		"redirectAddress",
 		"redirectPort",
@@ -216,6 +219,8 @@ int record_line_write(const struct record *record, enum record_file file, struct
 	if (r >= 0 && !facts && node->logged_out_usec > 0)
 		r = record_append_number(
 			content, ",\"loggedOutTimestampUSec\":", (int64_t)node->logged_out_usec);
+	if (r >= 0 && !facts && node->logged_out_forced)
+		r = record_append_text(content, ",\"loggedOutHow\":", "forced");
 	if (r >= 0 && !facts)
 		r = record_append_settings(content, node->settings, record->unknown_settings);
 	if (r >= 0 && !facts)

@@ -287,7 +287,7 @@ static int take(struct session *session)
 		return r;
 	session->managed = true;
 	session_changed(session);
-	records_set_logged_out(records, node, false);
+	records_set_logged_out(records, node, false, false);
 	(void)records_commit(records, stored, NULL);
 	event = event_new(EVENT_SESSION_ADOPTED);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);

@@ -469,6 +469,7 @@ int session_logout(struct session *session, unsigned how, const struct session_w
 	if (p->leaving || p->word || (p->check && !force))
 		return -EALREADY;
 	p->for_now = how & SESSION_LOGOUT_FOR_NOW;
+	p->forced = force;
 	if (session->in_kernel && !force)
 		return devices_list(session->manager->devices, session->sid, session->host, true,
 				    use_checked, session, &p->check);

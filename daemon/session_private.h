@@ -103,6 +103,7 @@ struct session_private {
 	/* Running while the logout waits for the records to hold that it is wanted. */
 	sd_event_source *word;
 	bool for_now; /* it is not kept */
+	bool forced;  /* whatever uses the devices */
 	bool storing; /* they will call back, and the session is not freed before */
 	/* Pieces of work that cannot be called back: batches and module loads; the session waits
 	 * for them. */

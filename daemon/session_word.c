@@ -53,7 +53,7 @@ void session_word_leave(struct session *session)
 		leave(session);
 		return;
 	}
-	records_set_logged_out(records, node, true);
+	records_set_logged_out(records, node, true, p->forced);
 	if (sd_event_add_time_relative(session->manager->event, &p->word, CLOCK_MONOTONIC,
 				       STORE_TIMEOUT_USEC, 0, overdue, session) < 0 ||
 	    records_commit(records, stored, session) < 0) {
@@ -90,5 +90,5 @@ void session_word_resume(struct session *session)
 	event = event_new(EVENT_LOGOUT_RESUMED);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 	session_raise(session, event);
-	(void)session_logout(session, 0, &watch);
+	(void)session_logout(session, node->logged_out_forced ? SESSION_LOGOUT_FORCE : 0, &watch);
 }

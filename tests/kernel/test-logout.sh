@@ -57,7 +57,18 @@ sed -i '/"targetName"/s/"origin"/"loggedOutTimestampUSec":1,"origin"/' /etc/ois/
 check "it starts" start_oisd
 check_event 1151 OIS_TARGET="$target" OIS_STATUS=16
 check_equal "the session stays and is wanted" logged_in "$(phases)$(kept)"
-umount "$work/mount"
+
+# The same, and the logout was by force.
+check_fails "the daemon is killed" 137 stop_service oisd KILL
+sed -i '/"targetName"/s/"origin"/"loggedOutTimestampUSec":1,"loggedOutHow":"forced","origin"/' /etc/ois/nodes.jsonl
+check "it starts" start_oisd
+await_events 4 1001 >/dev/null
+check_nothing_left
+check_equal "the disk is gone from under who used it" "$target" "$(kept)"
+umount --lazy "$work/mount"
+check "login" ois-ctl login "$target"
+disk=$(session_disks)
+mkfs.ext4 -q "$disk"
 
 # refused WHAT: the logout is, and says who uses the disk.
 refused()

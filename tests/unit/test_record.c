@@ -477,19 +477,25 @@ static void test_logged_out(void **state)
 	load(fixture);
 	(void)discover(fixture, TARGET, "192.0.2.1", 1, NULL);
 	node = find(fixture, TARGET, "192.0.2.1");
-	records_set_logged_out(fixture->records, node, true);
+	records_set_logged_out(fixture->records, node, true, true);
 	assert_true(node->logged_out_usec > 0);
 	assert_int_equal(commit(fixture), 0);
 	load(fixture);
 	node = find(fixture, TARGET, "192.0.2.1");
-	assert_true(node->logged_out_usec > 0);
+	assert_true(node->logged_out_usec > 0 && node->logged_out_forced);
 	assert_int_equal(node->origin, NODE_ORIGIN_SEND_TARGETS);
 	(void)discover(fixture, TARGET, "192.0.2.1", 1, NULL);
 	assert_true(find(fixture, TARGET, "192.0.2.1")->logged_out_usec > 0);
-	records_set_logged_out(fixture->records, find(fixture, TARGET, "192.0.2.1"), false);
+	records_set_logged_out(fixture->records, find(fixture, TARGET, "192.0.2.1"), false, false);
 	assert_int_equal(commit(fixture), 0);
 	load(fixture);
-	assert_int_equal(find(fixture, TARGET, "192.0.2.1")->logged_out_usec, 0);
+	node = find(fixture, TARGET, "192.0.2.1");
+	assert_true(node->logged_out_usec == 0 && !node->logged_out_forced);
+	/* With a check of its devices. */
+	records_set_logged_out(fixture->records, node, true, false);
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	assert_false(find(fixture, TARGET, "192.0.2.1")->logged_out_forced);
 }
 
 /* A line with nothing but that makes no node. */
