@@ -742,7 +742,7 @@ struct manager *manager_free(struct manager *manager)
 	leftover_free_all(manager);
 	discovery_forget_endpoints(manager);
 	endpoint_forget_all(manager);
-	manager->resync = sd_event_source_disable_unref(manager->resync);
+	manager->resync = resync_free(manager->resync);
 	manager->devices = devices_free(manager->devices);
 	manager->scanner = scanner_free(manager->scanner);
 	manager->resolver = work_free(manager->resolver);

@@ -106,7 +106,7 @@ struct manager {
 	struct endpoint *endpoints;        /* to be ended, through endpoint->next */
 	struct endpoint_connect *connects; /* under way */
 	struct paths *path_requests;
-	sd_event_source *resync; /* after events of the kernel were lost */
+	struct resync *resync; /* after events of the kernel were lost; NULL: at rest */
 	struct discovery *discoveries;
 	struct host_ping *pings;                        /* through host_ping->next */
 	uint32_t ping_cookie;                           /* of the last one */

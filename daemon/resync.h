@@ -5,7 +5,11 @@
  */
 #pragma once
 
+#include "cleanup.h"
+
 struct manager;
+struct resync;
 
 /* Events were lost: looks what became of every session, and once more a moment later. */
 void resync(struct manager *manager);
+struct resync *resync_free(struct resync *resync);
