@@ -413,7 +413,7 @@ void session_disconnect(struct session *session)
 	struct session_private *p = session->private;
 
 	p->timer = sd_event_source_disable_unref(p->timer);
-	p->due = false;
+	p->due = p->connected = false;
 	p->connect = portal_connect_free(p->connect);
 	p->endpoint_connect = endpoint_connect_free(p->endpoint_connect);
 	p->driver = login_driver_free(p->driver);

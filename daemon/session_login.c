@@ -45,7 +45,13 @@ void session_connected_to(struct session *session, const char *address)
 	session_arm_timer(session, 0, NULL);
 	if (!address_is_numeric(session_address(session)))
 		session_know_address(session, session_address(session), address);
-	session_post(session, CONNECTION_EVENT_CONNECTED);
+	if (session->private->admitted) {
+		session_post(session, CONNECTION_EVENT_CONNECTED);
+		return;
+	}
+	/* It was silent for so long that others had its turn. All may wake up at once. */
+	session->private->connected = true;
+	manager_admit(session);
 }
 
 static void begin_connect(struct session *session);

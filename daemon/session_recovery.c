@@ -44,8 +44,14 @@ static void log_in(struct session *session)
 
 void session_begin(struct session *session)
 {
-	int r = refresh_node(session);
+	int r;
 
+	if (session->private->connected) {
+		session->private->connected = false;
+		session_post(session, CONNECTION_EVENT_CONNECTED);
+		return;
+	}
+	r = refresh_node(session);
 	session->attempt++;
 	session->next_attempt_usec = 0;
 	if (r < 0) {

@@ -184,6 +184,9 @@ static void end(void)
 	t.manager = manager_free(t.manager);
 	fake_world_end();
 	t.event = sd_event_unref(t.event);
+	/* The next world may get the same port, and then its node would be there already. */
+	if (access(t.directory, F_OK) == 0)
+		fake_delete("records");
 }
 
 static int set_up(void **state)
@@ -2717,10 +2720,28 @@ static void admits_recoveries_first(void **state)
 #define MANY 60
 
 static unsigned most_in_flight;
+static bool portals_are_slow;
+
+/* Those that connect give way to others, as after a second. */
+static void be_patient(void)
+{
+	size_t n = 0;
+
+	for (struct session *s = session_now(); s; s = s->next) {
+		if (s->phase == SESSION_RESOLVING || s->phase == SESSION_CONNECTING)
+			manager_release(s);
+		n += s->private->driver != NULL;
+	}
+	if (n > most_in_flight)
+		most_in_flight = (unsigned)n;
+}
 
 static bool all_at_rest(const struct session *session)
 {
 	size_t n = 0;
+
+	if (portals_are_slow)
+		be_patient();
 
 	if (t.manager->n_logins_in_flight > most_in_flight)
 		most_in_flight = (unsigned)t.manager->n_logins_in_flight;
@@ -2729,12 +2750,13 @@ static bool all_at_rest(const struct session *session)
 	return n == MANY;
 }
 
-static void admits_so_many(void **state)
+static void admit_many(const char *what)
 {
 	struct session *session;
 	char name[64];
 
-	begin("many", "logins");
+	most_in_flight = 0;
+	begin("many", what);
 	t.manager->config->logins_max = 5;
 	for (unsigned i = 0; i < MANY; i++) {
 		struct node node = t.node;
@@ -2752,6 +2774,14 @@ static void admits_so_many(void **state)
 	check(run(gone, true));
 	finish();
 	end();
+}
+
+static void admits_so_many(void **state)
+{
+	admit_many("logins");
+	portals_are_slow = true;
+	admit_many("logins at portals that wake up");
+	portals_are_slow = false;
 }
 
 /* Rescans */
