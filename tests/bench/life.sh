@@ -127,7 +127,7 @@ measure_life()
 	record_turn "$who" cut "$count"
 }
 
-# Everything anew again and again, with a cut in each tenth round.
+# Everything anew again and again: login, cut, repair, logout.
 measure_cycles()
 {
 	local count=$1 rounds=$((logins / $1)) round pids first last
@@ -135,11 +135,9 @@ measure_cycles()
 	for ((round = 0; round < rounds; round++)); do
 		((round != rounds / 10)) || first=$(resident "${pids[@]}")
 		ois_login >/dev/null
-		if ((round % 10 == 0)); then
-			portal_groups 0
-			portal_groups 1
-			all_back
-		fi
+		portal_groups 0
+		portal_groups 1
+		all_back
 		ois_logout >/dev/null
 	done
 	last=$(resident "${pids[@]}")
