@@ -129,6 +129,9 @@ static int receive_redirect(struct login *login, const struct pdu *pdu,
 	r = terminate(login, &text, &fault);
 	if (r < 0)
 		return r;
+	/* RFC 7143, 11.13.7: an address that goes on elsewhere is not the whole one. */
+	if (pdu->login_response.more)
+		fault = "the redirection goes on in another response";
 	if (!fault)
 		fault = read_redirect(login, &text, &final.redirect);
 	if (fault)

@@ -935,6 +935,31 @@ static void test_redirect_unusable(void **state)
 	}
 }
 
+static void more_with_status(struct pdu *response)
+{
+	set_status(response);
+	more(response);
+}
+
+/* Half an address is not followed, nor a whole one that may be half. */
+static void test_redirect_continued(void **state)
+{
+	static const char half[] = "TargetAddress=192.0.2.7:32",
+			  whole[] = "TargetAddress=192.0.2.7";
+
+	begin();
+	status = 0x0101;
+	reply_bytes(half, strlen(half), false, more_with_status);
+	assert_string_equal(event_get(events[0], FIELD_DUMP_RETURNED), half);
+	assert_non_null(strstr(event_get(events[0], FIELD_REASON), "goes on in another response"));
+	assert_failed(EVENT_REDIRECT_INVALID, -EPROTO);
+	begin();
+	status = 0x0102;
+	reply_bytes(whole, sizeof(whole), false, more_with_status);
+	assert_failed(EVENT_REDIRECT_INVALID, -EPROTO);
+	assert_int_equal(n_events, 1);
+}
+
 /* Who is sent on and on does not come to an end; but portals may agree a moment later. */
 static void test_redirect_often(void **state)
 {
@@ -1458,6 +1483,7 @@ int main(void)
 		TEST(test_algorithms_refused),
 		TEST(test_redirect),
 		TEST(test_redirect_unusable),
+		TEST(test_redirect_continued),
 		TEST(test_redirect_often),
 		TEST(test_silence),
 		TEST(test_reject),
