@@ -182,15 +182,30 @@ static bool response_is_final(const struct pdu *pdu)
 	return pdu->login_response.transit && pdu->login_response.nsg == PDU_STAGE_FULL_FEATURE;
 }
 
-/* RFC 7143, 11.13 and 6.3: fields that must be right in every response. */
+/* RFC 7143, 11.13.2: the active version is then the lowest one that the target has. */
+static bool version_refused(const struct pdu *pdu)
+{
+	return pdu->login_response.status_class == PDU_LOGIN_INITIATOR_ERROR &&
+	       pdu->login_response.status_detail == 5;
+}
+
+/* RFC 7143, 11.13: which session and which protocol the response is about, whatever its status. */
+static const char *identity_fault(const struct login *login, const struct pdu *pdu)
+{
+	const struct login_config *config = &login->config;
+
+	if (pdu->login_response.version_active != ISCSI_VERSION && !version_refused(pdu))
+		return "the active version is not one that was offered";
+	if (memcmp(pdu->login_response.isid, config->isid, sizeof(config->isid)) != 0)
+		return "the ISID is not the one of the request";
+	return NULL;
+}
+
+/* RFC 7143, 11.13 and 6.3: fields that must be right in every response of success. */
 static const char *response_fault(const struct login *login, const struct pdu *pdu)
 {
 	const struct login_config *config = &login->config;
 
-	if (pdu->login_response.version_active != ISCSI_VERSION)
-		return "the active version is not one that was offered";
-	if (memcmp(pdu->login_response.isid, config->isid, sizeof(config->isid)) != 0)
-		return "the ISID is not the one of the request";
 	if (config->tsih != 0 && pdu->login_response.tsih != config->tsih)
 		return "the TSIH is not the one of the request";
 	if (response_is_final(pdu) && pdu->login_response.tsih == 0)
@@ -526,6 +541,23 @@ static int receive_answer(struct login *login, const struct pdu *pdu)
 	return 0;
 }
 
+/* A redirection is judged as success is; a refusal ends the login in any case. */
+static int receive_status(struct login *login, const struct pdu *pdu)
+{
+	const char *fault = identity_fault(login, pdu);
+	int r;
+
+	if (!fault)
+		return login_refused(login, pdu);
+	if (pdu->login_response.status_class == PDU_LOGIN_REDIRECTION)
+		return login_fault(login, fault);
+	r = login_tolerate(login, LENIENCY_REFUSAL_IDENTITY);
+	if (r < 0)
+		return r;
+	login_raise(login, leniency_event(&login->negotiation.leniencies));
+	return login_refused(login, pdu);
+}
+
 static int receive_response(struct login *login, const struct pdu *pdu)
 {
 	const char *fault;
@@ -534,8 +566,10 @@ static int receive_response(struct login *login, const struct pdu *pdu)
 	if (pdu->itt != login->config.itt)
 		return login_fault(login, "the initiator task tag is not the one of the request");
 	if (pdu->login_response.status_class != PDU_LOGIN_SUCCESS)
-		return login_refused(login, pdu);
-	fault = response_fault(login, pdu);
+		return receive_status(login, pdu);
+	fault = identity_fault(login, pdu);
+	if (!fault)
+		fault = response_fault(login, pdu);
 	if (!fault)
 		fault = transit_fault(login, pdu);
 	if (fault)

@@ -294,6 +294,65 @@ static void test_redirect_unterminated(void **state)
 	}
 }
 
+/* Refusals */
+
+static void set_refused(struct pdu *response)
+{
+	response->login_response.transit = false;
+	response->login_response.status_class = 2;
+	response->login_response.status_detail = 3;
+}
+
+static void refused_without_isid(struct pdu *response)
+{
+	set_refused(response);
+	memset(response->login_response.isid, 0, sizeof(response->login_response.isid));
+}
+
+/* The login is over in both cases; what is told is the status, or the fault. */
+static void play_refusal_identity(void)
+{
+	begin();
+	reply_only("", false, refused_without_isid);
+	if (last.failed.event != EVENT_LOGIN_FAILED)
+		return;
+	assert_int_equal(last.failed.error, -ENOENT);
+	assert_int_equal(last.failed.status_class, 2);
+	assert_int_equal(last.failed.status_detail, 3);
+	last.type = LOGIN_STEP_DONE;
+}
+
+static void other_version_wanted(struct pdu *response)
+{
+	set_refused(response);
+	response->login_response.status_detail = 5;
+	response->login_response.version_max = 4;
+	response->login_response.version_active = 3;
+}
+
+static void refused_with_version(struct pdu *response)
+{
+	set_refused(response);
+	response->login_response.version_active = 3;
+}
+
+/* A refusal of the version tells the lowest one of the target; other refusals have none to tell. */
+static void test_refusal_version(void **state)
+{
+	for (unsigned strict = 0; strict < 2; strict++) {
+		config.strict = strict;
+		begin();
+		reply_only("", false, other_version_wanted);
+		assert_int_equal(n_events, 1);
+		assert_failed(EVENT_LOGIN_FAILED, -EPROTONOSUPPORT);
+		begin();
+		reply_only("", false, refused_with_version);
+		assert_int_equal(!raised(EVENT_DEVIATION_TOLERATED), strict);
+		assert_int_equal(last.failed.event,
+				 strict ? EVENT_LOGIN_RESPONSE_INVALID : EVENT_LOGIN_FAILED);
+	}
+}
+
 /* All rows */
 
 static const struct {
@@ -315,6 +374,7 @@ static const struct {
 	[LENIENCY_FIRST_BURST_EXCESS] = { play_first_burst_excess, EVENT_BURST_LENGTH_INVALID },
 	[LENIENCY_STAGE_SKIPPED] = { play_stage_skipped, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_REDIRECT_GROUP] = { play_redirect_group, EVENT_REDIRECT_INVALID },
+	[LENIENCY_REFUSAL_IDENTITY] = { play_refusal_identity, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_TEXT_NOT_CONTINUED] = { play_text_not_continued, EVENT_PDU_INVALID },
 	[LENIENCY_FINAL_TAG] = { play_final_tag, EVENT_PDU_INVALID },
 	[LENIENCY_NAME_CHARACTERS] = { play_name_characters, EVENT_DISCOVERY_ENTRY_INVALID },
@@ -438,6 +498,18 @@ static void no_tsih(struct pdu *response)
 	response->login_response.tsih = 0;
 }
 
+static void redirect_wrong_isid(struct pdu *response)
+{
+	set_moved(response);
+	wrong_isid(response);
+}
+
+static void redirect_wrong_version(struct pdu *response)
+{
+	set_moved(response);
+	wrong_version(response);
+}
+
 static void skip_stat_sn(struct pdu *response)
 {
 	response->login_response.numbers.stat_sn++;
@@ -446,6 +518,7 @@ static void skip_stat_sn(struct pdu *response)
 static void test_never(void **state)
 {
 	static const mutate_t mutations[] = { wrong_isid, wrong_itt, wrong_version, no_tsih };
+	static const mutate_t redirects[] = { redirect_wrong_isid, redirect_wrong_version };
 	static const char *const texts[] = {
 		"MaxBurstLength=16777215",     /* above the offer, and not forgiving */
 		"DefaultTime2Wait=3601",       /* no value of the key */
@@ -462,6 +535,13 @@ static void test_never(void **state)
 		begin();
 		reply("", true, mutations[i]);
 		assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	}
+	for (size_t i = 0; i < ELEMENTSOF(redirects); i++) {
+		fresh(state, false);
+		begin();
+		reply_only("TargetAddress=192.0.2.7", false, redirects[i]);
+		assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+		assert_null(raised(EVENT_LOGIN_REDIRECTED));
 	}
 	for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
 		fresh(state, false);
@@ -520,6 +600,7 @@ int main(void)
 		TEST(test_reason),
 		TEST(test_together),
 		TEST(test_redirect_unterminated),
+		TEST(test_refusal_version),
 		TEST(test_nothing_to_tolerate),
 		TEST(test_optional_answers),
 		TEST(test_never),
