@@ -189,6 +189,15 @@ static bool version_refused(const struct pdu *pdu)
 	       pdu->login_response.status_detail == 5;
 }
 
+/* No ISID of ours is zero. */
+static bool isid_left_out(const struct pdu *pdu)
+{
+	static const uint8_t none[sizeof(pdu->login_response.isid)];
+
+	return pdu->login_response.status_class == PDU_LOGIN_REDIRECTION &&
+	       memcmp(pdu->login_response.isid, none, sizeof(none)) == 0;
+}
+
 /* RFC 7143, 11.13: which session and which protocol the response is about, whatever its status. */
 static const char *identity_fault(const struct login *login, const struct pdu *pdu)
 {
@@ -196,7 +205,8 @@ static const char *identity_fault(const struct login *login, const struct pdu *p
 
 	if (pdu->login_response.version_active != ISCSI_VERSION && !version_refused(pdu))
 		return "the active version is not one that was offered";
-	if (memcmp(pdu->login_response.isid, config->isid, sizeof(config->isid)) != 0)
+	if (memcmp(pdu->login_response.isid, config->isid, sizeof(config->isid)) != 0 &&
+	    !isid_left_out(pdu))
 		return "the ISID is not the one of the request";
 	return NULL;
 }
@@ -545,10 +555,12 @@ static int receive_answer(struct login *login, const struct pdu *pdu)
 static int receive_status(struct login *login, const struct pdu *pdu)
 {
 	const char *fault = identity_fault(login, pdu);
-	int r;
+	int r = 0;
 
+	if (!fault && isid_left_out(pdu))
+		r = login_tolerate(login, LENIENCY_REDIRECT_ISID);
 	if (!fault)
-		return login_refused(login, pdu);
+		return r < 0 ? r : login_refused(login, pdu);
 	if (pdu->login_response.status_class == PDU_LOGIN_REDIRECTION)
 		return login_fault(login, fault);
 	r = login_tolerate(login, LENIENCY_REFUSAL_IDENTITY);

@@ -278,6 +278,20 @@ static void play_redirect_group(void)
 	assert_int_equal(last.redirect.port, 3261);
 }
 
+static void moved_without_isid(struct pdu *response)
+{
+	set_moved(response);
+	memset(response->login_response.isid, 0, sizeof(response->login_response.isid));
+}
+
+static void play_redirect_isid(void)
+{
+	begin();
+	reply_only("TargetAddress=192.0.2.7:3261", false, moved_without_isid);
+	if (last.type == LOGIN_STEP_REDIRECT)
+		assert_int_equal(last.redirect.port, 3261);
+}
+
 static void test_redirect_unterminated(void **state)
 {
 	static const char text[] = "TargetAddress=192.0.2.7:3261";
@@ -374,6 +388,7 @@ static const struct {
 	[LENIENCY_FIRST_BURST_EXCESS] = { play_first_burst_excess, EVENT_BURST_LENGTH_INVALID },
 	[LENIENCY_STAGE_SKIPPED] = { play_stage_skipped, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_REDIRECT_GROUP] = { play_redirect_group, EVENT_REDIRECT_INVALID },
+	[LENIENCY_REDIRECT_ISID] = { play_redirect_isid, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_REFUSAL_IDENTITY] = { play_refusal_identity, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_TEXT_NOT_CONTINUED] = { play_text_not_continued, EVENT_PDU_INVALID },
 	[LENIENCY_FINAL_TAG] = { play_final_tag, EVENT_PDU_INVALID },
