@@ -205,6 +205,9 @@ static const char *identity_fault(const struct login *login, const struct pdu *p
 
 	if (pdu->login_response.version_active != ISCSI_VERSION && !version_refused(pdu))
 		return "the active version is not one that was offered";
+	/* RFC 7143, 11.13.1 */
+	if (login->stat_sn_known && pdu->login_response.version_max != login->version_max)
+		return "the highest version is not the one of the first response";
 	if (memcmp(pdu->login_response.isid, config->isid, sizeof(config->isid)) != 0 &&
 	    !isid_left_out(pdu))
 		return "the ISID is not the one of the request";
@@ -586,6 +589,7 @@ static int receive_response(struct login *login, const struct pdu *pdu)
 		fault = transit_fault(login, pdu);
 	if (fault)
 		return login_fault(login, fault);
+	login->version_max = pdu->login_response.version_max;
 	r = tolerate_header(login, pdu);
 	if (r >= 0)
 		r = check_stat_sn(login, pdu);

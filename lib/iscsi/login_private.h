@@ -42,8 +42,10 @@ struct login {
 	unsigned exchanges;
 
 	struct text_collector in;
+	/* Of the response before, if there was one. */
 	bool stat_sn_known;
 	uint32_t stat_sn;
+	uint8_t version_max;
 	bool window_reported;
 	/* The PDU being judged, for events; valid inside login_receive(). */
 	const uint8_t *received_header;

@@ -252,6 +252,8 @@ static struct expectation expect_header(size_t at, const struct response *fault,
 		return bit & 0xc0 ? harmless : refused(EVENT_LOGIN_RESPONSE_INVALID);
 	case 1:
 		return expect_flags(&good[at], bit, variant);
+	case 2: /* Version-max: any, but the same in all */
+		return n_good == 1 ? harmless : refused(EVENT_LOGIN_RESPONSE_INVALID);
 	case 3:         /* Version-active */
 	case 4:         /* TotalAHSLength */
 	case 5 ... 7:   /* DataSegmentLength */
@@ -267,7 +269,7 @@ static struct expectation expect_header(size_t at, const struct response *fault,
 	case 36: /* status class; 1 is a redirection without an address */
 		return refused(bit == 1 ? EVENT_REDIRECT_INVALID : EVENT_LOGIN_FAILED);
 	}
-	/* Version-max, the detail of a success, and what is reserved. */
+	/* The detail of a success, and what is reserved. */
 	return harmless;
 }
 
@@ -289,6 +291,17 @@ static void test_header_bits(void **state)
 				check(at, &fault, &expected, variant, what);
 			}
 		}
+	}
+}
+
+/* A target may know higher versions. */
+static void test_version_max(void **state)
+{
+	for (enum variant variant = 0; variant < _VARIANT_MAX; variant++) {
+		prepare(state, variant);
+		for (size_t at = 0; at < n_good; at++)
+			good[at].header[2] = 2;
+		check(0, &good[0], &harmless, variant, "Version-max 2");
 	}
 }
 
@@ -680,10 +693,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_header_bits),
-		TEST(test_keys),
-		TEST(test_additions),
-		TEST(test_any_pieces),
+		TEST(test_header_bits), TEST(test_version_max), TEST(test_keys),
+		TEST(test_additions),   TEST(test_any_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
