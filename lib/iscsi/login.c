@@ -424,7 +424,7 @@ static int receive_text(struct login *login, struct security_keys *keys)
 	if (r < 0)
 		return r;
 	scratch = login->negotiation;
-	scratch.owes_answer = false;
+	scratch.owes_answer = scratch.owes_not_understood = false;
 	text_iterator_init(&iterator, login->in.text.data, login->in.text.length);
 	while ((r = text_iterator_next(&iterator, &pair, &fault)) > 0) {
 		if (++n > LOGIN_KEYS_MAX)
@@ -487,9 +487,14 @@ static int check_outcome(struct login *login)
 {
 	const struct login_config *config = &login->config;
 	const struct negotiation *negotiation = &login->negotiation;
+	int r = 0;
 
 	if (negotiation->owes_answer)
 		return login_fault(login, "the last response offers keys that cannot be answered");
+	if (negotiation->owes_not_understood)
+		r = login_tolerate(login, LENIENCY_UNKNOWN_KEY_LAST);
+	if (r < 0)
+		return r;
 	if (!negotiation->parameters.header_digest &&
 	    (config->header_digest_required || !offers_none(&config->offer.header_digest)))
 		return login_fail_plain(login, -EPROTO, false, EVENT_HEADER_DIGEST_REQUIRED);

@@ -362,8 +362,8 @@ static int answer_inquiry(struct negotiation *negotiation, const struct key_row 
 }
 
 /* RFC 7143, 6.2: a key we do not know is answered, unless it is such an answer itself. */
-static int receive_unknown(const struct text_pair *pair, struct buffer *answers,
-			   struct negotiation_fault *ret_fault)
+static int receive_unknown(struct negotiation *negotiation, const struct text_pair *pair,
+			   struct buffer *answers, struct negotiation_fault *ret_fault)
 {
 	char name[ISCSI_KEY_NAME_MAX + 1];
 
@@ -374,6 +374,7 @@ static int receive_unknown(const struct text_pair *pair, struct buffer *answers,
 	}
 	memcpy(name, pair->key, pair->key_length);
 	name[pair->key_length] = '\0';
+	negotiation->owes_not_understood = true;
 	return text_write(answers, name, NOT_UNDERSTOOD);
 }
 
@@ -435,7 +436,7 @@ int negotiation_receive(struct negotiation *negotiation, unsigned stage,
 	enum iscsi_key key;
 
 	if (key_from_name(pair->key, pair->key_length, &key) < 0)
-		return receive_unknown(pair, answers, ret_fault);
+		return receive_unknown(negotiation, pair, answers, ret_fault);
 	row = key_row(key);
 	if (text_value_is(pair, INQUIRY))
 		return answer_inquiry(negotiation, row, answers);

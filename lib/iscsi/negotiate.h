@@ -28,7 +28,8 @@ struct negotiation {
 	struct iscsi_parameters parameters; /* as far as it is agreed */
 	bool offered[_ISCSI_KEY_MAX];
 	bool received[_ISCSI_KEY_MAX];
-	bool owes_answer; /* the peer offered something that must be answered */
+	bool owes_answer;         /* the peer offered something that must be answered */
+	bool owes_not_understood; /* and the same of a key that is unknown here */
 	struct leniencies leniencies;
 
 	/* Declared by a target. */

@@ -168,12 +168,17 @@ static int receive_answer(struct renegotiation *renegotiation, bool final,
 	if (r < 0)
 		return r;
 	scratch = renegotiation->negotiation;
-	scratch.owes_answer = false;
+	scratch.owes_answer = scratch.owes_not_understood = false;
 	r = receive_text(renegotiation, &scratch, ret_reason);
 	if (r < 0)
 		return r;
 	if (final && scratch.owes_answer) {
 		*ret_reason = "the last response asks for an answer";
+		return -EPROTO;
+	}
+	if (final && scratch.owes_not_understood &&
+	    !leniency_allows(&scratch.leniencies, LENIENCY_UNKNOWN_KEY_LAST)) {
+		*ret_reason = leniency_row(LENIENCY_UNKNOWN_KEY_LAST)->deviation;
 		return -EPROTO;
 	}
 	renegotiation->negotiation = scratch;

@@ -63,6 +63,15 @@ static void play_key_not_understood(void)
 	assert_int_equal(last.result->parameters.max_recv_data_segment_length, 262144);
 }
 
+static void play_unknown_key_last(void)
+{
+	begin();
+	/* In between it is answered, and that is the end of it. */
+	reply("X-com.example.colour=red", false, NULL);
+	assert_true(mentions((const char *)request_text.data, "X-com.example.colour"));
+	reply("X-com.example.colour=blue", true, NULL);
+}
+
 static void play_answer_not_admissible(void)
 {
 	config.offer.default_time2wait = 5;
@@ -377,6 +386,7 @@ static const struct {
 	[LENIENCY_KEY_REPEATED] = { play_key_repeated, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_KEY_UNANSWERED] = { play_key_unanswered, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_KEY_NOT_UNDERSTOOD] = { play_key_not_understood, EVENT_LOGIN_RESPONSE_INVALID },
+	[LENIENCY_UNKNOWN_KEY_LAST] = { play_unknown_key_last, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_ANSWER_NOT_ADMISSIBLE] = { play_answer_not_admissible,
 					     EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_PORTAL_GROUP_MISSING] = { play_portal_group_missing,

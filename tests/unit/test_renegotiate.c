@@ -193,6 +193,13 @@ static void test_leniencies(void **state)
 	assert_int_not_equal(outcome.leniencies.used, 0);
 	begin(true);
 	assert_int_equal(ANSWER("MaxRecvDataSegmentLength=NotUnderstood", true), -EPROTO);
+
+	begin(false);
+	assert_int_equal(ANSWER("X-org.example.colour=blue", true), 1);
+	assert_int_equal(outcome.leniencies.used, 1U << LENIENCY_UNKNOWN_KEY_LAST);
+	begin(true);
+	assert_int_equal(ANSWER("X-org.example.colour=blue", true), -EPROTO);
+	assert_string_equal(reason, leniency_row(LENIENCY_UNKNOWN_KEY_LAST)->deviation);
 }
 
 static void test_faults(void **state)
