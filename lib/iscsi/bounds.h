@@ -10,10 +10,7 @@
 /* RFC 7143, 6.1: a binary value encodes at most 1024 bytes; twice as many digits and the prefix. */
 #define ISCSI_BINARY_MAX       1024
 #define ISCSI_BINARY_VALUE_MAX (2 + 2 * ISCSI_BINARY_MAX)
-/*
- * Where chapter 13 gives no limit to a value, and beyond what CHAP allows so that its own rule is
- * met first.
- */
+/* Where chapter 13 gives no limit to a value, and for keys that are unknown here. */
 #define ISCSI_LONG_VALUE_MAX 16384
 
 /*

@@ -64,7 +64,7 @@ static const struct key_row rows[_ISCSI_KEY_MAX] = {
 	[ISCSI_KEY_CHAP_C] = {
 		.name = "CHAP_C",
 		.type = KEY_BINARY,
-		.value_max = ISCSI_LONG_VALUE_MAX,
+		.value_max = LOGIN_TEXT_MAX, /* event 33 is about the length */
 		.rfc = "RFC 7143, 12.1.3",
 		AUTHENTICATION,
 	},

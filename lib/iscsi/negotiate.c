@@ -366,10 +366,14 @@ static int receive_unknown(struct negotiation *negotiation, const struct text_pa
 			   struct buffer *answers, struct negotiation_fault *ret_fault)
 {
 	char name[ISCSI_KEY_NAME_MAX + 1];
+	const char *reason = NULL;
 
-	if (is_no_value(pair)) {
-		*ret_fault = (struct negotiation_fault){ "an answer to a key that was not offered",
-							 "RFC 7143, 6.2", _ISCSI_KEY_MAX };
+	if (is_no_value(pair))
+		reason = "an answer to a key that was not offered";
+	else if (pair->value_length > ISCSI_LONG_VALUE_MAX)
+		reason = "the value is longer than allowed";
+	if (reason) {
+		*ret_fault = (struct negotiation_fault){ reason, "RFC 7143, 6.2", _ISCSI_KEY_MAX };
 		return -EPROTO;
 	}
 	memcpy(name, pair->key, pair->key_length);

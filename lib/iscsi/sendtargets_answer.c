@@ -179,6 +179,10 @@ bool sendtargets_parse(struct sendtargets *sendtargets)
 		length = (size_t)(end - at) + 1;
 		text_iterator_init(&iterator, at, length);
 		r = text_iterator_next(&iterator, &pair, &reason);
+		if (r > 0 && pair.value_length > ISCSI_LONG_VALUE_MAX) {
+			reason = "a value is too long";
+			r = -EPROTO;
+		}
 		if (sendtargets->cut && sendtargets->parsed + length == sendtargets->text.length)
 			skip_entry(sendtargets, at, length - 1, "the answer ends within this pair");
 		else if (r < 0)

@@ -25,8 +25,8 @@ struct text_iterator {
 
 void text_iterator_init(struct text_iterator *iterator, const void *text, size_t length);
 /*
- * 1: *@ret is the next pair; 0: no more; -EPROTO: malformed (no delimiter, no "=", not a key name,
- * value too long), and *@ret_fault, if not NULL, is a constant sentence.
+ * 1: *@ret is the next pair; 0: no more; -EPROTO: malformed (no delimiter, no "=", not a key name),
+ * and *@ret_fault, if not NULL, is a constant sentence. How long a value may be depends on its key.
  */
 int text_iterator_next(struct text_iterator *iterator, struct text_pair *ret,
 		       const char **ret_fault);

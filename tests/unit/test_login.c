@@ -1211,20 +1211,28 @@ static void test_challenge_length(void **state)
 	}
 }
 
-/* Far too long, in several PDUs: still the same event. */
+/* Far too long, in several PDUs: still the same event, as long as the text is not too long. */
 static void test_challenge_far_too_long(void **state)
 {
-	static char text[12000];
-	int n = snprintf(text, sizeof(text), "CHAP_C=0x");
+	static const size_t lengths[] = { 12000, ISCSI_LONG_VALUE_MAX + 10, 20000,
+					  LOGIN_TEXT_MAX - 18 };
+	static char text[LOGIN_TEXT_MAX];
 
-	memset(text + n, '5', sizeof(text) - (size_t)n - 1);
-	chap_config(false);
-	begin();
-	reply("AuthMethod=CHAP", false, NULL);
-	reply_bytes("CHAP_A=7\0CHAP_I=1", 18, false, more);
-	reply_bytes(text, 8000, false, more);
-	reply_bytes(text + 8000, sizeof(text) - 8000, false, NULL);
-	assert_failed(EVENT_CHAP_CHALLENGE_TOO_LONG, -EPROTO);
+	for (size_t i = 0; i < ELEMENTSOF(lengths); i++) {
+		size_t length = lengths[i], at = 0;
+		int n = snprintf(text, sizeof(text), "CHAP_C=0x");
+
+		memset(text + n, '5', length - (size_t)n - 1);
+		text[length - 1] = '\0';
+		chap_config(false);
+		begin();
+		reply("AuthMethod=CHAP", false, NULL);
+		reply_bytes("CHAP_A=7\0CHAP_I=1", 18, false, more);
+		for (; length - at > 8000; at += 8000)
+			reply_bytes(text + at, 8000, false, more);
+		reply_bytes(text + at, length - at, false, NULL);
+		assert_failed(EVENT_CHAP_CHALLENGE_TOO_LONG, -EPROTO);
+	}
 }
 
 static void test_reflection(void **state)

@@ -246,6 +246,20 @@ static void test_target_offers(void **state)
 	}
 }
 
+/* As long as the longest value of a known key, and not longer. */
+static void test_unknown_length(void **state)
+{
+	char text[ISCSI_LONG_VALUE_MAX + 8] = "X-y=";
+
+	memset(text + 4, 'a', ISCSI_LONG_VALUE_MAX);
+	begin(false, NULL);
+	assert_int_equal(receive(text), 0);
+	assert_true(has(&answers, "X-y=NotUnderstood"));
+	text[4 + ISCSI_LONG_VALUE_MAX] = 'a';
+	assert_int_equal(receive(text), -EPROTO);
+	assert_string_equal(fault.reason, "the value is longer than allowed");
+}
+
 static void test_repetition(void **state)
 {
 	begin(false, NULL);
@@ -552,6 +566,7 @@ int main(void)
 		cmocka_unit_test(test_offer),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_target_offers),
+		cmocka_unit_test(test_unknown_length),
 		cmocka_unit_test(test_repetition),
 		cmocka_unit_test(test_declared),
 		cmocka_unit_test(test_digest_list),

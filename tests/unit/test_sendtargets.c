@@ -273,6 +273,30 @@ static void test_records(void **state)
 	}
 }
 
+/* A pair that no other limit meets; the records around it are good. */
+static void test_long_value(void **state)
+{
+	static char text[ISCSI_LONG_VALUE_MAX + 256];
+
+	for (size_t length = ISCSI_LONG_VALUE_MAX; length <= ISCSI_LONG_VALUE_MAX + 1; length++) {
+		size_t n = (size_t)snprintf(text, sizeof(text), "%s|X-com.example.key=", A);
+
+		memset(text + n, 'a', length);
+		n += length;
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "|%s", B) + 1;
+		for (size_t i = 0; i < n; i++)
+			if (text[i] == '|')
+				text[i] = '\0';
+		begin();
+		reply_bytes(text, n, true, false);
+		assert_int_equal(last.type, SENDTARGETS_STEP_DONE);
+		assert_int_equal(last.done.targets, 2);
+		assert_int_equal(last.done.skipped, length > ISCSI_LONG_VALUE_MAX);
+		assert_int_equal(raised(EVENT_DISCOVERY_ENTRY_INVALID),
+				 length > ISCSI_LONG_VALUE_MAX);
+	}
+}
+
 /* What is known of the link: link-local addresses are on it, whatever the target calls it. */
 static void test_scope(void **state)
 {
@@ -813,13 +837,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_request),      TEST(test_records),      TEST(test_long_name),
-		TEST(test_long_address), TEST(test_scope),        TEST(test_by_name),
-		TEST(test_cut),          TEST(test_last_tag),     TEST(test_continued_without_c),
-		TEST(test_any_split),    TEST(test_many_portals), TEST(test_many_targets),
-		TEST(test_many_faults),  TEST(test_logout),       TEST(test_ping),
-		TEST(test_async),        TEST(test_silence),      TEST(test_reject),
-		TEST(test_faults),       TEST(test_limits),       TEST(test_unasked),
+		TEST(test_request),      TEST(test_records),
+		TEST(test_long_name),    TEST(test_long_address),
+		TEST(test_long_value),   TEST(test_scope),
+		TEST(test_by_name),      TEST(test_cut),
+		TEST(test_last_tag),     TEST(test_continued_without_c),
+		TEST(test_any_split),    TEST(test_many_portals),
+		TEST(test_many_targets), TEST(test_many_faults),
+		TEST(test_logout),       TEST(test_ping),
+		TEST(test_async),        TEST(test_silence),
+		TEST(test_reject),       TEST(test_faults),
+		TEST(test_limits),       TEST(test_unasked),
 		TEST(test_too_many),     TEST(test_any_bytes),
 	};
 

@@ -73,27 +73,25 @@ static void test_iterate(void **state)
 	}
 }
 
+/* A key has a limit of its own here, a value by its key and elsewhere. */
 static void test_lengths(void **state)
 {
-	char text[ISCSI_KEY_NAME_MAX + ISCSI_LONG_VALUE_MAX + 8];
+	char text[ISCSI_KEY_NAME_MAX + LOGIN_TEXT_MAX + 8];
+	size_t value = LOGIN_TEXT_MAX;
 	struct text_iterator iterator;
 	struct text_pair pair;
 
 	for (size_t key = ISCSI_KEY_NAME_MAX; key <= ISCSI_KEY_NAME_MAX + 1; key++) {
-		for (size_t value = ISCSI_LONG_VALUE_MAX; value <= ISCSI_LONG_VALUE_MAX + 1;
-		     value++) {
-			bool good = key == ISCSI_KEY_NAME_MAX && value == ISCSI_LONG_VALUE_MAX;
+		bool good = key == ISCSI_KEY_NAME_MAX;
 
-			memset(text, 'A', key + 1 + value);
-			text[key] = '=';
-			text[key + 1 + value] = '\0';
-			text_iterator_init(&iterator, text, key + 1 + value + 1);
-			assert_int_equal(text_iterator_next(&iterator, &pair, NULL),
-					 good ? 1 : -EPROTO);
-			if (good) {
-				assert_int_equal(pair.key_length, key);
-				assert_int_equal(pair.value_length, value);
-			}
+		memset(text, 'A', key + 1 + value);
+		text[key] = '=';
+		text[key + 1 + value] = '\0';
+		text_iterator_init(&iterator, text, key + 1 + value + 1);
+		assert_int_equal(text_iterator_next(&iterator, &pair, NULL), good ? 1 : -EPROTO);
+		if (good) {
+			assert_int_equal(pair.key_length, key);
+			assert_int_equal(pair.value_length, value);
 		}
 	}
 	text_iterator_init(&iterator, NULL, 0);
