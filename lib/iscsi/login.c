@@ -367,7 +367,8 @@ static int negotiation_failed(struct login *login, const struct negotiation_faul
 	return login_fault(login, reason);
 }
 
-static int unanswered(struct login *login, const struct negotiation_fault *fault)
+/* A key that was offered is not settled at the end. */
+static int unsettled(struct login *login, const struct negotiation_fault *fault)
 {
 	const char *name = key_row(fault->key)->name;
 	const struct text_pair pair = { .key = name, .key_length = strlen(name), .value = "" };
@@ -516,7 +517,7 @@ static int login_finish(struct login *login, const struct pdu *pdu)
 
 	r = negotiation_finish(&login->negotiation, &fault);
 	if (r < 0)
-		return unanswered(login, &fault);
+		return unsettled(login, &fault);
 	r = check_outcome(login);
 	if (r < 0)
 		return r;

@@ -247,8 +247,10 @@ static int receive_answer(struct negotiation *negotiation, enum iscsi_key key,
 	int r = 0;
 
 	if (is_no_value(pair)) {
+		/* RFC 7143, 6.2: Reject is an answer like others, and leaves the key as it is. */
 		if (text_value_is(pair, NOT_UNDERSTOOD))
 			r = receive_not_understood(negotiation, key, ret_fault);
+		negotiation->irrelevant[key] = text_value_is(pair, IRRELEVANT);
 		settle_without_answer(negotiation, row);
 		return r;
 	}
@@ -457,7 +459,7 @@ int negotiation_receive(struct negotiation *negotiation, unsigned stage,
 	return receive_answer(negotiation, key, pair, ret_fault);
 }
 
-/* What the outcome of other keys makes irrelevant needs no answer. */
+/* What the outcome of other keys makes irrelevant needs no answer, or Irrelevant. */
 static bool irrelevant_by_outcome(const struct negotiation *negotiation, const struct key_row *row)
 {
 	const struct iscsi_parameters *parameters = &negotiation->parameters;
@@ -493,6 +495,10 @@ int negotiation_finish(struct negotiation *negotiation, struct negotiation_fault
 		const struct key_row *row = key_row(key);
 		int r = 0;
 
+		if (negotiation->irrelevant[key] && !irrelevant_by_outcome(negotiation, row))
+			r = tolerate(negotiation, LENIENCY_KEY_RELEVANT, key, ret_fault);
+		if (r < 0)
+			return r;
 		if (negotiation->received[key] || row->function == KEY_DECLARATIVE)
 			continue;
 		if (answer_missing(negotiation, key))

@@ -28,8 +28,9 @@ struct negotiation {
 	struct iscsi_parameters parameters; /* as far as it is agreed */
 	bool offered[_ISCSI_KEY_MAX];
 	bool received[_ISCSI_KEY_MAX];
-	bool owes_answer;         /* the peer offered something that must be answered */
-	bool owes_not_understood; /* and the same of a key that is unknown here */
+	bool irrelevant[_ISCSI_KEY_MAX]; /* so the peer says; other keys decide whether it is */
+	bool owes_answer;                /* the peer offered something that must be answered */
+	bool owes_not_understood;        /* and the same of a key that is unknown here */
 	struct leniencies leniencies;
 
 	/* Declared by a target. */
@@ -67,7 +68,8 @@ int negotiation_receive(struct negotiation *negotiation, unsigned stage,
 			struct negotiation_fault *ret_fault);
 
 /*
- * No answer will come any more: settles the keys that were offered and not answered, and what
- * follows from others. Errors: -EPROTO with *@ret_fault.
+ * No answer will come any more: settles the keys that were offered and not answered, judges those
+ * that were answered with Irrelevant, and what follows from others. Errors: -EPROTO with
+ * *@ret_fault.
  */
 int negotiation_finish(struct negotiation *negotiation, struct negotiation_fault *ret_fault);

@@ -63,6 +63,14 @@ static void play_key_not_understood(void)
 	assert_int_equal(last.result->parameters.max_recv_data_segment_length, 262144);
 }
 
+static void play_key_relevant(void)
+{
+	begin();
+	reply("MaxBurstLength=Irrelevant", true, NULL);
+	if (last.type == LOGIN_STEP_DONE)
+		assert_int_equal(last.result->parameters.max_burst_length, 262144);
+}
+
 static void play_unknown_key_last(void)
 {
 	begin();
@@ -386,6 +394,7 @@ static const struct {
 	[LENIENCY_KEY_REPEATED] = { play_key_repeated, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_KEY_UNANSWERED] = { play_key_unanswered, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_KEY_NOT_UNDERSTOOD] = { play_key_not_understood, EVENT_LOGIN_RESPONSE_INVALID },
+	[LENIENCY_KEY_RELEVANT] = { play_key_relevant, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_UNKNOWN_KEY_LAST] = { play_unknown_key_last, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_ANSWER_NOT_ADMISSIBLE] = { play_answer_not_admissible,
 					     EVENT_LOGIN_RESPONSE_INVALID },
@@ -500,6 +509,37 @@ static void test_optional_answers(void **state)
 	assert_false(last.result->parameters.immediate_data);
 	assert_true(last.result->parameters.data_pdu_in_order);
 	assert_int_equal(n_events, 0);
+}
+
+/* Irrelevant is right where other answers make it so, those that come later, too; Reject always. */
+static void test_irrelevant(void **state)
+{
+	static const struct {
+		const char *text;
+		bool right;
+	} answers[] = {
+		{ "FirstBurstLength=Irrelevant|InitialR2T=Yes|ImmediateData=No", true },
+		{ "InitialR2T=Yes|ImmediateData=No|FirstBurstLength=Irrelevant", true },
+		{ "FirstBurstLength=Irrelevant|InitialR2T=Yes|ImmediateData=Yes", false },
+		{ "FirstBurstLength=Irrelevant|InitialR2T=No|ImmediateData=No", false },
+		{ "FirstBurstLength=Irrelevant", false },
+		{ "HeaderDigest=Irrelevant", false },
+		{ "DefaultTime2Wait=Irrelevant", false },
+		{ "DataPDUInOrder=Irrelevant", false },
+		{ "MaxConnections=Reject|HeaderDigest=Reject|FirstBurstLength=Reject", true },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(answers); i++) {
+		fresh(state, true);
+		begin();
+		reply(answers[i].text, true, NULL);
+		if ((last.type == LOGIN_STEP_DONE) != answers[i].right)
+			fail_msg("%s", answers[i].text);
+		if (answers[i].right)
+			assert_int_equal(n_events, 0);
+		else
+			assert_failed(EVENT_LOGIN_RESPONSE_INVALID, -EPROTO);
+	}
 }
 
 /* What is never let pass, however lenient. */
@@ -628,6 +668,7 @@ int main(void)
 		TEST(test_refusal_version),
 		TEST(test_nothing_to_tolerate),
 		TEST(test_optional_answers),
+		TEST(test_irrelevant),
 		TEST(test_never),
 	};
 

@@ -407,8 +407,10 @@ static struct expectation expect_operational(const char *key, enum damage damage
 	case NOT_UNDERSTOOD:
 		return tolerated(LENIENCY_KEY_NOT_UNDERSTOOD);
 	case REJECTED:
-	case IRRELEVANT:
 		return declared ? tolerated(LENIENCY_KEY_NOT_UNDERSTOOD) : harmless;
+	case IRRELEVANT:
+		/* Nothing that these logins agree on makes a key irrelevant. */
+		return tolerated(declared ? LENIENCY_KEY_NOT_UNDERSTOOD : LENIENCY_KEY_RELEVANT);
 	default:
 		return refused(EVENT_LOGIN_RESPONSE_INVALID);
 	}
