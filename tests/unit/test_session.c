@@ -2601,6 +2601,50 @@ static void tells_of_an_outage(void **state)
 	end();
 }
 
+static unsigned attempts_wanted;
+
+static bool is_tried_so_often(const struct session *session)
+{
+	return is_RETRYING(session) && session->recovering && session->attempt >= attempts_wanted;
+}
+
+/* Twice as long each time, up to what depends on whether the target refuses for good. */
+static void waits_longer_and_longer(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned status, most;
+	} rows[] = {
+		{ "removed", 0x0204, 300 },
+		{ "out of resources", 0x0302, 30 },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		uint64_t least = SECOND_USEC, most = rows[i].most * SECOND_USEC, wait;
+
+		begin("outage", rows[i].name);
+		log_in();
+		check(run(at_rest, true));
+		world.portals[1].status = rows[i].status;
+		lose(KERNEL_ERROR_CLOSED);
+		for (attempts_wanted = 1; attempts_wanted <= 10; attempts_wanted++) {
+			check(run(is_tried_so_often, true));
+			check(session_now()->attempt == attempts_wanted);
+			wait = session_now()->next_attempt_usec - turn_usec(CLOCK_MONOTONIC);
+			/* It began a moment ago, and is up to a quarter longer. */
+			check(wait > least - SECOND_USEC / 2 && wait <= least + least / 4);
+			least = 2 * least < most ? 2 * least : most;
+		}
+		check(least == most);
+		check(t.events[EVENT_LOGIN_REQUEST_FAILED] == 0);
+		world.portals[1].status = 0;
+		check(run(at_rest, true));
+		check(t.events[EVENT_RECONNECTED] == 1);
+		finish();
+		end();
+	}
+}
+
 /* Pings */
 
 static bool is_pinged(const struct session *session)
@@ -3034,6 +3078,7 @@ int main(void)
 		TEST(refuses_a_logout),
 		TEST(keeps_a_persons_word),
 		TEST(tells_of_an_outage),
+		TEST(waits_longer_and_longer),
 		TEST(pings),
 		TEST(leaves_what_is_lost),
 		TEST(admits_recoveries_first),
