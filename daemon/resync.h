@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include "cleanup.h"
-
 struct manager;
 struct resync;
 
