@@ -182,13 +182,6 @@ static bool response_is_final(const struct pdu *pdu)
 	return pdu->login_response.transit && pdu->login_response.nsg == PDU_STAGE_FULL_FEATURE;
 }
 
-/* RFC 7143, 11.13.2: the active version is then the lowest one that the target has. */
-static bool version_refused(const struct pdu *pdu)
-{
-	return pdu->login_response.status_class == PDU_LOGIN_INITIATOR_ERROR &&
-	       pdu->login_response.status_detail == 5;
-}
-
 /* No ISID of ours is zero. */
 static bool isid_left_out(const struct pdu *pdu)
 {
@@ -198,12 +191,13 @@ static bool isid_left_out(const struct pdu *pdu)
 	       memcmp(pdu->login_response.isid, none, sizeof(none)) == 0;
 }
 
-/* RFC 7143, 11.13: which session and which protocol the response is about, whatever its status. */
+/* RFC 7143, 11.13: which session and which protocol a response is about after which a login goes
+ * on. */
 static const char *identity_fault(const struct login *login, const struct pdu *pdu)
 {
 	const struct login_config *config = &login->config;
 
-	if (pdu->login_response.version_active != ISCSI_VERSION && !version_refused(pdu))
+	if (pdu->login_response.version_active != ISCSI_VERSION)
 		return "the active version is not one that was offered";
 	/* RFC 7143, 11.13.1 */
 	if (login->stat_sn_known && pdu->login_response.version_max != login->version_max)
@@ -560,23 +554,23 @@ static int receive_answer(struct login *login, const struct pdu *pdu)
 	return 0;
 }
 
-/* A redirection is judged as success is; a refusal ends the login in any case. */
+/*
+ * A redirection is judged as success is. What refuses the login is a refusal, whoever it is about:
+ * LIO and tgt leave the ISID zero then, and a version that is refused is another one.
+ */
 static int receive_status(struct login *login, const struct pdu *pdu)
 {
-	const char *fault = identity_fault(login, pdu);
+	const char *fault;
 	int r = 0;
 
-	if (!fault && isid_left_out(pdu))
-		r = login_tolerate(login, LENIENCY_REDIRECT_ISID);
-	if (!fault)
-		return r < 0 ? r : login_refused(login, pdu);
-	if (pdu->login_response.status_class == PDU_LOGIN_REDIRECTION)
+	if (pdu->login_response.status_class != PDU_LOGIN_REDIRECTION)
+		return login_refused(login, pdu);
+	fault = identity_fault(login, pdu);
+	if (fault)
 		return login_fault(login, fault);
-	r = login_tolerate(login, LENIENCY_REFUSAL_IDENTITY);
-	if (r < 0)
-		return r;
-	login_raise(login, leniency_event(&login->negotiation.leniencies));
-	return login_refused(login, pdu);
+	if (isid_left_out(pdu))
+		r = login_tolerate(login, LENIENCY_REDIRECT_ISID);
+	return r < 0 ? r : login_refused(login, pdu);
 }
 
 static int receive_response(struct login *login, const struct pdu *pdu)

@@ -340,47 +340,26 @@ static void refused_without_isid(struct pdu *response)
 	memset(response->login_response.isid, 0, sizeof(response->login_response.isid));
 }
 
-/* The login is over in both cases; what is told is the status, or the fault. */
-static void play_refusal_identity(void)
-{
-	begin();
-	reply_only("", false, refused_without_isid);
-	if (last.failed.event != EVENT_LOGIN_FAILED)
-		return;
-	assert_int_equal(last.failed.error, -ENOENT);
-	assert_int_equal(last.failed.status_class, 2);
-	assert_int_equal(last.failed.status_detail, 3);
-	last.type = LOGIN_STEP_DONE;
-}
-
 static void other_version_wanted(struct pdu *response)
 {
 	set_refused(response);
-	response->login_response.status_detail = 5;
 	response->login_response.version_max = 4;
 	response->login_response.version_active = 3;
 }
 
-static void refused_with_version(struct pdu *response)
-{
-	set_refused(response);
-	response->login_response.version_active = 3;
-}
-
-/* A refusal of the version tells the lowest one of the target; other refusals have none to tell. */
-static void test_refusal_version(void **state)
+/* Nothing goes on after it: what counts is the status, with the setting strict, too. */
+static void test_refusal_identity(void **state)
 {
 	for (unsigned strict = 0; strict < 2; strict++) {
 		config.strict = strict;
 		begin();
+		reply_only("", false, refused_without_isid);
+		assert_int_equal(n_events, 1);
+		assert_failed(EVENT_LOGIN_FAILED, -ENOENT);
+		begin();
 		reply_only("", false, other_version_wanted);
 		assert_int_equal(n_events, 1);
-		assert_failed(EVENT_LOGIN_FAILED, -EPROTONOSUPPORT);
-		begin();
-		reply_only("", false, refused_with_version);
-		assert_int_equal(!raised(EVENT_DEVIATION_TOLERATED), strict);
-		assert_int_equal(last.failed.event,
-				 strict ? EVENT_LOGIN_RESPONSE_INVALID : EVENT_LOGIN_FAILED);
+		assert_failed(EVENT_LOGIN_FAILED, -ENOENT);
 	}
 }
 
@@ -408,7 +387,6 @@ static const struct {
 	[LENIENCY_STAGE_SKIPPED] = { play_stage_skipped, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_REDIRECT_GROUP] = { play_redirect_group, EVENT_REDIRECT_INVALID },
 	[LENIENCY_REDIRECT_ISID] = { play_redirect_isid, EVENT_LOGIN_RESPONSE_INVALID },
-	[LENIENCY_REFUSAL_IDENTITY] = { play_refusal_identity, EVENT_LOGIN_RESPONSE_INVALID },
 	[LENIENCY_TEXT_NOT_CONTINUED] = { play_text_not_continued, EVENT_PDU_INVALID },
 	[LENIENCY_FINAL_TAG] = { play_final_tag, EVENT_PDU_INVALID },
 	[LENIENCY_NAME_CHARACTERS] = { play_name_characters, EVENT_DISCOVERY_ENTRY_INVALID },
@@ -665,7 +643,7 @@ int main(void)
 		TEST(test_reason),
 		TEST(test_together),
 		TEST(test_redirect_unterminated),
-		TEST(test_refusal_version),
+		TEST(test_refusal_identity),
 		TEST(test_nothing_to_tolerate),
 		TEST(test_optional_answers),
 		TEST(test_irrelevant),
