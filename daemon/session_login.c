@@ -455,6 +455,7 @@ static void bound(void *userdata, const struct kernel_result *result)
 		session_adapter_login(session);
 		return;
 	}
+	p->bound = session->transport->kind == TRANSPORT_SOCKET;
 	begin_login(session, channel_new_kernel(session->manager->poller, session->manager->kernel,
 						session->transport->handle, session->sid,
 						&channel_callbacks, session, &p->channel));

@@ -381,6 +381,7 @@ void session_action_stop(struct session *session)
 	struct session_private *p = session->private;
 	struct kernel_batch *batch;
 
+	p->bound = false;
 	session_apply(session, SESSION_EVENT_FAILED);
 	if (p->leaving || !p->created_event) {
 		session_remove(session);

@@ -111,7 +111,8 @@ struct session_private {
 	bool admitted;          /* counts as a login in flight */
 	bool admitted_recovery; /* as a recovery, too */
 	bool due;               /* the next attempt waits for them only */
-	bool connected; /* and waits for its turn to log in */
+	bool connected;         /* and waits for its turn to log in */
+	bool bound; /* the kernel has a socket of a re-login; an adapter has an endpoint */
 	sd_event_source *ping;  /* until it is sent, then until it is answered */
 	bool pinged;            /* it was sent */
 	uint64_t deadline_usec; /* of the attempt under way, CLOCK_MONOTONIC */

@@ -81,9 +81,7 @@ static void stop_connection(struct session *session)
 void session_action_fail(struct session *session)
 {
 	struct session_private *p = session->private;
-	/* An adapter's connection ends with its endpoint. */
-	bool bound = session->in_kernel && p->channel &&
-		     session->transport->kind == TRANSPORT_SOCKET;
+	bool bound = p->bound;
 
 	if (p->at_remembered && !p->leaving) {
 		session_disconnect(session);
@@ -91,6 +89,7 @@ void session_action_fail(struct session *session)
 		return;
 	}
 	session_cancel(session);
+	p->bound = false;
 	if (p->leaving)
 		session_leave(session);
 	else if (session->in_kernel && !p->created_event)
