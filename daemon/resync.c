@@ -87,7 +87,7 @@ static void begin_round(struct resync *resync, bool last)
 	resync->n_sids = resync->n_seen = 0;
 	for (const struct session *s = resync->manager->sessions; s; s = s->next)
 		n += s->in_kernel;
-	resync->sids = calloc(n, sizeof(*resync->sids));
+	resync->sids = malloc((n + 1) * sizeof(*resync->sids));
 	for (const struct session *s = resync->manager->sessions; s && resync->sids; s = s->next)
 		if (s->in_kernel)
 			resync->sids[resync->n_sids++] = s->sid;
