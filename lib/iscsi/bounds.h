@@ -47,9 +47,9 @@
  * kept.
  */
 #define SENDTARGETS_PAIR_MAX (ISCSI_KEY_NAME_MAX + ISCSI_LONG_VALUE_MAX + 2)
-/* Text Responses of one SendTargets, how many of these in a row may name nothing, and portals. */
+/* Text Responses of one SendTargets, how many of these in a row may bring nothing, and portals. */
 #define SENDTARGETS_EXCHANGES_MAX      1000000
-#define SENDTARGETS_EMPTY_MAX          64
+#define SENDTARGETS_EMPTY_MAX          16
 #define SENDTARGETS_ANSWER_PORTALS_MAX 500000
 /* Bad records that are reported one by one; the rest is only counted. */
 #define SENDTARGETS_FAULTS_MAX 16

@@ -159,22 +159,12 @@ static bool drained(struct sendtargets *sendtargets)
 
 /* Judging what arrives */
 
-/* Responses since the last one that named a target or a portal of it. */
-static void count_empty(struct sendtargets *sendtargets)
-{
-	size_t named = sendtargets->n_targets + sendtargets->n_portals +
-		       sendtargets->target.n_portals + sendtargets->has_target;
-
-	sendtargets->empty = named == sendtargets->n_named ? sendtargets->empty + 1 : 1;
-	sendtargets->n_named = named;
-}
-
 /* RFC 7143, 11.11, and limits of our own: why the answer cannot go on like this, or NULL. */
 static const char *text_fault(struct sendtargets *sendtargets, const struct pdu *pdu)
 {
 	bool final = pdu->text_response.final;
 
-	count_empty(sendtargets);
+	sendtargets->empty = pdu->data_length > 0 ? 0 : sendtargets->empty + 1;
 	if (final && pdu->text_response.more)
 		return "the F bit and the C bit are both set";
 	if (!final && pdu->text_response.ttt == PDU_TAG_RESERVED)

@@ -28,7 +28,6 @@ struct sendtargets {
 
 	uint32_t exp_stat_sn;
 	unsigned exchanges, empty;
-	size_t n_named; /* as of the response before */
 	struct leniencies leniencies;
 	uint64_t lun; /* of the last response, for the next request */
 	uint32_t ttt;

@@ -721,27 +721,19 @@ static void test_faults(void **state)
 
 static void test_limits(void **state)
 {
-	static const char *const nothing[] = { NULL, "", "TargetAlias=x", "X-odd=1" };
 	static char piece[8192];
 	unsigned n;
 
-	/* An answer that goes on and names nothing. */
-	for (size_t i = 0; i < ELEMENTSOF(nothing); i++) {
-		begin();
-		for (n = 0; n < 1000 && last.type == SENDTARGETS_STEP_WAIT; n++)
-			reply_bytes(nothing[i], nothing[i] ? strlen(nothing[i]) + 1 : 0, false,
-				    false);
-		assert_int_equal(n, SENDTARGETS_EMPTY_MAX + 1);
-		assert_failed(EVENT_PDU_INVALID, -EPROTO);
-	}
-	/* An answer that goes on for ever, and says something now and then. */
+	/* An answer that goes on with nothing. */
 	begin();
-	for (n = 0; n <= SENDTARGETS_EXCHANGES_MAX && last.type == SENDTARGETS_STEP_WAIT; n++) {
-		bool names = n % (SENDTARGETS_EMPTY_MAX - 1) == 0;
-
-		(void)snprintf(piece, sizeof(piece), "TargetName=" NAME "%u", n);
-		reply_bytes(names ? piece : "", names ? strlen(piece) + 1 : 1, false, false);
-	}
+	for (n = 0; n < 1000 && last.type == SENDTARGETS_STEP_WAIT; n++)
+		reply_bytes(NULL, 0, false, false);
+	assert_int_equal(n, SENDTARGETS_EMPTY_MAX + 1);
+	assert_failed(EVENT_PDU_INVALID, -EPROTO);
+	/* An answer that goes on for ever. */
+	begin();
+	for (n = 0; n <= SENDTARGETS_EXCHANGES_MAX && last.type == SENDTARGETS_STEP_WAIT; n++)
+		reply_bytes("", 1, false, false);
 	assert_int_equal(n, SENDTARGETS_EXCHANGES_MAX);
 	assert_failed(EVENT_PDU_INVALID, -EPROTO);
 	/* A pair without an end. */
