@@ -463,6 +463,15 @@ int session_submit(struct session *session, struct kernel_batch *batch, kernel_d
 	return r;
 }
 
+int session_stop_connection(struct session *session, kernel_done_t done)
+{
+	struct kernel_batch *batch = session_batch(session);
+
+	if (batch)
+		kernel_batch_stop(batch, KERNEL_STOP_RECOVER);
+	return session_submit(session, batch, done);
+}
+
 bool session_returned(struct session *session)
 {
 	session->private->pending--;

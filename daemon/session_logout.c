@@ -379,7 +379,6 @@ static void stopped(void *userdata, const struct kernel_result *result)
 void session_action_stop(struct session *session)
 {
 	struct session_private *p = session->private;
-	struct kernel_batch *batch;
 
 	p->bound = false;
 	session_apply(session, SESSION_EVENT_FAILED);
@@ -388,10 +387,7 @@ void session_action_stop(struct session *session)
 		return;
 	}
 	session_cancel(session);
-	batch = session_batch(session);
-	if (batch)
-		kernel_batch_stop(batch, KERNEL_STOP_RECOVER);
-	if (session_submit(session, batch, stopped) < 0)
+	if (session_stop_connection(session, stopped) < 0)
 		session_post(session, CONNECTION_EVENT_CLEANED_UP);
 }
 

@@ -218,6 +218,8 @@ void session_tell(struct session *session);
 /* A batch for this session, and its submission: session->private->pending counts it. */
 struct kernel_batch *session_batch(struct session *session);
 int session_submit(struct session *session, struct kernel_batch *batch, kernel_done_t done);
+/* The kernel lets the connection go, and keeps the session and its devices. */
+int session_stop_connection(struct session *session, kernel_done_t done);
 /* To be called first when a piece of work that session->private->pending counts comes back; false:
  * go no further. */
 bool session_returned(struct session *session);

@@ -67,16 +67,6 @@ static void stopped(void *userdata, const struct kernel_result *result)
 	(void)session_batch_returned(userdata);
 }
 
-/* Else the kernel keeps the connection, and the target its end of it, until the next attempt. */
-static void stop_connection(struct session *session)
-{
-	struct kernel_batch *batch = session_batch(session);
-
-	if (batch)
-		kernel_batch_stop(batch, KERNEL_STOP_RECOVER);
-	(void)session_submit(session, batch, stopped);
-}
-
 /* T2, T7 */
 void session_action_fail(struct session *session)
 {
@@ -96,8 +86,10 @@ void session_action_fail(struct session *session)
 		session_remove(session);
 	else
 		session_attempt_failed(session);
+	/* Else the kernel keeps the connection, and the target its end of it, until the next
+	 * attempt. */
 	if (bound && session->phase == SESSION_RETRYING)
-		stop_connection(session);
+		(void)session_stop_connection(session, stopped);
 }
 
 static int retry_due(sd_event_source *source, uint64_t usec, void *userdata)
