@@ -48,7 +48,7 @@ static void exchange_send(struct discovery *discovery, const struct sendtargets_
 
 	r = channel_send(discovery->channel, step->send.header, step->send.data,
 			 step->send.data_length);
-	if (r >= 0 && step->send.request)
+	if (r >= 0 && step->send.timed)
 		r = arm_timer(discovery);
 	if (r < 0) {
 		discovery_raise(discovery, channel_send_event(r));

@@ -65,7 +65,10 @@ static void fault(struct sendtargets *sendtargets, enum event_number number, con
 		   header_event(number, EVENT_OUTCOME_FAILED, header, reason));
 }
 
-/* RFC 7143, 11.10: a continuation repeats the Target Transfer Tag and is otherwise empty. */
+/*
+ * RFC 7143, 11.10: a continuation repeats the Target Transfer Tag and is otherwise empty. An answer
+ * has its time to name a target or portal, in however many responses.
+ */
 static void send_text(struct sendtargets *sendtargets)
 {
 	struct pdu pdu = {
@@ -84,6 +87,8 @@ static void send_text(struct sendtargets *sendtargets)
 
 	pdu_encode(&pdu, sendtargets->header);
 	sendtargets->send_ready = true;
+	sendtargets->timed = sendtargets->found || sendtargets->exchanges == 0;
+	sendtargets->found = false;
 	sendtargets->exchanges++;
 }
 
@@ -112,7 +117,7 @@ static void send_logout(struct sendtargets *sendtargets)
 
 	buffer_clear(&sendtargets->request);
 	pdu_encode(&pdu, sendtargets->header);
-	sendtargets->send_ready = true;
+	sendtargets->send_ready = sendtargets->timed = true;
 	sendtargets->phase = SENDTARGETS_PHASE_LOGOUT;
 }
 
@@ -390,7 +395,8 @@ static void step_target(struct sendtargets *sendtargets, struct sendtargets_step
 			       sendtargets->config.address);
 	}
 	sendtargets->n_portals += target->n_portals;
-	sendtargets->handed_out = true;
+	/* Who takes it may let the peer wait, so the time begins anew. */
+	sendtargets->handed_out = sendtargets->found = true;
 	ret->type = SENDTARGETS_STEP_TARGET;
 	ret->target = &sendtargets->target;
 }
@@ -418,7 +424,7 @@ static bool step_send(struct sendtargets *sendtargets, struct sendtargets_step *
 		return true;
 	}
 	ret->send.header = sendtargets->header;
-	ret->send.request = true;
+	ret->send.timed = sendtargets->timed;
 	ret->send.data = sendtargets->request.length > 0 ? sendtargets->request.data : NULL;
 	ret->send.data_length = sendtargets->request.length;
 	sendtargets->send_ready = false;

@@ -65,7 +65,7 @@ struct sendtargets_step {
 			const uint8_t *header;
 			const void *data;
 			size_t data_length;
-			bool request; /* is to be answered in time; false: answers a ping */
+			bool timed; /* the time for an answer begins; false: goes on */
 		} send;
 		struct event *event;
 		const struct sendtargets_target *target;

@@ -81,7 +81,7 @@ static void begin_target(struct sendtargets *sendtargets, const struct text_pair
 		skip_pair(sendtargets, pair, reason);
 		return;
 	}
-	sendtargets->has_target = true;
+	sendtargets->has_target = sendtargets->found = true;
 	sendtargets->n_targets++;
 }
 
@@ -123,6 +123,7 @@ static void add_portal(struct sendtargets *sendtargets, const struct text_pair *
 		return;
 	}
 	target->n_portals++;
+	sendtargets->found = true;
 }
 
 /* The name that came last once more: more of the same target. */

@@ -22,7 +22,7 @@ struct sendtargets {
 
 	uint8_t header[PDU_HEADER_LENGTH];
 	struct buffer request; /* data segment */
-	bool send_ready;
+	bool send_ready, timed;
 	uint8_t pong[PDU_HEADER_LENGTH]; /* answer to a ping of the target */
 	bool pong_ready;
 
@@ -45,6 +45,7 @@ struct sendtargets {
 	bool had_portals; /* some portal of .target went out already */
 	bool bad_portals; /* some portal of .target was malformed */
 	size_t n_targets, n_portals, n_skipped;
+	bool found; /* a name or portal, since the time for an answer began */
 
 	struct event *events[SENDTARGETS_EVENTS_MAX];
 	size_t n_events;

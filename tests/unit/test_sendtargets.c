@@ -27,7 +27,7 @@ static struct sendtargets_config config;
 static struct sendtargets_step last;
 static struct pdu request;
 static char request_text[512];
-static size_t request_length, n_sent, n_events;
+static size_t request_length, n_sent, n_timed, n_events;
 static uint32_t stat_sn;
 static enum event_number events[64];
 /* All that was handed out, one line a target. */
@@ -60,6 +60,7 @@ static void run(void)
 			if (request_length > 0)
 				memcpy(request_text, last.send.data, request_length);
 			n_sent++;
+			n_timed += last.send.timed;
 			continue;
 		case SENDTARGETS_STEP_EVENT:
 			assert_true(n_events < sizeof(events) / sizeof(events[0]));
@@ -81,7 +82,7 @@ static void begin(void)
 {
 	machine = sendtargets_free(machine);
 	buffer_clear(&found);
-	n_sent = n_events = 0;
+	n_sent = n_timed = n_events = 0;
 	stat_sn = config.exp_stat_sn;
 	assert_int_equal(sendtargets_new(&config, &machine), 0);
 	run();
@@ -719,6 +720,57 @@ static void test_faults(void **state)
 	assert_failed(EVENT_PDU_INVALID, -EPROTO);
 }
 
+/* The time for an answer begins anew when it has named something, however it is cut. */
+static void test_time(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t length;
+		bool timed;
+	} responses[] = {
+		{ "", 1, false },
+		{ NULL, 0, false },
+		{ "X-odd=1", 8, false },
+		{ "TargetAddress=1", 16, false },
+		{ "TargetName=" NAME, 11 + sizeof(NAME) - 1, false },
+		{ "a", 2, true },
+		{ "TargetAlias=x", 14, false },
+		{ "TargetAddress=host:1,1", 23, true },
+		{ "TargetAddress=host:1,1", 23, false },
+		{ "TargetAddress=host:2,1", 23, true },
+		{ A, sizeof(A), false },
+		{ B, sizeof(B), true },
+		{ "", 1, false },
+		{ "TargetName=?", 13, true },
+		{ "", 1, false },
+	};
+	struct pdu pdu = {
+		.opcode = PDU_OPCODE_NOP_IN,
+		.itt = PDU_TAG_RESERVED,
+		.nop_in = { .ttt = 9 },
+	};
+	size_t timed = 1;
+
+	begin();
+	assert_int_equal(n_timed, timed);
+	for (size_t i = 0; i < ELEMENTSOF(responses); i++) {
+		size_t length = responses[i].length;
+		bool more = length > 0 && responses[i].text[length - 1] != '\0';
+
+		reply_bytes(responses[i].text, length, false, more);
+		timed += responses[i].timed;
+		assert_int_equal(n_timed, timed);
+		assert_int_equal(n_sent, i + 2);
+	}
+	/* A ping does not lengthen it, and the logout has its own. */
+	receive(&pdu, NULL);
+	assert_int_equal(n_timed, timed);
+	config.logout = true;
+	begin();
+	reply_bytes("", 1, true, false);
+	assert_int_equal(n_timed, 2);
+}
+
 static void test_limits(void **state)
 {
 	static char piece[8192];
@@ -839,8 +891,10 @@ int main(void)
 		TEST(test_logout),       TEST(test_ping),
 		TEST(test_async),        TEST(test_silence),
 		TEST(test_reject),       TEST(test_faults),
-		TEST(test_limits),       TEST(test_unasked),
-		TEST(test_too_many),     TEST(test_any_bytes),
+		TEST(test_time),         TEST(test_unasked),
+		TEST(test_time),         TEST(test_limits),
+		TEST(test_unasked),      TEST(test_too_many),
+		TEST(test_any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
