@@ -35,7 +35,7 @@ struct item {
 	bool queued;  /* among the batch's .changed */
 	bool untold;  /* the client does not know the phase */
 	bool failed;
-	struct session_failure failure; /* of the present phase; error 0 and event 0: none */
+	struct session_failure *failure; /* of the present phase; NULL: none. Few have one. */
 };
 
 struct batch {
@@ -63,6 +63,7 @@ static struct batch *batch_free(struct batch *batch)
 			session_unwatch(item->session, item);
 		free(item->target_name);
 		free(item->address);
+		free(item->failure);
 	}
 	free(batch);
 	return NULL;
@@ -121,9 +122,16 @@ static int batch_add(struct batch *batch, const char *target_name, const char *a
 
 /* Answers */
 
-static bool has_failure(const struct item *item)
+/* What an item failed for, which has. */
+static const struct session_failure *item_failure(const struct item *item)
 {
-	return item->failure.error || item->failure.event;
+	static const struct session_failure no_memory = {
+		.error = -ENOMEM,
+		.status_class = -1,
+		.status_detail = -1,
+	};
+
+	return item->failure ? item->failure : &no_memory;
 }
 
 static json_object *item_key_to_json(const struct item *item)
@@ -155,8 +163,8 @@ static json_object *login_progress_to_json(const struct item *item)
 		r |= json_set_int(object, "session", item->sid);
 	if (item->phase == SESSION_LOGGED_IN && item->sid >= 0)
 		r |= json_set(object, "logicalUnits", item_luns_to_json(item));
-	if (has_failure(item))
-		r |= json_set(object, "failure", failure_to_json(&item->failure));
+	if (item->failure)
+		r |= json_set(object, "failure", failure_to_json(item->failure));
 	return r < 0 ? NULL : json_wrap("progress", TAKE_PTR(object));
 }
 
@@ -175,8 +183,8 @@ static json_object *logout_progress_to_json(const struct item *item)
 	r |= json_set_string(object, "phase", session_phase_to_string(item->phase));
 	if (item->phase == SESSION_CLOSED)
 		r |= json_set_string(object, "ending", session_ending_to_string(item->ending));
-	if (has_failure(item))
-		r |= json_set(object, "failure", failure_to_json(&item->failure));
+	if (item->failure)
+		r |= json_set(object, "failure", failure_to_json(item->failure));
 	return r < 0 ? NULL : json_wrap("progress", TAKE_PTR(object));
 }
 
@@ -205,6 +213,7 @@ static json_object *summary_to_json(const struct batch *batch)
 
 static void login_failed(struct call *call, const struct item *item)
 {
+	const struct session_failure *failure = item_failure(item);
 	_cleanup_json_ json_object *object = json_object_new_object();
 	int r;
 
@@ -215,22 +224,23 @@ static void login_failed(struct call *call, const struct item *item)
 	r = json_set(object, "node", item_key_to_json(item));
 	r |= json_set_string(object, "phase", session_phase_to_string(item->failed_phase));
 	r |= json_set_int(object, "attempts", item->attempt);
-	r |= json_set(object, "failure", failure_to_json(&item->failure));
+	r |= json_set(object, "failure", failure_to_json(failure));
 	call_error(call, ERROR_SESSION_LOGIN_FAILED, r < 0 ? NULL : TAKE_PTR(object));
 }
 
 static void logout_failed(struct call *call, const struct item *item)
 {
+	const struct session_failure *failure = item_failure(item);
 	_cleanup_json_ json_object *object = json_object_new_object();
-	int error = item->failure.error, r;
+	int error = failure->error, r;
 
 	if (!object) {
 		call_reply(call, NULL);
 		return;
 	}
 	r = json_set_string(object, "targetName", item->target_name);
-	r |= json_set_string(object, "message", item->failure.message);
-	r |= json_set(object, "failure", failure_to_json(&item->failure));
+	r |= json_set_string(object, "message", failure->message);
+	r |= json_set(object, "failure", failure_to_json(failure));
 	if (item->sid >= 0)
 		r |= json_set_int(object, "session", item->sid);
 	if (r < 0)
@@ -308,7 +318,7 @@ static void tell_soon(struct batch *batch)
 static void item_changed(struct item *item)
 {
 	struct batch *batch = item->batch;
-	bool single = batch->total == 1, now = single || has_failure(item);
+	bool single = batch->total == 1, now = single || item->failure;
 
 	if (!batch->call)
 		return;
@@ -342,12 +352,25 @@ static void item_end(struct item *item, bool failed)
 		item->batch->done++;
 }
 
+static void item_set_failure(struct item *item, const struct session_failure *failure)
+{
+	free(item->failure);
+	item->failure = failure ? malloc(sizeof(*failure)) : NULL;
+	if (item->failure)
+		*item->failure = *failure;
+}
+
 static void item_refuse(struct item *item, int error, const char *message)
 {
-	item->failure =
-		(struct session_failure){ .error = error, .status_class = -1, .status_detail = -1 };
-	(void)snprintf(item->failure.message, sizeof(item->failure.message), "%s",
+	struct session_failure failure = {
+		.error = error,
+		.status_class = -1,
+		.status_detail = -1,
+	};
+
+	(void)snprintf(failure.message, sizeof(failure.message), "%s",
 		       message ? message : strerror(-error));
+	item_set_failure(item, &failure);
 	item_end(item, true);
 	item_changed(item);
 }
@@ -363,7 +386,7 @@ static void item_take_phase(struct item *item, const struct session *session,
 		item->attempt = session->attempt;
 	if (session->in_kernel)
 		item->sid = session->sid;
-	item->failure = failure ? *failure : (struct session_failure){ 0 };
+	item_set_failure(item, failure);
 }
 
 /* Login */
