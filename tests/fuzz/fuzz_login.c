@@ -6,6 +6,7 @@
  * nothing secret is reported. The first three bytes are the configuration, the rest is what the
  * target says, see dialogue.h.
  */
+#include "buffer.h"
 #include "dialogue.h"
 #include "bounds.h"
 #include "login.h"
@@ -366,16 +367,20 @@ static void honest_response(const struct run *run, unsigned flags, struct pdu *r
 	memcpy(ret->login_response.isid, run->config.isid, sizeof(run->config.isid));
 }
 
-/* The response the target owes is in the text, in one of the ways to write it. */
+/* The response the target owes is in the text, in one of the ways to write it, the last NUL or not.
+ */
 static bool text_proves(const struct run *run, const struct dialogue_message *message)
 {
 	const struct login_config *config = &run->config;
 	uint8_t response[CHAP_RESPONSE_MAX], said[CHAP_RESPONSE_MAX];
+	_cleanup_(buffer_done) struct buffer text = { 0 };
 	struct text_iterator iterator;
 	struct text_pair pair;
 	size_t length;
 
-	text_iterator_init(&iterator, message->text, message->length);
+	FUZZ_CHECK(buffer_append(&text, message->text, message->length) == 0);
+	FUZZ_CHECK(buffer_append(&text, "", 1) == 0);
+	text_iterator_init(&iterator, text.data, text.length);
 	while (text_iterator_next(&iterator, &pair, NULL) > 0) {
 		if (pair.key_length != 6 || memcmp(pair.key, "CHAP_R", 6) != 0 ||
 		    text_parse_binary(pair.value, pair.value_length, said, sizeof(said), &length) <
