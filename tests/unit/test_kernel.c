@@ -728,10 +728,10 @@ static void secrets(void **state)
 	EXPECT_TYPES(16, 16);
 	assert_int_equal(get32(stand_in.messages[0].bytes + 40), 24);
 	assert_int_equal(get32(stand_in.messages[0].bytes + 44), 7);
-	assert_string_equal(stand_in.messages[0].bytes + 72, "sesame");
+	assert_string_equal((const char *)stand_in.messages[0].bytes + 72, "sesame");
 	assert_int_equal(get32(stand_in.messages[1].bytes + 40), 25);
 	assert_int_equal(get32(stand_in.messages[1].bytes + 44), 1);
-	assert_string_equal(stand_in.messages[1].bytes + 72, "");
+	assert_string_equal((const char *)stand_in.messages[1].bytes + 72, "");
 }
 
 static void cleanup_goes_on(void **state)
