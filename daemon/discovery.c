@@ -138,6 +138,16 @@ void discovery_fail(struct discovery *discovery, int error, unsigned event, cons
 	discovery_finish(discovery, &failure);
 }
 
+void discovery_lack(struct discovery *discovery, int error)
+{
+	struct event *event = event_new(EVENT_REQUEST_RESOURCES);
+
+	event_set_errno(event, error);
+	event_set_outcome(event, EVENT_OUTCOME_FAILED);
+	discovery_raise(discovery, event);
+	discovery_fail(discovery, error, EVENT_REQUEST_RESOURCES, NULL);
+}
+
 /* Login */
 
 static void driver_raise(void *userdata, struct event *event)
@@ -202,7 +212,7 @@ static void connect_again(struct discovery *discovery)
 	if (discovery_enter_phase(discovery, DISCOVERY_RESOLVING))
 		r = connect_portal(discovery);
 	if (r < 0)
-		discovery_fail(discovery, r, 0, NULL);
+		discovery_lack(discovery, r);
 }
 
 /* RFC 7143, 11.13.5: also a discovery session can be sent elsewhere. */
@@ -211,7 +221,7 @@ static void login_redirected(struct discovery *discovery, const struct login_red
 	int r = move_to(discovery, redirect);
 
 	if (r < 0)
-		discovery_fail(discovery, r, 0, NULL);
+		discovery_lack(discovery, r);
 	else
 		connect_again(discovery);
 }
@@ -360,7 +370,7 @@ static void begin_login(struct discovery *discovery, int channel_error)
 	int r = channel_error < 0 ? channel_error : start_login(discovery);
 
 	if (r < 0)
-		discovery_fail(discovery, r, 0, NULL);
+		discovery_lack(discovery, r);
 	else
 		login_driver_start(discovery->driver);
 }

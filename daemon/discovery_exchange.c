@@ -126,7 +126,7 @@ void discovery_start_exchange(struct discovery *discovery, const struct login_re
 	channel_set_limit(discovery->channel, config.max_recv_data_segment_length);
 	r = sendtargets_new(&config, &discovery->exchange);
 	if (r < 0) {
-		discovery_fail(discovery, r, 0, NULL);
+		discovery_lack(discovery, r);
 		return;
 	}
 	channel_hold(discovery->channel, false);

@@ -77,6 +77,8 @@ bool discovery_enter_phase(struct discovery *discovery, enum discovery_phase pha
 void discovery_finish(struct discovery *discovery, const struct discovery_failure *failure);
 /* The same with what is known of a failure; @message NULL: what the last event said. */
 void discovery_fail(struct discovery *discovery, int error, unsigned event, const char *message);
+/* The same of what this host is short of; event 31. */
+void discovery_lack(struct discovery *discovery, int error);
 /* Of link-local addresses in what the target says: that of our way to it. */
 const char *discovery_scope(const struct discovery *discovery);
 

@@ -493,7 +493,7 @@ static void addresses_known(void *userdata, union ip_address *addresses, size_t 
 
 	c->addresses = addresses;
 	c->n_addresses = n;
-	if (!failure || failure->number != EVENT_RESOLVE_FAILED)
+	if (!failure || failure->resolved)
 		c->callbacks->resolved(c->userdata);
 	if (failure)
 		fail_unattempted(c, failure);

@@ -73,6 +73,8 @@ const char *portal_failure_text(int error, enum event_number event)
 		return "the name cannot be looked up";
 	if (event == EVENT_PORTAL_SETUP_FAILED && error == -EINVAL)
 		return scope_missing;
+	if (event == EVENT_WORKITEM_RESOURCES)
+		return "the system allows this service no further thread";
 	return strerror(-error);
 }
 
@@ -326,7 +328,7 @@ static void addresses_known(void *userdata, union ip_address *found, size_t n,
 	_cleanup_free_ union ip_address *addresses = found;
 	struct portal_connect *c = userdata;
 
-	if (!failure || failure->number != EVENT_RESOLVE_FAILED)
+	if (!failure || failure->resolved)
 		c->callbacks->resolved(c->userdata);
 	if (failure)
 		fail_unattempted(c, failure->error, failure->number, failure->event);

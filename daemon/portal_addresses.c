@@ -15,7 +15,7 @@ struct portal_addresses {
 	int error; /* negative errno, which is told instead of the addresses */
 
 	struct resolve *resolve;
-	struct poller_call start; /* there is nothing to look up */
+	struct poller_call start; /* nothing is looked up */
 	union ip_address *found;
 	size_t n_found;
 };
@@ -37,6 +37,7 @@ static void fail(struct portal_addresses *a, int error, enum event_number number
 {
 	const struct portal_addresses_failure failure = {
 		.error = error,
+		.resolved = number != EVENT_RESOLVE_FAILED && number != EVENT_WORKITEM_RESOURCES,
 		.number = number,
 		.event = event,
 	};
@@ -44,15 +45,23 @@ static void fail(struct portal_addresses *a, int error, enum event_number number
 	a->done(a->userdata, NULL, 0, &failure);
 }
 
+static void fail_errno(struct portal_addresses *a, enum event_number number)
+{
+	struct event *event = event_new(number);
+
+	event_set_errno(event, a->error);
+	fail(a, a->error, number, event);
+}
+
 static void tell(struct portal_addresses *a)
 {
 	struct event *event;
 	size_t n = a->n_found;
 
-	if (a->error < 0) {
-		event = event_new(EVENT_PORTAL_SETUP_FAILED);
-		event_set_errno(event, a->error);
-		fail(a, a->error, EVENT_PORTAL_SETUP_FAILED, event);
+	if (a->error == -EAGAIN) {
+		fail_errno(a, EVENT_WORKITEM_RESOURCES);
+	} else if (a->error < 0) {
+		fail_errno(a, EVENT_PORTAL_SETUP_FAILED);
 	} else if (n == 0) {
 		event = event_new(EVENT_PORTAL_TYPE_MISMATCH);
 		event_set_string(event, FIELD_DUMP_IP_TYPE, a->family == AF_INET ? "IPv4" : "IPv6");
@@ -83,7 +92,7 @@ static void resolved(void *userdata, const union ip_address *addresses, size_t n
 	fail(a, error, EVENT_RESOLVE_FAILED, event);
 }
 
-static void start_numeric(void *userdata)
+static void start_at_hand(void *userdata)
 {
 	tell(userdata);
 }
@@ -98,11 +107,14 @@ static int begin(struct portal_addresses *a, struct poller *poller, struct work 
 	int r;
 
 	r = ip_address_parse(a->address, config->port, &address);
-	if (r == -EINVAL)
-		return resolve_new(event, resolver, a->address, config->port,
-				   deadline_of_step(event, timeout_usec, config->deadline_usec),
-				   resolved, a, &a->resolve);
-	/* The link of its scope is not there. */
+	if (r == -EINVAL) {
+		r = resolve_new(event, resolver, a->address, config->port,
+				deadline_of_step(event, timeout_usec, config->deadline_usec),
+				resolved, a, &a->resolve);
+		if (r != -EAGAIN)
+			return r;
+	}
+	/* The link of its scope is not there, or no thread for the lookup. */
 	if (r < 0)
 		a->error = r;
 	else
@@ -110,7 +122,7 @@ static int begin(struct portal_addresses *a, struct poller *poller, struct work 
 	if (r == -ENOMEM)
 		return r;
 	/* Many at once are all on their way before the first of them is done. */
-	poller_call_later(poller, &a->start, start_numeric, a);
+	poller_call_later(poller, &a->start, start_at_hand, a);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,7 +28,9 @@ struct portal_addresses_config {
 
 struct portal_addresses_failure {
 	int error; /* negative errno */
-	/* EVENT_RESOLVE_FAILED, or once they were known EVENT_PORTAL_SETUP_FAILED or
+	bool resolved; /* the addresses are known, and of no use */
+	/* EVENT_RESOLVE_FAILED, EVENT_WORKITEM_RESOURCES (-EAGAIN: there is no thread for the
+	 * lookup), or of addresses that are known EVENT_PORTAL_SETUP_FAILED or
 	 * EVENT_PORTAL_TYPE_MISMATCH. */
 	enum event_number number;
 	struct event *event; /* the receiver's, without an outcome; NULL: memory was short */

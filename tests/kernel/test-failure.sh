@@ -40,7 +40,23 @@ check_fails "login at a portal that hangs up" 1 ois-ctl login "$target" --portal
 check_event 59 OIS_TARGET="$target"
 check_nothing_left
 
+# A name is looked up by a thread, and the service is allowed no further one (TasksMax= of its unit).
+[[ -e /sys/fs/cgroup/cgroup.controllers ]] || mount -t cgroup2 none /sys/fs/cgroup
+echo +pids >/sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/oisd
+echo "${services[oisd]}" >/sys/fs/cgroup/oisd/cgroup.procs
+ois-ctl node add "$target" localhost:3260 loginRetryMax=0 >/dev/null
+echo 1 >/sys/fs/cgroup/oisd/pids.max
+check_fails "login without a thread" 1 ois-ctl login "$target" --portal=localhost:3260
+check_event 30 OIS_TARGET="$target" OIS_OUTCOME=failed PRIORITY=3
+check_fails "discovery without a thread" 1 ois-ctl discover localhost
+check_equal "told as the cause" 1 "$(grep -c 'allows this service no further thread' "$work/output")"
+check_event 30 OIS_PORTAL=localhost:3260 OIS_DISCOVERY=send_targets OIS_OUTCOME=failed
+echo max >/sys/fs/cgroup/oisd/pids.max
+check_nothing_left
+
 lio setup
+check "discovery of a name, with threads" ois-ctl discover localhost
 ois-ctl node add "$target" 127.0.0.1:3260 loginRetryMax=0 >/dev/null
 check_fails "login to a target that does not exist" 1 ois-ctl login "$target" --portal=127.0.0.1:3260
 check_event 10 OIS_TARGET="$target" OIS_PDU_STATUS_CLASS=3
