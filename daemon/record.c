@@ -620,6 +620,8 @@ int records_new(struct poller *poller, const char *directory, struct eventlog *l
 		return -ENOMEM;
 	records->log = log;
 	records->waiting_end = &records->waiting;
+	records->portals.compare = portal_compare;
+	records->interfaces.compare = interface_compare;
 	for (int i = 0; i < _RECORD_FILE_MAX; i++)
 		records->files[i].kept_end = &records->files[i].kept;
 	records->directory = strdup(directory);

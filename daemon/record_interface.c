@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a person keeps for interfaces: in memory, and their lines in nodes.jsonl. There are few, one
- * for each port of an adapter at the most that a person wanted to be different: a sorted array.
+ * What a person keeps for interfaces, one for each port of an adapter at the most that a person
+ * wanted to be different: in memory, and their lines in nodes.jsonl.
  */
 #include <string.h>
 
@@ -44,50 +44,21 @@ static int interface_record_new(const char *name, struct interface_record **ret)
 
 /* In memory */
 
-/* Index of the first interface that is not before this one. */
-static size_t position(const struct records *records, const char *name)
+int interface_compare(const void *a, const void *b)
 {
-	size_t low = 0, high = records->n_interfaces;
+	const struct interface *one = a, *other = b;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(records->interfaces[middle]->interface.name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return strcmp(one->name, other->name);
 }
 
 struct interface *records_interface_at(const struct records *records, size_t index)
 {
-	return index < records->n_interfaces ? &records->interfaces[index]->interface : NULL;
+	return record_array_at(&records->interfaces, index);
 }
 
 struct interface *records_find_interface(const struct records *records, const char *name)
 {
-	struct interface *found = records_interface_at(records, position(records, name));
-
-	return found && strcmp(found->name, name) == 0 ? found : NULL;
-}
-
-/* Takes over a record whose name is new, on success only. */
-static int insert(struct records *records, struct interface_record *record)
-{
-	size_t at = position(records, record->interface.name);
-	struct interface_record **interfaces;
-
-	interfaces = reallocarray(records->interfaces, records->n_interfaces + 1,
-				  sizeof(struct interface_record *));
-	if (!interfaces)
-		return -ENOMEM;
-	memmove(interfaces + at + 1, interfaces + at,
-		(records->n_interfaces - at) * sizeof(struct interface_record *));
-	interfaces[at] = record;
-	records->interfaces = interfaces;
-	records->n_interfaces++;
-	return 0;
+	return record_array_find(&records->interfaces, &(struct interface){ .name = (char *)name });
 }
 
 int records_create_interface(struct records *records, const char *name, struct interface **ret)
@@ -101,7 +72,7 @@ int records_create_interface(struct records *records, const char *name, struct i
 	if (r < 0)
 		return r;
 	record->interface.created_usec = turn_usec(CLOCK_REALTIME);
-	r = insert(records, record);
+	r = record_array_insert(&records->interfaces, record);
 	if (r < 0)
 		return r;
 	*ret = &TAKE_PTR(record)->interface;
@@ -117,22 +88,16 @@ void records_interface_changed(struct records *records, struct interface *interf
 
 void records_remove_interface(struct records *records, struct interface *interface)
 {
-	size_t at = position(records, interface->name);
-
-	(void)interface_record_free(records->interfaces[at]);
-	records->n_interfaces--;
-	memmove(records->interfaces + at, records->interfaces + at + 1,
-		(records->n_interfaces - at) * sizeof(struct interface_record *));
+	record_array_remove(&records->interfaces, interface);
+	(void)interface_record_free((struct interface_record *)interface);
 	records->files[RECORD_FILE_NODES].dirty = true;
 }
 
 void records_free_interfaces(struct records *records)
 {
-	for (size_t i = 0; i < records->n_interfaces; i++)
-		(void)interface_record_free(records->interfaces[i]);
-	free(records->interfaces);
-	records->interfaces = NULL;
-	records->n_interfaces = 0;
+	for (size_t i = 0; i < records->interfaces.n; i++)
+		(void)interface_record_free(records->interfaces.rows[i]);
+	record_array_done(&records->interfaces);
 }
 
 /* Lines */
@@ -184,7 +149,7 @@ int interface_line_read(struct records *records, json_object *line, struct recor
 		return 0;
 	}
 	record_line_unknown(line, known, &record->unknown);
-	r = insert(records, record);
+	r = record_array_insert(&records->interfaces, record);
 	if (r >= 0)
 		record = NULL;
 	return r;
@@ -211,7 +176,7 @@ int interface_lines_write(const struct records *records, struct buffer *content)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < records->n_interfaces && r >= 0; i++)
-		r = write_line(records->interfaces[i], content);
+	for (size_t i = 0; i < records->interfaces.n && r >= 0; i++)
+		r = write_line(records->interfaces.rows[i], content);
 	return r;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Portals that a person keeps something for, in memory and as lines of nodes.jsonl. There are few
- * of them, so they stand in an array in their order.
+ * Portals that a person keeps something for, in memory and as lines of nodes.jsonl.
  */
 #include <string.h>
 
@@ -50,57 +49,28 @@ static int portal_record_new(const char *address, uint16_t port, struct portal_r
 
 /* In memory */
 
-/* Index of the first portal that is not before this one. */
-static size_t position(const struct records *records, const char *address, uint16_t port)
+int portal_compare(const void *a, const void *b)
 {
-	size_t low = 0, high = records->n_portals;
+	const struct portal *one = a, *other = b;
+	int order = strcmp(one->address, other->address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct portal *portal = &records->portals[middle]->portal;
-		int order = strcmp(portal->address, address);
-
-		if (order == 0)
-			order = (int)portal->port - (int)port;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return order != 0 ? order : (int)one->port - (int)other->port;
 }
 
 struct portal *records_portal_at(const struct records *records, size_t index)
 {
-	return index < records->n_portals ? &records->portals[index]->portal : NULL;
+	return record_array_at(&records->portals, index);
 }
 
 struct portal *records_find_portal(const struct records *records, const char *address,
 				   uint16_t port)
 {
 	char normal[PORTAL_ADDRESS_MAX];
-	struct portal *found;
 
 	if (address_normalize(address, normal, sizeof(normal)) < 0)
 		return NULL;
-	found = records_portal_at(records, position(records, normal, port));
-	return found && found->port == port && strcmp(found->address, normal) == 0 ? found : NULL;
-}
-
-/* Takes over a record whose key is new, on success only. */
-static int insert(struct records *records, struct portal_record *record)
-{
-	size_t at = position(records, record->portal.address, record->portal.port);
-	struct portal_record **portals;
-
-	portals = reallocarray(records->portals, records->n_portals + 1, sizeof(*portals));
-	if (!portals)
-		return -ENOMEM;
-	memmove(portals + at + 1, portals + at, (records->n_portals - at) * sizeof(*portals));
-	portals[at] = record;
-	records->portals = portals;
-	records->n_portals++;
-	return 0;
+	return record_array_find(&records->portals,
+				 &(struct portal){ .address = normal, .port = port });
 }
 
 int records_create_portal(struct records *records, const char *address, uint16_t port,
@@ -115,7 +85,7 @@ int records_create_portal(struct records *records, const char *address, uint16_t
 	if (r < 0)
 		return r;
 	record->portal.created_usec = turn_usec(CLOCK_REALTIME);
-	r = insert(records, record);
+	r = record_array_insert(&records->portals, record);
 	if (r < 0)
 		return r;
 	*ret = &TAKE_PTR(record)->portal;
@@ -131,22 +101,16 @@ void records_portal_changed(struct records *records, struct portal *portal)
 
 void records_remove_portal(struct records *records, struct portal *portal)
 {
-	size_t at = position(records, portal->address, portal->port);
-
-	(void)portal_record_free(records->portals[at]);
-	records->n_portals--;
-	memmove(records->portals + at, records->portals + at + 1,
-		(records->n_portals - at) * sizeof(*records->portals));
+	record_array_remove(&records->portals, portal);
+	(void)portal_record_free((struct portal_record *)portal);
 	records->files[RECORD_FILE_NODES].dirty = true;
 }
 
 void records_free_portals(struct records *records)
 {
-	for (size_t i = 0; i < records->n_portals; i++)
-		(void)portal_record_free(records->portals[i]);
-	free(records->portals);
-	records->portals = NULL;
-	records->n_portals = 0;
+	for (size_t i = 0; i < records->portals.n; i++)
+		(void)portal_record_free(records->portals.rows[i]);
+	record_array_done(&records->portals);
 }
 
 /* Lines */
@@ -216,7 +180,7 @@ int portal_line_read(struct records *records, json_object *line, struct record_f
 		return 0;
 	}
 	record_line_unknown(line, known, &record->unknown);
-	r = insert(records, record);
+	r = record_array_insert(&records->portals, record);
 	if (r >= 0)
 		record = NULL;
 	return r;
@@ -252,7 +216,7 @@ int portal_lines_write(const struct records *records, struct buffer *content)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < records->n_portals && r >= 0; i++)
-		r = write_line(records->portals[i], content);
+	for (size_t i = 0; i < records->portals.n && r >= 0; i++)
+		r = write_line(records->portals.rows[i], content);
 	return r;
 }

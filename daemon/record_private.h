@@ -18,6 +18,7 @@
 
 #include "buffer.h"
 #include "record.h"
+#include "record_array.h"
 #include "secret.h"
 #include "work.h"
 
@@ -76,10 +77,7 @@ struct records {
 	void *tree; /* of struct record, tsearch(3) */
 	size_t n;
 	struct record_order *order;
-	struct portal_record **portals; /* in their order */
-	size_t n_portals;
-	struct interface_record **interfaces; /* in their order */
-	size_t n_interfaces;
+	struct record_array portals, interfaces;
 
 	struct record_write *write; /* under way */
 	struct record_waiter *waiting, **waiting_end;
@@ -147,6 +145,8 @@ int record_line_write(const struct record *record, enum record_file file, struct
 /* record_portal.c */
 struct portal_record *portal_record_free(struct portal_record *record);
 DEFINE_CLEANUP(struct portal_record *, portal_record_free);
+/* Of struct portal. */
+int portal_compare(const void *a, const void *b);
 void records_free_portals(struct records *records);
 /* True if a line of nodes.jsonl is about a portal. */
 bool portal_line_is(json_object *line);
@@ -157,6 +157,8 @@ int portal_lines_write(const struct records *records, struct buffer *content);
 /* record_interface.c */
 struct interface_record *interface_record_free(struct interface_record *record);
 DEFINE_CLEANUP(struct interface_record *, interface_record_free);
+/* Of struct interface. */
+int interface_compare(const void *a, const void *b);
 void records_free_interfaces(struct records *records);
 /* True if a line of nodes.jsonl is about an interface. */
 bool interface_line_is(json_object *line);
