@@ -4,8 +4,8 @@
  * target chooses the names and could make a hash table slow; the order for listings is an array
  * made from the tree when asked for.
  *
- * A commit formats the content of the changed files in the loop, which takes one or two
- * microseconds a node, and writes it in a thread.
+ * A commit formats the content of the changed files in the loop, in as many turns as it takes, and
+ * writes it in a thread. What changes meanwhile is for the next one.
  */
 #include <assert.h>
 #include <ctype.h>
@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "parse.h"
+#include "poller.h"
 #include "record_private.h"
 #include "turn.h"
 
@@ -27,6 +28,9 @@ struct record_waiter {
 struct record_write {
 	struct records *records; /* of the loop */
 	struct record_waiter *waiters;
+	enum record_file file; /* that is formatted; _RECORD_FILE_MAX: all are */
+	struct record_cursor cursor;
+	struct poller_call more;
 	char *directory;
 	struct {
 		bool wanted;
@@ -139,22 +143,39 @@ static void order_make(const struct records *records)
 	order->valid = true;
 }
 
-/* Takes a record out by moving the shorter side, so that deleting all from either end is cheap. */
-static void order_remove(struct record_order *order, const struct record *record)
+/* Index of the first one that is not before the key, or, with @after, that is after it. */
+static size_t order_position(const struct record_order *order, const struct node_key *key,
+			     bool after)
 {
-	struct record **first = order->records + order->first;
 	size_t low = 0, high = order->n;
 
-	if (!order->valid)
-		return;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
+		int relation = compare_keys(&order->records[order->first + middle]->node.key, key);
 
-		if (compare_records(first[middle], record) < 0)
+		if (relation < 0 || (relation == 0 && after))
 			low = middle + 1;
 		else
 			high = middle;
 	}
+	return low;
+}
+
+size_t records_after(const struct records *records, const struct node_key *key)
+{
+	order_make(records);
+	return order_position(records->order, key, true);
+}
+
+/* Takes a record out by moving the shorter side, so that deleting all from either end is cheap. */
+static void order_remove(struct record_order *order, const struct record *record)
+{
+	struct record **first = order->records + order->first;
+	size_t low;
+
+	if (!order->valid)
+		return;
+	low = order_position(order, &record->node.key, false);
 	assert(low < order->n && first[low] == record);
 	order->n--;
 	if (low < order->n / 2) {
@@ -390,6 +411,7 @@ static struct record_write *record_write_free(struct record_write *write)
 {
 	if (!write)
 		return NULL;
+	poller_call_off(&write->more);
 	for (int i = 0; i < _RECORD_FILE_MAX; i++)
 		buffer_erase(&write->files[i].content);
 	waiters_free(write->waiters);
@@ -399,12 +421,10 @@ static struct record_write *record_write_free(struct record_write *write)
 }
 DEFINE_CLEANUP(struct record_write *, record_write_free);
 
-/* A snapshot of what has to be written. A file that is never overwritten fails its first commit,
- * and is left. */
+/* What has to be written. A file that is never overwritten fails its first commit, and is left. */
 static int record_write_new(struct records *records, struct record_write **ret)
 {
 	_cleanup_(record_write_freep) struct record_write *write = NULL;
-	int r;
 
 	write = calloc(1, sizeof(*write));
 	if (!write)
@@ -420,12 +440,25 @@ static int record_write_new(struct records *records, struct record_write **ret)
 			write->files[i].error = -EROFS;
 			continue;
 		}
-		r = record_file_format(records, i, &write->files[i].content);
-		if (r < 0)
-			return r;
 		write->files[i].wanted = true;
 	}
 	*ret = TAKE_PTR(write);
+	return 0;
+}
+
+/* 0: all is formatted; 1: the turn should end. Errors: -ENOMEM. */
+static int write_format(struct record_write *write)
+{
+	for (; write->file < _RECORD_FILE_MAX; write->file++) {
+		int r = 0;
+
+		if (write->files[write->file].wanted)
+			r = record_file_format(write->records, write->file, &write->cursor,
+					       &write->files[write->file].content);
+		if (r != 0)
+			return r;
+		write->cursor = (struct record_cursor){ 0 };
+	}
 	return 0;
 }
 
@@ -498,7 +531,7 @@ static void write_done(void *argument, int result)
 
 	records->write = NULL;
 	if (result == -ECANCELED) {
-		/* The thread had not begun when the records were freed: finish_writes() does it. */
+		/* It had not begun when the records were freed: finish_writes() does it. */
 		for (int i = 0; i < _RECORD_FILE_MAX; i++)
 			records->files[i].dirty |= write->files[i].wanted;
 		records->unfinished = true;
@@ -515,6 +548,32 @@ static void write_done(void *argument, int result)
 		tell(take_waiting(records), r);
 }
 
+static void write_more(void *userdata);
+
+/* Goes on now, and perhaps in another turn. Errors: -ENOMEM; those of work_submit(). */
+static int write_go_on(struct record_write *write)
+{
+	struct records *records = write->records;
+	int r = write_format(write);
+
+	if (r > 0)
+		poller_call_later(records->poller, &write->more, write_more, write);
+	return r != 0 ? r : work_submit(records->work, write_run, write_done, write);
+}
+
+static void write_more(void *userdata)
+{
+	struct record_write *write = userdata;
+	int r = write_go_on(write);
+
+	if (r >= 0)
+		return;
+	for (int i = 0; i < _RECORD_FILE_MAX; i++)
+		if (write->files[i].wanted)
+			write->files[i].error = r;
+	write_done(write, 0);
+}
+
 /* Everybody who waits is served by this write. */
 static int start_write(struct records *records)
 {
@@ -522,9 +581,8 @@ static int start_write(struct records *records)
 	int r;
 
 	r = record_write_new(records, &write);
-	if (r < 0)
-		return r;
-	r = work_submit(records->work, write_run, write_done, write);
+	if (r >= 0)
+		r = write_go_on(write);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < _RECORD_FILE_MAX; i++)
@@ -561,17 +619,33 @@ static void forget_record(void *record)
 	(void)record_free(record);
 }
 
+static void write_now(struct records *records)
+{
+	_cleanup_(record_write_freep) struct record_write *write = NULL;
+	int r;
+
+	r = record_write_new(records, &write);
+	if (r < 0)
+		return;
+	do
+		r = write_format(write);
+	while (r > 0);
+	if (r < 0)
+		return;
+	(void)write_run(write);
+	(void)write_result(records, write);
+}
+
 /* What somebody still waits for is written now; nobody is called any more. */
 static void finish_writes(struct records *records)
 {
-	_cleanup_(record_write_freep) struct record_write *write = NULL;
-
 	records->freeing = true;
 	(void)work_free(records->work);
-	if ((records->waiting || records->unfinished) && record_write_new(records, &write) >= 0) {
-		(void)write_run(write);
-		(void)write_result(records, write);
-	}
+	/* It is being formatted. */
+	if (records->write)
+		write_done(records->write, -ECANCELED);
+	if (records->waiting || records->unfinished)
+		write_now(records);
 	waiters_free(take_waiting(records));
 }
 
@@ -619,6 +693,7 @@ int records_new(struct poller *poller, const char *directory, struct eventlog *l
 	if (!records)
 		return -ENOMEM;
 	records->log = log;
+	records->poller = poller;
 	records->waiting_end = &records->waiting;
 	records->portals.compare = portal_compare;
 	records->interfaces.compare = interface_compare;

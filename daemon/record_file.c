@@ -12,6 +12,7 @@
 #include "file.h"
 #include "json.h"
 #include "record_private.h"
+#include "turn.h"
 
 #define FORMAT_VERSION 1
 /* Longest line that is read; the longest we write has about 6 KiB. */
@@ -251,23 +252,61 @@ int record_file_load(struct records *records, enum record_file file)
 	return read_lines(&reader, (const char *)content.data, content.length);
 }
 
-int record_file_format(const struct records *records, enum record_file file, struct buffer *content)
+static int format_header(const struct records *records, enum record_file file,
+			 struct buffer *content)
 {
-	struct node *node;
 	uint8_t *room;
 	int r;
 
 	/* About what is needed, so that the buffer need not grow often. */
 	r = buffer_reserve(content, 256 + (file == RECORD_FILE_DISCOVERED ? records->n * 300 : 0),
 			   &room);
-	if (r < 0)
+	return r < 0 ? r
+		     : buffer_printf(content, "{\"format\":\"%s\",\"version\":%d}\n",
+				     files[file].format, FORMAT_VERSION);
+}
+
+static void cursor_set(struct record_cursor *cursor, const struct node_key *key)
+{
+	(void)snprintf(cursor->target_name, sizeof(cursor->target_name), "%s", key->target_name);
+	(void)snprintf(cursor->address, sizeof(cursor->address), "%s", key->address);
+	cursor->port = key->port;
+}
+
+/* 1: the turn should end. */
+static int format_nodes(const struct records *records, enum record_file file,
+			struct record_cursor *cursor, struct buffer *content)
+{
+	const struct node_key after = { cursor->target_name, cursor->address, cursor->port };
+	size_t first = records_after(records, &after);
+	const struct node *node;
+	int r;
+
+	for (size_t n = 0; (node = records_at(records, first + n)); n++) {
+		if (turn_ends(n)) {
+			cursor_set(cursor, &records_at(records, first + n - 1)->key);
+			return 1;
+		}
+		if (!record_has_line((const struct record *)node, file))
+			continue;
+		r = record_line_write((const struct record *)node, file, content);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int record_file_format(const struct records *records, enum record_file file,
+		       struct record_cursor *cursor, struct buffer *content)
+{
+	int r = cursor->begun ? 0 : format_header(records, file, content);
+
+	cursor->begun = true;
+	if (r >= 0)
+		r = format_nodes(records, file, cursor, content);
+	if (r != 0)
 		return r;
-	r = buffer_printf(content, "{\"format\":\"%s\",\"version\":%d}\n", files[file].format,
-			  FORMAT_VERSION);
-	for (size_t i = 0; r >= 0 && (node = records_at(records, i)); i++)
-		if (record_has_line((struct record *)node, file))
-			r = record_line_write((struct record *)node, file, content);
-	if (r >= 0 && file == RECORD_FILE_NODES)
+	if (file == RECORD_FILE_NODES)
 		r = portal_lines_write(records, content);
 	if (r >= 0 && file == RECORD_FILE_NODES)
 		r = interface_lines_write(records, content);

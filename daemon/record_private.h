@@ -17,6 +17,7 @@
 #include <json-c/json.h>
 
 #include "buffer.h"
+#include "parse.h"
 #include "record.h"
 #include "record_array.h"
 #include "secret.h"
@@ -71,6 +72,7 @@ struct record_waiter;
 struct records {
 	char *directory;
 	struct eventlog *log;
+	struct poller *poller;
 	struct work *work;
 	struct record_file_state files[_RECORD_FILE_MAX];
 
@@ -93,6 +95,8 @@ struct record *record_free(struct record *record);
 DEFINE_CLEANUP(struct record *, record_free);
 /* Takes over a record whose key is new, on success only. Errors: -ENOMEM. */
 int records_insert(struct records *records, struct record *record);
+/* Index of the first node after @key, which need not be there itself. */
+size_t records_after(const struct records *records, const struct node_key *key);
 
 /* record_member.c */
 
@@ -170,9 +174,21 @@ int interface_lines_write(const struct records *records, struct buffer *content)
 const char *record_file_name(enum record_file file);
 /* Reads a file into memory; what is wrong with it is reported. Errors: -ENOMEM. */
 int record_file_load(struct records *records, enum record_file file);
-/* Writes the whole content to @content. Errors: -ENOMEM. */
+
+/* How far a file was formatted; all zero in the beginning. Nodes may come and go meanwhile. */
+struct record_cursor {
+	bool begun;
+	/* The last node */
+	char target_name[ISCSI_NAME_MAX + 1], address[PORTAL_ADDRESS_MAX];
+	uint16_t port;
+};
+
+/*
+ * Appends to @content until all of the file is there (0), or the turn of the loop should end (1):
+ * then the next call goes on. Errors: -ENOMEM.
+ */
 int record_file_format(const struct records *records, enum record_file file,
-		       struct buffer *content);
+		       struct record_cursor *cursor, struct buffer *content);
 /* Makes @content durable. Runs in a worker thread; touches nothing but its arguments and the disk.
  */
 int record_file_write(const char *directory, enum record_file file, const struct buffer *content);

@@ -63,8 +63,10 @@ static bool read_and_format(struct buffer content[_RECORD_FILE_MAX])
 
 	FUZZ_CHECK(records_new(poller, directory, event_log, &records) >= 0);
 	for (int i = 0; i < _RECORD_FILE_MAX; i++) {
+		struct record_cursor cursor = { 0 };
+
 		ok = ok && !records->files[i].read_only;
-		FUZZ_CHECK(record_file_format(records, i, &content[i]) >= 0);
+		FUZZ_CHECK(record_file_format(records, i, &cursor, &content[i]) == 0);
 	}
 	(void)records_free(records);
 	return ok;

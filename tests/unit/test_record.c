@@ -1,4 +1,5 @@
 // layers: oisd-core
+// wraps: turn_ends work_submit
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Node records in memory and on disk: what is written is read again, what cannot be understood is
@@ -21,6 +22,8 @@
 #include "poller.h"
 #include "record.h"
 #include "secret.h"
+#include "turn.h"
+#include "work.h"
 
 #define NODES_HEADER      "{\"format\":\"ois-nodes\",\"version\":1}\n"
 #define DISCOVERED_HEADER "{\"format\":\"ois-discovered\",\"version\":1}\n"
@@ -84,6 +87,23 @@ int renameat(int from_directory, const char *from, int to_directory, const char 
 	return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, 0);
 }
 
+/* A turn of the loop has time for one thing; there is no thread for a write. */
+static bool short_turns, no_threads;
+
+bool __real_turn_ends(size_t n_done);
+bool __wrap_turn_ends(size_t n_done);
+bool __wrap_turn_ends(size_t n_done)
+{
+	return short_turns ? n_done > 0 : __real_turn_ends(n_done);
+}
+
+int __real_work_submit(struct work *work, work_run_t run, work_done_t done, void *argument);
+int __wrap_work_submit(struct work *work, work_run_t run, work_done_t done, void *argument);
+int __wrap_work_submit(struct work *work, work_run_t run, work_done_t done, void *argument)
+{
+	return no_threads ? -EAGAIN : __real_work_submit(work, run, done, argument);
+}
+
 struct fixture {
 	char directory[64];
 	sd_event *event;
@@ -132,6 +152,7 @@ static int tear_down(void **state)
 	struct fixture *fixture = *state;
 
 	atomic_store(&fault_step, 0);
+	short_turns = no_threads = false;
 	fixture_done(fixture);
 	(void)nftw(fixture->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	free(fixture);
@@ -1139,6 +1160,127 @@ static void test_empty_file(void **state)
 	assert_int_equal(commit(fixture), 0);
 }
 
+/* Nodes "b" to "i" in memory, not committed. */
+static void load_eight(struct fixture *fixture)
+{
+	char name[] = "b";
+
+	load(fixture);
+	for (; name[0] <= 'i'; name[0]++)
+		(void)create(fixture, name, "192.0.2.1");
+}
+
+/* The nodes in memory, as one word. */
+static const char *names(const struct fixture *fixture)
+{
+	static char ret[32];
+	const struct node *node;
+	size_t n = 0;
+
+	for (; (node = records_at(fixture->records, n)) && n < sizeof(ret) - 1; n++)
+		ret[n] = node->key.target_name[0];
+	ret[n] = '\0';
+	return ret;
+}
+
+static void turn(struct fixture *fixture)
+{
+	assert_true(sd_event_run(fixture->event, UINT64_MAX) >= 0);
+}
+
+/* Nodes come and go while a commit of many has the loop again and again. */
+static void test_changes_between_turns(void **state)
+{
+	struct fixture *fixture = *state;
+	int first = 1, second = 1;
+
+	load_eight(fixture);
+	short_turns = true;
+	assert_int_equal(records_commit(fixture->records, on_done, &first), 0);
+	for (int i = 0; i < 3; i++)
+		turn(fixture);
+	assert_null(get_file(fixture, "nodes.jsonl"));
+	records_remove(fixture->records, find(fixture, "b", "192.0.2.1"));
+	records_remove(fixture->records, find(fixture, "h", "192.0.2.1"));
+	(void)create(fixture, "a", "192.0.2.1");
+	(void)create(fixture, "j", "192.0.2.1");
+	set(fixture, find(fixture, "c", "192.0.2.1"), "queueDepth", "77");
+	assert_int_equal(records_commit(fixture->records, on_done, &second), 0);
+	while (first == 1)
+		turn(fixture);
+	assert_int_equal(first, 0);
+	assert_int_equal(second, 1);
+	while (second == 1)
+		turn(fixture);
+	assert_int_equal(second, 0);
+	load(fixture);
+	assert_int_equal(eventlog_last(fixture->log), 0);
+	assert_string_equal(names(fixture), "acdefgij");
+	assert_int_equal(
+		settings_number(find(fixture, "c", "192.0.2.1")->settings, SETTING_QUEUE_DEPTH),
+		77);
+}
+
+/* The commit has what there was when it was asked for, whatever comes meanwhile. */
+static void test_commit_in_turns(void **state)
+{
+	struct fixture *fixture = *state;
+	int result = 1;
+
+	load_eight(fixture);
+	short_turns = true;
+	assert_int_equal(records_commit(fixture->records, on_done, &result), 0);
+	for (unsigned i = 0; result == 1; i++) {
+		char name[16];
+
+		/* Before and behind where it is. */
+		(void)snprintf(name, sizeof(name), "a%u", i);
+		(void)create(fixture, name, "192.0.2.1");
+		(void)snprintf(name, sizeof(name), "c%u", i);
+		(void)create(fixture, name, "192.0.2.1");
+		turn(fixture);
+	}
+	assert_int_equal(result, 0);
+	for (char name[] = "b"; name[0] <= 'i'; name[0]++) {
+		char line[32];
+
+		(void)snprintf(line, sizeof(line), "\"targetName\":\"%s\"", name);
+		assert_file_has(fixture, "nodes.jsonl", line);
+	}
+	short_turns = false;
+	load(fixture);
+	assert_int_equal(eventlog_last(fixture->log), 0);
+}
+
+static void test_free_between_turns(void **state)
+{
+	struct fixture *fixture = *state;
+	int result = 1;
+
+	load_eight(fixture);
+	short_turns = true;
+	assert_int_equal(records_commit(fixture->records, on_done, &result), 0);
+	turn(fixture);
+	load(fixture);
+	assert_int_equal(result, 1);
+	assert_string_equal(names(fixture), "bcdefghi");
+}
+
+/* Who waits is told, and nothing is lost. */
+static void test_no_thread_after_turns(void **state)
+{
+	struct fixture *fixture = *state;
+
+	load_eight(fixture);
+	short_turns = no_threads = true;
+	assert_int_equal(commit(fixture), -EAGAIN);
+	assert_int_equal(count_events(fixture, EVENT_STORE_FAILED, NULL), 1);
+	no_threads = false;
+	assert_int_equal(commit(fixture), 0);
+	load(fixture);
+	assert_string_equal(names(fixture), "bcdefghi");
+}
+
 struct chain {
 	struct fixture *fixture;
 	int done;
@@ -1249,6 +1391,10 @@ int main(void)
 		TEST(test_empty_file),
 		TEST(test_commits_share_writes),
 		TEST(test_free_ends_writes),
+		TEST(test_changes_between_turns),
+		TEST(test_commit_in_turns),
+		TEST(test_free_between_turns),
+		TEST(test_no_thread_after_turns),
 		TEST(test_many),
 	};
 
