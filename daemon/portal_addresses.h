@@ -27,7 +27,7 @@ struct portal_addresses_config {
 };
 
 struct portal_addresses_failure {
-	int error; /* negative errno */
+	int error;     /* negative errno */
 	bool resolved; /* the addresses are known, and of no use */
 	/* EVENT_RESOLVE_FAILED, EVENT_WORKITEM_RESOURCES (-EAGAIN: there is no thread for the
 	 * lookup), or of addresses that are known EVENT_PORTAL_SETUP_FAILED or
