@@ -170,12 +170,15 @@ void session_know_address(struct session *session, const char *name, const char 
 	(void)snprintf(p->known_address, sizeof(p->known_address), "%s", address);
 }
 
-/* T1. The way to the name service may be the one that was lost. */
+/*
+ * T1. The way to the name service may be the one that was lost. But where the login failed last
+ * time somebody else may be by now, and the name is asked for again.
+ */
 void session_action_connect(struct session *session)
 {
 	struct session_private *p = session->private;
 
-	p->at_known = session->in_kernel && p->known_address[0] &&
+	p->at_known = session->in_kernel && p->known_address[0] && !p->at_known &&
 		      strcmp(p->known_name, session_address(session)) == 0;
 	begin_connect(session);
 }
@@ -506,6 +509,9 @@ void session_action_login(struct session *session)
 /* T7 with a redirection, or with a changed offer: the same attempt goes on. */
 void session_action_reconnect(struct session *session)
 {
-	session->private->endpoint = endpoint_free(session->private->endpoint);
+	struct session_private *p = session->private;
+
+	p->endpoint = endpoint_free(p->endpoint);
+	p->at_known = false;
 	session_post(session, CONNECTION_EVENT_CONNECT);
 }

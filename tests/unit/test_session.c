@@ -1772,6 +1772,28 @@ static void comes_back_without_names(void **state)
 	check(names.asked == 2 && world.portals[2].asked == 1);
 	check(strcmp(session_now()->private->known_address, portals[2]) == 0);
 	check(t.events[EVENT_RECOVERY_FAILED] == 1 && session_now()->reconnects == 3);
+
+	t.deed = "somebody else at the address";
+	world.portals[2].status = 0x0203;
+	names.number = 1;
+	lose(KERNEL_ERROR_CLOSED);
+	while (t.events[EVENT_RECOVERY_FAILED] == 1)
+		check(run(is_RETRYING, false) && run(is_CONNECTING, true) &&
+		      run(is_RETRYING, false));
+	check(run(at_rest, true));
+	check(names.asked == 3 && session_now()->reconnects == 4);
+	check(strcmp(session_now()->private->known_address, portals[1]) == 0);
+
+	t.deed = "refused, and no answer";
+	world.portals[1].status = 0x0301;
+	names.number = 0;
+	lose(KERNEL_ERROR_CLOSED);
+	while (t.events[EVENT_RESOLVE_FAILED] < 2)
+		check(run(is_RETRYING, false) && run(is_RESOLVING, true) &&
+		      run(is_RETRYING, false));
+	world.portals[1].status = 0;
+	check(run(at_rest, true));
+	check(session_now()->reconnects == 5);
 	finish();
 	end();
 }
