@@ -62,24 +62,30 @@ static void find(struct manager *manager, uint32_t sid)
 	const struct node *node;
 	struct sysfs_session found;
 	struct session *session;
-	bool runs;
+	bool up;
 
 	if (sysfs_session_identify(&manager->sysfs, sid, &found) < 0 ||
 	    is_being_made(manager, &found))
 		return;
 	node = node_of(manager, &found);
-	/* Without a name another program is making it. */
-	if (leftover_take(manager, &found, node) || !found.target_name[0])
+	if (leftover_take(manager, &found, node))
 		return;
-	runs = node && found.connection_state == SYSFS_CONNECTION_UP;
-	if (!runs)
+	/* Another program is making it. */
+	if (!found.target_name[0]) {
+		session_look(manager, sid);
+		return;
+	}
+	up = found.connection_state == SYSFS_CONNECTION_UP;
+	if (!node || !up)
 		sysfs_session_complete(&manager->sysfs, &found);
 	if (session_new_found(manager, &found, node, &session) < 0)
 		return;
 	manager_add_session(manager, session);
 	manager_index_session(session);
-	if (found.connection_state != SYSFS_CONNECTION_UP)
+	if (!up)
 		session_report_found(session);
+	if (!up && !session->managed)
+		session_look(manager, sid);
 	session_adopt(session);
 	session_word_resume(session);
 }

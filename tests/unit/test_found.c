@@ -476,6 +476,56 @@ static void looks_soon_at_a_new_one(void **state)
 	end();
 }
 
+static void look_until(const struct row *row, enum session_phase phase)
+{
+	while (!t.manager->sessions || t.manager->sessions->phase != phase) {
+		check(row, t.manager->look);
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	}
+}
+
+/* What another program was at when the daemon began to look: nobody tells how that ends. */
+static void follows_what_others_do(void **state)
+{
+	static const struct row row = {
+		.what = "lost its connection before",
+		.label = "default",
+		.connection = "failed",
+		.target = "SCANNED",
+		.state = "FAILED",
+	}, made = {
+		.what = "was being made before",
+		.nameless = true,
+		.target = "ALLOCATED",
+		.state = "FREE",
+		.creator = 77,
+	};
+
+	begin(&row);
+	check(&row, session_find_all(t.manager) == 0);
+	check(&row, session_get_status(t.manager->sessions).phase == SESSION_RETRYING);
+	put_connection("state", "up");
+	fake_session_put(SID, SID, "state", "LOGGED_IN");
+	look_until(&row, SESSION_LOGGED_IN);
+	settle(&row);
+	check(&row, !t.manager->look && t.events[EVENT_RECOVERY_NOT_STARTED] == 1);
+	end();
+	tear_down(NULL);
+	set_up(NULL);
+
+	begin(&made);
+	check(&made, session_find_all(t.manager) == 0);
+	check(&made, !t.manager->sessions);
+	fake_session_put(SID, SID, "targetname", TARGET);
+	fake_session_put(SID, SID, "ifacename", "default");
+	fake_session_put(SID, SID, "state", "LOGGED_IN");
+	put_connection("state", "up");
+	look_until(&made, SESSION_LOGGED_IN);
+	settle(&made);
+	check(&made, !t.manager->look && !t.manager->sessions->managed);
+	end();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -487,6 +537,7 @@ int main(void)
 		TEST(knows_its_own),
 		TEST(is_lost_and_logged_out),
 		TEST(looks_soon_at_a_new_one),
+		TEST(follows_what_others_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
