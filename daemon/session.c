@@ -51,6 +51,8 @@ const char *session_ending_to_string(enum session_ending ending)
 struct session_status session_get_status(const struct session *session)
 {
 	bool numbered = session->in_kernel || session->phase == SESSION_CLOSED;
+	/* Others do not tell when they try again. */
+	bool waits = session->phase == SESSION_RETRYING && session->next_attempt_usec > 0;
 
 	return (struct session_status){
 		.target_name = session->target_name,
@@ -67,8 +69,7 @@ struct session_status session_get_status(const struct session *session)
 		.reconnects = session->reconnects,
 		.since_usec = session->since_usec,
 		.lost_usec = session->recovering ? session->lost_usec : 0,
-		.next_attempt_usec =
-			session->phase == SESSION_RETRYING ? session_next_attempt(session) : 0,
+		.next_attempt_usec = waits ? session_next_attempt(session) : 0,
 		.failure = session->failure,
 	};
 }

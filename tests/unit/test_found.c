@@ -504,6 +504,7 @@ static void follows_what_others_do(void **state)
 	begin(&row);
 	check(&row, session_find_all(t.manager) == 0);
 	check(&row, session_get_status(t.manager->sessions).phase == SESSION_RETRYING);
+	check(&row, session_get_status(t.manager->sessions).next_attempt_usec == 0);
 	put_connection("state", "up");
 	fake_session_put(SID, SID, "state", "LOGGED_IN");
 	look_until(&row, SESSION_LOGGED_IN);
