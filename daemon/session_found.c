@@ -313,6 +313,9 @@ static void labelled(void *userdata, const struct kernel_result *result)
 		r = -ECANCELED;
 	if (r >= 0)
 		r = take(session);
+	/* It was lost, is back, and has not been looked at since. */
+	if (r >= 0 && session->phase == SESSION_RETRYING)
+		session_adopt(session);
 	if (r >= 0)
 		session_ping(session);
 	if (done)

@@ -527,6 +527,41 @@ static void follows_what_others_do(void **state)
 	end();
 }
 
+static void taken(void *userdata, int error)
+{
+	*(int *)userdata = error;
+}
+
+/* It is back, and nobody has seen it yet. */
+static void is_taken_over_when_back(void **state)
+{
+	static const struct row row = {
+		.what = "taken over when it is back",
+		.label = "default",
+		.connection = "failed",
+		.target = "SCANNED",
+		.state = "FAILED",
+	};
+	struct session *session;
+	int result = 1;
+
+	begin(&row);
+	check(&row, session_find_all(t.manager) == 0);
+	session = t.manager->sessions;
+	put_connection("state", "up");
+	fake_session_put(SID, SID, "state", "LOGGED_IN");
+	world.sessions[SID].bound = world.sessions[SID].started = true;
+	world.sessions[SID].fd = fcntl(world.listener, F_DUPFD_CLOEXEC, 0);
+	check(&row, session_take_over(session, taken, &result) == 0);
+	while (result > 0)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	check(&row, result == 0 && session->managed && session->phase == SESSION_LOGGED_IN);
+	fake_connection_error(SID, KERNEL_ERROR_CLOSED);
+	while (t.events[EVENT_RECONNECTED] == 0)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	end();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -539,6 +574,7 @@ int main(void)
 		TEST(is_lost_and_logged_out),
 		TEST(looks_soon_at_a_new_one),
 		TEST(follows_what_others_do),
+		TEST(is_taken_over_when_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
