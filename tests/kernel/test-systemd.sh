@@ -135,6 +135,15 @@ check "I/O went on, with the right data" wait "$steady"
 sed 's/^/# /' "$work/steady"
 
 umount /mnt
+
+# Its view begins anew with each start, and of this place its sandbox keeps most away from it.
+mount "$disk" /home
+check_fails "a session with a file system at /home stays" 1 ois-ctl logout "${target}1"
+umount /home
+mount "$disk" /home
+check "restart" systemctl restart oisd
+check_fails "and after a restart" 1 ois-ctl logout "${target}1"
+umount /home
 check "logout" ois-ctl logout --all
 check "a node is made automatic" ois-ctl node set "${target}2" startup=automatic
 check "restart" systemctl restart oisd
