@@ -15,6 +15,8 @@
 
 /* The only connection of a session. */
 #define CID 0
+/* What ASYNC_EVENTS_MAX is about. */
+#define TOLD_USEC (3600 * SECOND_USEC)
 
 /* A message as it came, whose data segment is not longer than @length. */
 struct message {
@@ -35,8 +37,15 @@ static struct event *message_event(const struct message *message, enum event_num
 /* A target may send as many as it likes, but not fill the journal. */
 static void tell(struct session *session, struct event *event)
 {
-	if (session->private->async_told < ASYNC_EVENTS_MAX) {
-		session->private->async_told++;
+	struct session_private *p = session->private;
+	uint64_t now = turn_usec(CLOCK_MONOTONIC);
+
+	if (p->async_told == 0 || now - p->async_told_usec > TOLD_USEC) {
+		p->async_told = 0;
+		p->async_told_usec = now;
+	}
+	if (p->async_told < ASYNC_EVENTS_MAX) {
+		p->async_told++;
 		session_raise(session, event);
 	} else {
 		event_free(event);

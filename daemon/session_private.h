@@ -165,8 +165,9 @@ struct session_private {
 
 	struct renegotiation *renegotiation; /* the Text exchange under way, or unanswered */
 	sd_event_source *text_timer;
-	unsigned async_told; /* events of Asynchronous Messages on this connection */
-	bool time2wait_told; /* by the target, for the next login */
+	unsigned async_told;      /* events of Asynchronous Messages on this connection */
+	uint64_t async_told_usec; /* since when; CLOCK_MONOTONIC */
+	bool time2wait_told;      /* by the target, for the next login */
 	uint16_t time2wait;
 	struct session_attention attention;
 

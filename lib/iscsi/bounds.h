@@ -31,7 +31,7 @@
 /* Text Requests of one negotiation in Full Feature Phase, and what the kernel sends in one. */
 #define RENEGOTIATION_EXCHANGES_MAX 16
 #define RENEGOTIATION_DATA_MAX      8192
-/* Asynchronous Messages of one connection that become events; further ones are only counted. */
+/* Asynchronous Messages of one connection that become events in an hour. */
 #define ASYNC_EVENTS_MAX 64
 
 /* What a peer has not read yet of what was sent to it: a few PDUs of the greatest length. */

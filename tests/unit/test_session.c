@@ -1326,6 +1326,11 @@ static void takes_any_message(void **state)
 		      t.events[EVENT_ASYNC_SCSI_EVENT] ==
 	      ASYNC_EVENTS_MAX);
 	check(session_now()->phase == SESSION_LOGGED_IN && world.logins == 1);
+
+	t.deed = "an hour later";
+	session_now()->private->async_told_usec -= 3601 * SECOND_USEC;
+	send_message(250, 0, 0, NULL, 0);
+	run_until_raised(EVENT_ASYNC_VENDOR, t.events[EVENT_ASYNC_VENDOR] + 1, false);
 	finish();
 	end();
 }
