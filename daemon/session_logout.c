@@ -463,8 +463,11 @@ int session_logout(struct session *session, unsigned how, const struct session_w
 	r = session_watch(session, watch, true);
 	if (r < 0)
 		return r;
-	if (p->leaving || p->word || (p->check && !force))
+	if (p->leaving || p->word || (p->check && !force)) {
+		if (!(how & SESSION_LOGOUT_FOR_NOW))
+			session_word_join(session);
 		return -EALREADY;
+	}
 	p->for_now = how & SESSION_LOGOUT_FOR_NOW;
 	p->forced = force;
 	if (session->in_kernel && !force)

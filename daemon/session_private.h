@@ -393,6 +393,8 @@ void session_agreed(struct session *session);
 /* session_word.c */
 /* Keeps the wish with the node, then begins to leave. */
 void session_word_leave(struct session *session);
+/* The same wish, while a logout for now only is under way: that is one for good now. */
+void session_word_join(struct session *session);
 void session_word_end(struct session *session);
 /* Of a session found at the start: a logout begun before is finished. */
 void session_word_resume(struct session *session);

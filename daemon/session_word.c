@@ -63,6 +63,26 @@ void session_word_leave(struct session *session)
 	p->storing = true;
 }
 
+static void joined(void *userdata, int error)
+{
+	/* The records have reported it. */
+}
+
+void session_word_join(struct session *session)
+{
+	struct records *records = session->manager->records;
+	struct session_private *p = session->private;
+	struct node *node = session_node(session);
+
+	if (!p->for_now)
+		return;
+	p->for_now = false;
+	if (!p->leaving || !node || node->logged_out_usec > 0)
+		return;
+	records_set_logged_out(records, node, true, p->forced);
+	(void)records_commit(records, joined, NULL);
+}
+
 /* A logout that an earlier run of the daemon had begun */
 
 static void finished(void *userdata, struct session *session, enum session_phase phase,

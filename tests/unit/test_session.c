@@ -2567,6 +2567,34 @@ static void keeps_a_persons_word(void **state)
 	check(node->logged_out_usec == 0);
 	end();
 
+	begin("word", "after a logout for now");
+	node = node_with_redirect(0);
+	log_in();
+	check(run(at_rest, true));
+	check(session_logout(session_now(), SESSION_LOGOUT_FOR_NOW | SESSION_LOGOUT_FORCE, NULL) ==
+	      0);
+	check(session_now()->private->leaving && node->logged_out_usec == 0);
+	check(session_logout(session_now(), SESSION_LOGOUT_FOR_NOW, NULL) == -EALREADY);
+	check(node->logged_out_usec == 0);
+	log_out(false);
+	check(node->logged_out_usec > 0);
+	finish();
+	/* That does not wait for it. */
+	while (!is_told_logged_out())
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	end();
+
+	begin("word", "while a logout for now looks whether it may");
+	node = node_with_redirect(0);
+	log_in();
+	check(run(at_rest, true));
+	check(session_logout(session_now(), SESSION_LOGOUT_FOR_NOW, NULL) == 0);
+	log_out(false);
+	check(session_now()->private->check && node->logged_out_usec == 0);
+	finish();
+	check(node->logged_out_usec > 0);
+	end();
+
 	begin("word", "never stored");
 	(void)node_with_redirect(0);
 	log_in();
