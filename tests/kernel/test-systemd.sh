@@ -163,6 +163,17 @@ check_equal "the session is the same" "$before" "$(identity)"
 rm /run/systemd/system/oisd.service.d/watchdog.conf
 systemctl daemon-reload
 
+# A target for repairs, as rescue.target, which stops what it does not name.
+pid=$(property oisd MainPID)
+mkdir -p /run/systemd/system/guest.service.d
+printf '%s\n' '[Unit]' IgnoreOnIsolate=yes >/run/systemd/system/guest.service.d/stays.conf
+printf '%s\n' '[Unit]' AllowIsolate=yes Wants=sysinit.target >/run/systemd/system/repair.target
+systemctl daemon-reload
+check "other services are stopped" systemctl isolate repair.target
+check_equal "the daemon goes on" "active $pid" "$(property oisd ActiveState) $(property oisd MainPID)"
+check "and answers" ois-ctl status
+check_equal "the session is the same" "$before" "$(identity)"
+
 check_equal "nothing was refused to the daemon" "" \
 	"$(journalctl --quiet --output=cat --unit=oisd.service --grep='not permitted|denied|read-only|SYS\b' | sort -u)"
 check_equal "iscsid kept away" inactive "$(property iscsid ActiveState)"
