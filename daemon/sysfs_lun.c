@@ -130,10 +130,13 @@ static int visit_luns(const struct sysfs *sysfs, uint32_t sid, uint32_t host, vi
 	while ((name = directory_next(&directory))) {
 		_cleanup_(directory_close) struct directory target = { .fd = -EBADF };
 
-		if (strncmp(name, "target", strlen("target")) != 0 ||
-		    directory_open(directory.fd, name, &target) < 0)
+		if (strncmp(name, "target", strlen("target")) != 0)
 			continue;
-		r = visit_target(&target, host, visit, userdata);
+		r = directory_open(directory.fd, name, &target);
+		if (r >= 0)
+			r = visit_target(&target, host, visit, userdata);
+		else if (!sysfs_lacks(r))
+			continue;
 		if (r < 0)
 			return r;
 	}
@@ -215,30 +218,35 @@ static int read_inquiry(struct device *device, struct sysfs_lun *lun)
 }
 
 /* "block/sda" and the like: the name of the only entry of a directory. */
-static void read_child(struct device *device, const char *name, char *ret, size_t size)
+static int read_child(struct device *device, const char *name, char *ret, size_t size)
 {
 	_cleanup_(directory_close) struct directory directory = { .fd = -EBADF };
 	const char *child;
+	int r;
 
-	if (directory_open(device->target_fd, device_path(device, name), &directory) < 0)
-		return;
+	r = directory_open(device->target_fd, device_path(device, name), &directory);
+	if (r < 0)
+		return sysfs_lacks(r) ? r : 0;
 	child = directory_next(&directory);
 	if (child && strlen(child) < size)
 		strcpy(ret, child);
+	return 0;
 }
 
-static void read_block(struct device *device, struct sysfs_lun *lun)
+static int read_block(struct device *device, struct sysfs_lun *lun)
 {
 	char name[sizeof(lun->block) + sizeof("block//size")];
 	int64_t sectors;
+	int r;
 
-	read_child(device, "block", lun->block, sizeof(lun->block));
-	if (lun->block[0] == '\0')
-		return;
+	r = read_child(device, "block", lun->block, sizeof(lun->block));
+	if (r < 0 || lun->block[0] == '\0')
+		return r;
 	(void)snprintf(name, sizeof(name), "block/%s/size", lun->block);
 	sectors = device_read_number(device, name);
 	if (sectors >= 0 && sectors <= INT64_MAX / 512)
 		lun->size_bytes = sectors * 512;
+	return 0;
 }
 
 struct list {
@@ -267,12 +275,16 @@ static struct sysfs_lun *list_add(struct list *list)
 /* A device that is gone meanwhile has no state. */
 static int read_details(struct device *device, struct sysfs_lun *lun, const struct list *list)
 {
+	int r = 0;
+
 	(void)device_read_string(device, "wwid", lun->wwid, sizeof(lun->wwid));
 	lun->queue_depth = device_read_number(device, "queue_depth");
-	read_child(device, "scsi_generic", lun->generic, sizeof(lun->generic));
+	(void)read_child(device, "scsi_generic", lun->generic, sizeof(lun->generic));
 	if (list->usage && lun->block[0] != '\0')
-		(void)usage_describe(list->usage, device->target_fd, device_path(device, "block"),
-				     lun->block, lun->use, sizeof(lun->use));
+		r = usage_describe(list->usage, device->target_fd, device_path(device, "block"),
+				   lun->block, lun->use, sizeof(lun->use));
+	if (r < 0)
+		return r;
 	/* A driver has just read it. */
 	if (list->brief && lun->block[0] != '\0') {
 		(void)strcpy(lun->state, "running");
@@ -286,18 +298,23 @@ static int read_lun(int target_fd, const char *name, struct sysfs_lun *lun, void
 	struct list *list = userdata;
 	struct sysfs_lun *added;
 	struct device device;
+	int r;
 
 	device_init(&device, target_fd, name);
 	lun->size_bytes = -1;
-	if (read_inquiry(&device, lun) < 0)
-		return 0;
-	read_block(&device, lun);
+	r = read_inquiry(&device, lun);
+	if (r >= 0)
+		r = read_block(&device, lun);
+	if (r < 0)
+		return sysfs_lacks(r) ? r : 0;
 	/* The link to the driver is there before its probe has begun: a disk is bound when it has a
 	 * block device. */
 	lun->bound = sysfs_lun_is_disk(lun) ? lun->block[0] != '\0' : device_has(&device, "driver");
 	list->waiting = list->waiting || (sysfs_lun_is_disk(lun) && !lun->bound);
-	if (!(list->brief && list->waiting) && read_details(&device, lun, list) < 0)
-		return 0;
+	if (!(list->brief && list->waiting))
+		r = read_details(&device, lun, list);
+	if (r < 0)
+		return sysfs_lacks(r) ? r : 0;
 	added = list_add(list);
 	if (!added)
 		return -ENOMEM;
@@ -318,7 +335,7 @@ static int look_for_offline(int target_fd, const char *name, struct sysfs_lun *l
 	char attribute[64];
 
 	device_init(&device, target_fd, name);
-	read_child(&device, "block", lun->block, sizeof(lun->block));
+	(void)read_child(&device, "block", lun->block, sizeof(lun->block));
 	if (revival->stable && lun->block[0] != '\0') {
 		(void)snprintf(attribute, sizeof(attribute), "block/%s/queue/stable_writes",
 			       lun->block);

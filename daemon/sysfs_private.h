@@ -5,6 +5,7 @@
 #pragma once
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdarg.h>
 
 #include "cleanup.h"
@@ -51,7 +52,13 @@ static inline void directory_close(struct directory *directory)
 	directory->fd = close_fd(directory->fd);
 }
 
+/* What could not be read is there, or may be. */
+static inline bool sysfs_lacks(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
 /* Says who uses @block, a disk in the directory that @path leads to from @parent_fd, or a partition
- * of it; false: nobody. */
-bool usage_describe(const struct usage *usage, int parent_fd, const char *path, const char *block,
-		    char *ret, size_t size);
+ * of it; 0: nobody. Errors: those of sysfs_lacks(). */
+int usage_describe(const struct usage *usage, int parent_fd, const char *path, const char *block,
+		   char *ret, size_t size);

@@ -122,14 +122,17 @@ static int read_btrfs(const struct sysfs *sysfs, struct usage *usage)
 	int r = 0;
 
 	if (fd < 0)
-		return 0;
+		return sysfs_lacks(fd) ? fd : 0;
 	directory_init(fd, &systems);
 	while (r == 0 && (uuid = directory_next(&systems))) {
 		_cleanup_(directory_close) struct directory devices = { .fd = -EBADF };
 		char path[NAME_MAX + sizeof("/devices")];
 
 		(void)snprintf(path, sizeof(path), "%s/devices", uuid);
-		if (directory_open(systems.fd, path, &devices) < 0)
+		r = directory_open(systems.fd, path, &devices);
+		if (r < 0 && !sysfs_lacks(r))
+			r = 0;
+		if (devices.fd < 0)
 			continue;
 		while (r == 0 && (name = directory_next(&devices)))
 			r = add_use(usage, 0, name, "part of a mounted btrfs");
@@ -176,18 +179,25 @@ static const struct use *find_name(const struct usage *usage, const char *name)
 }
 
 /* Like all below, of a disk or partition that is a directory below @parent_fd. */
-static const struct use *find_device(const struct usage *usage, int parent_fd, const char *name)
+static int find_device(const struct usage *usage, int parent_fd, const char *name,
+		       const struct use **ret)
 {
 	unsigned major_number, minor_number;
 	char path[NAME_MAX + sizeof("/dev")], text[32];
 	struct use key = { 0 };
+	int r;
 
+	if (usage->n == 0)
+		return 0;
 	(void)snprintf(path, sizeof(path), "%s/dev", name);
-	if (usage->n == 0 || sysfs_read_string(parent_fd, path, text, sizeof(text)) < 0 ||
-	    sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
-		return NULL;
+	r = sysfs_read_string(parent_fd, path, text, sizeof(text));
+	if (r < 0)
+		return r;
+	if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
+		return 0;
 	key.device = makedev(major_number, minor_number);
-	return bsearch(&key, usage->uses, usage->n, sizeof(key), compare_uses);
+	*ret = bsearch(&key, usage->uses, usage->n, sizeof(key), compare_uses);
+	return 0;
 }
 
 /* What device mapper calls its devices begins with who made them. */
@@ -225,45 +235,59 @@ static void describe_holder(int parent_fd, const char *name, const char *holder,
 		       mapper_kind(uuid));
 }
 
-static bool describe_block(const struct usage *usage, int parent_fd, const char *name, char *ret,
-			   size_t size)
+/* What is gone meanwhile is used by nobody. */
+static int gone_or(int error)
+{
+	return sysfs_lacks(error) ? error : 0;
+}
+
+static int describe_block(const struct usage *usage, int parent_fd, const char *name, char *ret,
+			  size_t size)
 {
 	_cleanup_(directory_close) struct directory holders = { .fd = -EBADF };
 	const struct use *use = find_name(usage, name);
 	char path[NAME_MAX + sizeof("/holders")];
 	const char *holder;
+	int r = 0;
 
 	if (!use)
-		use = find_device(usage, parent_fd, name);
+		r = find_device(usage, parent_fd, name, &use);
+	if (r < 0)
+		return gone_or(r);
 	if (use) {
 		(void)snprintf(ret, size, "%s is %s", name, use->what);
-		return true;
+		return 1;
 	}
 	(void)snprintf(path, sizeof(path), "%s/holders", name);
-	if (directory_open(parent_fd, path, &holders) < 0)
-		return false;
+	r = directory_open(parent_fd, path, &holders);
+	if (r < 0)
+		return gone_or(r);
 	holder = directory_next(&holders);
-	if (holder)
-		describe_holder(parent_fd, name, holder, ret, size);
-	return holder;
+	if (!holder)
+		return 0;
+	describe_holder(parent_fd, name, holder, ret, size);
+	return 1;
 }
 
-bool usage_describe(const struct usage *usage, int parent_fd, const char *path, const char *block,
-		    char *ret, size_t size)
+int usage_describe(const struct usage *usage, int parent_fd, const char *path, const char *block,
+		   char *ret, size_t size)
 {
 	_cleanup_(directory_close) struct directory disks = { .fd = -EBADF };
 	_cleanup_(directory_close) struct directory parts = { .fd = -EBADF };
 	const char *name;
+	int r;
 
-	if (directory_open(parent_fd, path, &disks) < 0)
-		return false;
-	if (describe_block(usage, disks.fd, block, ret, size))
-		return true;
-	if (directory_open(disks.fd, block, &parts) < 0)
-		return false;
-	while ((name = directory_next(&parts)))
-		if (strncmp(name, block, strlen(block)) == 0 &&
-		    describe_block(usage, parts.fd, name, ret, size))
-			return true;
-	return false;
+	r = directory_open(parent_fd, path, &disks);
+	if (r < 0)
+		return gone_or(r);
+	r = describe_block(usage, disks.fd, block, ret, size);
+	if (r != 0)
+		return r;
+	r = directory_open(disks.fd, block, &parts);
+	if (r < 0)
+		return gone_or(r);
+	while (r == 0 && (name = directory_next(&parts)))
+		if (strncmp(name, block, strlen(block)) == 0)
+			r = describe_block(usage, parts.fd, name, ret, size);
+	return r;
 }

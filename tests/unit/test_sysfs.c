@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 
 #include "fake_sysfs.h"
 #include "sysfs_private.h"
@@ -585,6 +586,69 @@ static void usage_by_mapper(void **state)
 	}
 }
 
+/* So many more descriptors can be opened; negative: as before. */
+static void leave_descriptors(int n)
+{
+	static struct rlimit before;
+	struct rlimit limit;
+	int lowest;
+
+	if (n < 0) {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		return;
+	}
+	lowest = dup(STDERR_FILENO);
+	assert_true(lowest >= 0);
+	(void)close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)(lowest + n);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* A disk is not free because there is no descriptor to look with. */
+static void usage_that_cannot_be_seen(void **state)
+{
+	static const struct {
+		const char *path, *content;
+	} rows[] = {
+		{ "proc/self/mountinfo", "22 1 8:17 / /mnt rw - ext4 /dev/nosuch1 rw" },
+		{ "fs/btrfs/0011-22/devices/sdq1/", NULL },
+		{ "devices/platform/host3/session12/target3:0:0/3:0:0:0/block/sdq/sdq1/holders/"
+		  "md0/",
+		  NULL },
+	};
+
+	for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+		if (i > 0) {
+			fake_end();
+			fake_begin();
+		}
+		make_session();
+		fake_block(fake_lun(12, 3, "3:0:0:0", "0"), "sdq", "8:16");
+		fake_put("devices/platform/host3/session12/target3:0:0/3:0:0:0/block/sdq/sdq1/dev",
+			 "8:17");
+		if (rows[i].content)
+			fake_put(rows[i].path, rows[i].content);
+		else
+			fake_directory(rows[i].path);
+		for (int left = 0; left < 8; left++) {
+			_cleanup_free_ struct sysfs_lun *list = NULL;
+			_cleanup_(usage_freep) struct usage *usage = NULL;
+			size_t n = 0;
+			int r;
+
+			leave_descriptors(left);
+			r = usage_new(&fake, &usage);
+			if (r >= 0)
+				r = sysfs_lun_list(&fake, 12, 3, usage, &list, &n);
+			leave_descriptors(-1);
+			assert_true(r == -EMFILE || (r == 0 && n == 1 && list[0].use[0]));
+			assert_true(r == 0 || left < 7);
+		}
+	}
+}
+
 static void read_file(const char *path, char *ret, size_t size);
 
 /* Only what SCSI error handling left offline is touched. */
@@ -810,6 +874,7 @@ int main(void)
 		cmocka_unit_test(disks),
 		cmocka_unit_test_setup_teardown(usage, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(usage_by_mapper, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(usage_that_cannot_be_seen, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(revives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scans, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(hosts, set_up, tear_down),
