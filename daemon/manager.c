@@ -64,16 +64,32 @@ struct session *manager_find_session(struct manager *manager, uint32_t sid)
 	return session;
 }
 
+static bool is_of(const struct session *session, const struct node_key *key)
+{
+	return session->port == key->port && session->phase != SESSION_CLOSED &&
+	       strcmp(session->target_name, key->target_name) == 0 &&
+	       strcmp(session->address, key->address) == 0;
+}
+
 struct session *manager_find_session_of(struct manager *manager, const struct node_key *key)
 {
 	struct session *session =
 		manager->by_key[key_bucket(key->target_name, key->address, key->port)];
 
-	while (session && (session->port != key->port || session->phase == SESSION_CLOSED ||
-			   strcmp(session->target_name, key->target_name) != 0 ||
-			   strcmp(session->address, key->address) != 0))
+	while (session && !is_of(session, key))
 		session = session->key_next;
 	return session;
+}
+
+bool manager_has_beside(const struct session *session)
+{
+	const struct node_key key = { session->target_name, session->address, session->port };
+	const struct session *other =
+		session->manager->by_key[key_bucket(key.target_name, key.address, key.port)];
+
+	while (other && (other == session || !other->managed || !is_of(other, &key)))
+		other = other->key_next;
+	return other;
 }
 
 void manager_index_session(struct session *session)

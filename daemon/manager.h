@@ -144,3 +144,5 @@ void manager_take_login(struct manager *manager, struct node *node);
 struct session *manager_find_session(struct manager *manager, uint32_t sid);
 /* The session made from a node, or NULL. */
 struct session *manager_find_session_of(struct manager *manager, const struct node_key *key);
+/* Beside this one there is a session of ours with the same node. */
+bool manager_has_beside(const struct session *session);

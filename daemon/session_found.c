@@ -257,6 +257,9 @@ const char *session_take_over_fault(const struct session *session)
 		return "its initiator name is not that of this host";
 	if (session->private->leaving || session_to_leave(session))
 		return "it is being logged out";
+	/* Both would log in under one ISID, and each login would end the other session. */
+	if (manager_has_beside(session))
+		return "its node has a session of this daemon";
 	return NULL;
 }
 

@@ -562,6 +562,32 @@ static void is_taken_over_when_back(void **state)
 	end();
 }
 
+/* Another program logs in where we do. */
+static void stays_with_the_other_program(void **state)
+{
+	static const struct row row = {
+		.what = "beside one of ours",
+		.label = "default",
+		.connection = "up",
+		.target = "SCANNED",
+	};
+	struct session *ours, *others;
+	struct node *node;
+
+	begin(&row);
+	node = records_at(t.manager->records, 0);
+	check(&row, manager_login(t.manager, node, 0, NULL, &ours) == 0);
+	check(&row, session_find_all(t.manager) == 0);
+	others = manager_find_session(t.manager, SID);
+	check(&row, others && others != ours && !others->managed);
+	check(&row, session_take_over_fault(others));
+	check(&row, session_logout(ours, SESSION_LOGOUT_FORCE, NULL) == 0);
+	while (t.manager->n_sessions > 1)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	check(&row, !session_take_over_fault(others));
+	end();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -575,6 +601,7 @@ int main(void)
 		TEST(looks_soon_at_a_new_one),
 		TEST(follows_what_others_do),
 		TEST(is_taken_over_when_back),
+		TEST(stays_with_the_other_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
