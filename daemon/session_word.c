@@ -49,7 +49,8 @@ void session_word_leave(struct session *session)
 	struct session_private *p = session->private;
 	struct node *node = session_node(session);
 
-	if (!node || node->logged_out_usec > 0 || p->for_now) {
+	/* Of one of another program's, beside one of ours, the node is not meant. */
+	if (!node || node->logged_out_usec > 0 || p->for_now || manager_has_beside(session)) {
 		leave(session);
 		return;
 	}
