@@ -75,10 +75,13 @@ struct session *manager_find_session_of(struct manager *manager, const struct no
 {
 	struct session *session =
 		manager->by_key[key_bucket(key->target_name, key->address, key->port)];
+	struct session *found = NULL;
 
-	while (session && !is_of(session, key))
-		session = session->key_next;
-	return session;
+	/* Ours, if another program has one, too. */
+	for (; session && !(found && found->managed); session = session->key_next)
+		if (is_of(session, key) && (!found || session->managed))
+			found = session;
+	return found;
 }
 
 bool manager_has_beside(const struct session *session)

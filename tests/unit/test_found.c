@@ -581,6 +581,7 @@ static void stays_with_the_other_program(void **state)
 	others = manager_find_session(t.manager, SID);
 	check(&row, others && others != ours && !others->managed);
 	check(&row, session_take_over_fault(others));
+	check(&row, manager_find_session_of(t.manager, &node->key) == ours);
 	/* Ours would be logged out, too, after a restart. */
 	check(&row, session_logout(others, SESSION_LOGOUT_FORCE, NULL) == 0);
 	while (t.manager->n_sessions > 1)
