@@ -436,13 +436,7 @@ void session_cancel(struct session *session)
 	p->scan = devices_scan_cancel(p->scan);
 	p->revival = devices_scan_cancel(p->revival);
 	session_ping_end(session);
-	if (p->scan_done) {
-		session_scan_t done = p->scan_done;
-
-		p->scan_done = NULL;
-		p->scan_waits = false;
-		done(p->scan_userdata, session, &(struct session_changes){ .error = -ECANCELED });
-	}
+	session_rescan_failed(session, -ECANCELED);
 	manager_release(session);
 }
 

@@ -115,10 +115,12 @@ void session_attend(struct session *session)
 	attention->rescan_due = false;
 	r = session_rescan(session, attention->all_luns ? NULL : &attention->lun, NULL, NULL);
 	/* After the scan under way, or when there is a connection again. */
-	if (r == -EBUSY || r == -ENOTCONN)
+	if (r == -EBUSY || r == -ENOTCONN) {
 		attention->rescan_due = true;
-	else if (r < 0)
+	} else if (r < 0) {
 		session_lack(session, r, EVENT_REQUEST_RESOURCES);
+		session_rescan_failed(session, r);
+	}
 }
 
 static void note(struct session *session, enum attention which, uint64_t lun)

@@ -300,6 +300,8 @@ void session_established(struct session *session);
 
 /* session_scan.c */
 void session_take_luns(struct session *session, const struct devices_result *result);
+/* Whoever waits for a rescan waits no more. */
+void session_rescan_failed(struct session *session, int error);
 /* The scan after a login, at whose end the session is established. */
 void session_first_scan(struct session *session);
 

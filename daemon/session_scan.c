@@ -214,6 +214,17 @@ static void rescanned(void *userdata, const struct devices_result *result)
 	session_attend(session);
 }
 
+void session_rescan_failed(struct session *session, int error)
+{
+	struct session_private *p = session->private;
+	session_scan_t done = p->scan_done;
+
+	p->scan_done = NULL;
+	p->scan_waits = false;
+	if (done)
+		done(p->scan_userdata, session, &(struct session_changes){ .error = error });
+}
+
 int session_rescan(struct session *session, const uint64_t *lun, session_scan_t done,
 		   void *userdata)
 {

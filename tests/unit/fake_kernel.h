@@ -142,6 +142,7 @@ static struct world {
 	size_t n_units;
 	unsigned renews;                     /* scans that also look for what is gone */
 	int64_t renewed_unit;                /* of the last; -1: all */
+	int renew_error;                     /* of all; 0: none */
 	int64_t parameters[FAKE_PARAMETERS]; /* set last, of any session */
 
 	/* The target */
@@ -1270,6 +1271,8 @@ int devices_renew(struct devices *devices, uint32_t sid, uint32_t host, const ui
 {
 	world.renews++;
 	world.renewed_unit = lun ? (int64_t)*lun : -1;
+	if (world.renew_error < 0)
+		return world.renew_error;
 	return fake_scan(devices, false, done, userdata, ret);
 }
 

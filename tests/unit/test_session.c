@@ -3007,6 +3007,19 @@ static void rescans_what_changed(void **state)
 	fake_release();
 	check(run(is_rescanned, false));
 	check(world.renews == 7 && rescan.told == 1 && rescan.error == 0 && rescan.n_added == 0);
+
+	t.deed = "during a scan, for somebody, without descriptors";
+	memset(&rescan, 0, sizeof(rescan));
+	world.held_scan = true;
+	session_attend_named(session, 1, "REPORTED_LUNS_DATA_HAS_CHANGED");
+	run_until_raised(EVENT_UNIT_ATTENTION, 8, true);
+	check(session_rescan(session, NULL, rescanned, &rescan) == 0);
+	world.renew_error = -EMFILE;
+	fake_release();
+	check(run(is_rescanned, false));
+	check(rescan.told == 1 && rescan.error == -EMFILE);
+	check_raised(EVENT_REQUEST_RESOURCES);
+	world.renew_error = 0;
 	world.units = used;
 
 	t.deed = "without a connection";
@@ -3014,7 +3027,7 @@ static void rescans_what_changed(void **state)
 	check(run(is_RETRYING, false));
 	session_attend_named(session, 1, "REPORTED_LUNS_DATA_HAS_CHANGED");
 	run_until_raised(EVENT_LOGICAL_UNIT_KEPT, 3, true);
-	check(world.renews == 8 && t.events[EVENT_RECONNECTED] == 1);
+	check(world.renews == 10 && t.events[EVENT_RECONNECTED] == 1);
 	finish();
 	end();
 }
