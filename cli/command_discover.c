@@ -19,7 +19,7 @@ struct discovery {
 	struct cli *cli;
 	const char *portal;
 	struct table *table;
-	size_t n_targets;
+	size_t n_targets; /* told so far; one with many portals is told more than once */
 };
 
 static int add_target(struct discovery *discovery, const struct ois_target *target)
@@ -76,6 +76,7 @@ static int64_t summary_number(const struct ois_summary *summary, const char *nam
 static void print_targets(const struct discovery *discovery, const struct ois_summary *summary)
 {
 	const struct output *output = &discovery->cli->output;
+	int64_t n_targets = summary_number(summary, "targets");
 	size_t n_portals = table_rows(discovery->table);
 	char footer[256];
 
@@ -86,10 +87,10 @@ static void print_targets(const struct discovery *discovery, const struct ois_su
 		return;
 	}
 	(void)snprintf(footer, sizeof(footer),
-		       "%zu %s at %zu %s; nodes: %" PRId64 " created, %" PRId64 " updated, %" PRId64
-		       " deleted.",
-		       discovery->n_targets, plural(discovery->n_targets, "target", "targets"),
-		       n_portals, plural(n_portals, "portal", "portals"),
+		       "%" PRId64 " %s at %zu %s; nodes: %" PRId64 " created, %" PRId64
+		       " updated, %" PRId64 " deleted.",
+		       n_targets, plural((size_t)n_targets, "target", "targets"), n_portals,
+		       plural(n_portals, "portal", "portals"),
 		       summary_number(summary, "recordsCreated"),
 		       summary_number(summary, "recordsUpdated"),
 		       summary_number(summary, "recordsDeleted"));

@@ -38,6 +38,7 @@ struct discovery_portal {
 struct discovery_target {
 	const char *name;
 	const char *alias; /* NULL: none */
+	bool rest;         /* further portals of the one before */
 	const struct discovery_portal *portals;
 	size_t n_portals;
 };

@@ -26,6 +26,7 @@ static void pass_target(struct discovery *discovery, const struct sendtargets_ta
 	struct discovery_target found = {
 		.name = target->name,
 		.alias = target->alias[0] ? target->alias : NULL,
+		.rest = target->rest,
 		.portals = portals,
 		.n_portals = target->n_portals,
 	};
@@ -36,7 +37,7 @@ static void pass_target(struct discovery *discovery, const struct sendtargets_ta
 			.port = target->portals[i].port,
 			.portal_group_tag = target->portals[i].portal_group_tag,
 		};
-	discovery->targets++;
+	discovery->targets += !target->rest;
 	discovery->inside = true;
 	discovery->callbacks->target(discovery->userdata, &found);
 	discovery->inside = false;

@@ -212,7 +212,7 @@ static void discover_target(void *userdata, const struct discovery_target *targe
 
 	for (size_t i = 0; i < target->n_portals; i++)
 		recorded += record_portal(discover, target, &target->portals[i]);
-	discover->targets++;
+	discover->targets += !target->rest;
 	discover->portals += (int64_t)target->n_portals;
 	if (!discover_say(discover, target_to_json(target, recorded))) {
 		free(discover);

@@ -394,6 +394,7 @@ static void step_target(struct sendtargets *sendtargets, struct sendtargets_step
 		(void)snprintf(portal->address, sizeof(portal->address), "%s",
 			       sendtargets->config.address);
 	}
+	target->rest = sendtargets->had_portals;
 	sendtargets->n_portals += target->n_portals;
 	/* Who takes it may let the peer wait, so the time begins anew. */
 	sendtargets->handed_out = sendtargets->found = true;

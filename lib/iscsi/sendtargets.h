@@ -45,6 +45,7 @@ struct sendtargets_portal {
 struct sendtargets_target {
 	char name[ISCSI_NAME_MAX + 1];
 	char alias[256]; /* escaped; empty: none */
+	bool rest;       /* further portals of the one before */
 	size_t n_portals;
 	struct sendtargets_portal portals[SENDTARGETS_PORTALS_MAX];
 };

@@ -429,8 +429,10 @@ static void test_discover(void **state)
 		  .replies = { MORE("{\"phase\":\"connecting\"}"),
 			       MORE("{\"target\":{\"name\":\"iqn.x\",\"portals\":[{\"address\":"
 				    "\"10.0.0.1\",\"port\":3260,"
-				    "\"portalGroupTag\":1},{\"address\":\"fd00::1\",\"port\":3260}]"
-				    ",\"recorded\":2}}"),
+				    "\"portalGroupTag\":1}],\"recorded\":1}}"),
+			       /* The rest of one with many portals. */
+			       MORE("{\"target\":{\"name\":\"iqn.x\",\"portals\":[{\"address\":"
+				    "\"fd00::1\",\"port\":3260}],\"recorded\":1}}"),
 			       OK("{\"summary\":{\"targets\":1,\"portals\":2,\"recordsCreated\":2,"
 				  "\"recordsUpdated\":0,"
 				  "\"recordsDeleted\":0,\"durationUSec\":5}}") } },
