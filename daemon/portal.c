@@ -58,24 +58,35 @@ static void raise_event(struct portal_connect *c, struct event *event)
 		c->callbacks->raise(c->userdata, event);
 }
 
+/* Where the system's text does not tell what to look at. */
+static const struct {
+	enum event_number event;
+	int error; /* 0: whatever */
+	const char *text;
+} failures[] = {
+	{ EVENT_RESOLVE_FAILED, 0, "the name cannot be looked up" },
+	{ EVENT_PORTAL_SETUP_FAILED, -EINVAL, scope_missing },
+	{ EVENT_PORTAL_SETUP_FAILED, -ENODEV, "this host has no such network device" },
+	{ EVENT_PORTAL_SETUP_FAILED, -EADDRNOTAVAIL, "this host does not have the source address" },
+	{ EVENT_PORTAL_TYPE_MISMATCH, 0, "the source address is of the other version of IP" },
+	{ EVENT_WORKITEM_RESOURCES, -EAGAIN, "the system allows this service no further thread" },
+};
+
+const char *portal_failure_text(int error, enum event_number event)
+{
+	for (size_t i = 0; i < ELEMENTSOF(failures); i++)
+		if (failures[i].event == event &&
+		    (failures[i].error == error || failures[i].error == 0))
+			return failures[i].text;
+	return strerror(-error);
+}
+
 static struct event *error_event(enum event_number number, int error)
 {
 	struct event *event = event_new(number);
 
-	event_set_errno(event, error);
+	event_set_status(event, (uint64_t)-error, portal_failure_text(error, number));
 	return event;
-}
-
-/* The errors of a lookup have no number of their own among those of the system. */
-const char *portal_failure_text(int error, enum event_number event)
-{
-	if (event == EVENT_RESOLVE_FAILED)
-		return "the name cannot be looked up";
-	if (event == EVENT_PORTAL_SETUP_FAILED && error == -EINVAL)
-		return scope_missing;
-	if (event == EVENT_WORKITEM_RESOURCES)
-		return "the system allows this service no further thread";
-	return strerror(-error);
 }
 
 /* Attempts */

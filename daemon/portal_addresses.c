@@ -5,6 +5,7 @@
 
 #include "deadline.h"
 #include "parse.h"
+#include "portal.h"
 #include "portal_addresses.h"
 
 struct portal_addresses {
@@ -45,11 +46,11 @@ static void fail(struct portal_addresses *a, int error, enum event_number number
 	a->done(a->userdata, NULL, 0, &failure);
 }
 
-static void fail_errno(struct portal_addresses *a, enum event_number number)
+static void fail_error(struct portal_addresses *a, enum event_number number)
 {
 	struct event *event = event_new(number);
 
-	event_set_errno(event, a->error);
+	event_set_status(event, (uint64_t)-a->error, portal_failure_text(a->error, number));
 	fail(a, a->error, number, event);
 }
 
@@ -59,9 +60,9 @@ static void tell(struct portal_addresses *a)
 	size_t n = a->n_found;
 
 	if (a->error == -EAGAIN) {
-		fail_errno(a, EVENT_WORKITEM_RESOURCES);
+		fail_error(a, EVENT_WORKITEM_RESOURCES);
 	} else if (a->error < 0) {
-		fail_errno(a, EVENT_PORTAL_SETUP_FAILED);
+		fail_error(a, EVENT_PORTAL_SETUP_FAILED);
 	} else if (n == 0) {
 		event = event_new(EVENT_PORTAL_TYPE_MISMATCH);
 		event_set_string(event, FIELD_DUMP_IP_TYPE, a->family == AF_INET ? "IPv4" : "IPv6");
