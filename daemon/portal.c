@@ -65,6 +65,8 @@ static const struct {
 	const char *text;
 } failures[] = {
 	{ EVENT_RESOLVE_FAILED, 0, "the name cannot be looked up" },
+	{ EVENT_CONNECT_FAILED, -EAFNOSUPPORT,
+	  "this host does not have the portal's version of IP" },
 	{ EVENT_PORTAL_SETUP_FAILED, -EINVAL, scope_missing },
 	{ EVENT_PORTAL_SETUP_FAILED, -ENODEV, "this host has no such network device" },
 	{ EVENT_PORTAL_SETUP_FAILED, -EADDRNOTAVAIL, "this host does not have the source address" },
@@ -226,6 +228,11 @@ static int start_attempt(struct attempt *attempt)
 
 	attempt->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 			     IPPROTO_TCP);
+	if (attempt->fd < 0 && errno == EAFNOSUPPORT) {
+		r = -errno;
+		connect_failed(attempt, r);
+		return r;
+	}
 	if (attempt->fd < 0) {
 		r = -errno;
 		attempt_failed(attempt, r, error_event(EVENT_REQUEST_RESOURCES, r),

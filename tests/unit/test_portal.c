@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "poller.h"
@@ -105,6 +106,18 @@ void freeaddrinfo(struct addrinfo *address)
 		free(address);
 		address = next;
 	}
+}
+
+/* A kernel without IPv6. */
+static bool no_ipv6;
+
+int socket(int domain, int type, int protocol)
+{
+	if (no_ipv6 && domain == AF_INET6) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, domain, type, protocol);
 }
 
 /* The peers */
@@ -219,6 +232,7 @@ static int set_up(void **state)
 {
 	/* A test that hangs is a test that failed. */
 	alarm(60);
+	no_ipv6 = false;
 	connected.fd = -EBADF;
 	forget();
 	open_peers();
@@ -362,6 +376,23 @@ static void test_next_address(void **state)
 	assert_int_equal(n_events, 2);
 	expect_event(0, EVENT_CONNECT_FAILED, REFUSES, "continued");
 	expect_event(1, EVENT_CONNECT_FAILED, REFUSES2, "continued");
+}
+
+/* Without IPv6 there is no way to such an address, whatever else there is. */
+static void test_no_ipv6(void **state)
+{
+	no_ipv6 = true;
+	run_name("::1", LISTENS);
+	expect_connected(LISTENS);
+	assert_int_equal(n_events, 1);
+	expect_event(0, EVENT_CONNECT_FAILED, "::1", "continued");
+	forget();
+	run(&(struct portal_config){ .address = "::1", .port = port, TIMES(300) });
+	expect_failure(-EAFNOSUPPORT, EVENT_CONNECT_FAILED);
+	assert_int_equal(n_events, 1);
+	expect_event(0, EVENT_CONNECT_FAILED, "::1", "failed");
+	assert_string_equal(event_get(events[0], FIELD_STATUS_TEXT),
+			    "this host does not have the portal's version of IP");
 }
 
 /* An address that answers is the only one that is asked. */
@@ -650,23 +681,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_connected),
-		TEST(test_refused),
-		TEST(test_silent),
-		TEST(test_first_address),
-		TEST(test_next_address),
-		TEST(test_all_refuse),
-		TEST(test_race),
-		TEST(test_late_failures),
-		TEST(test_families_by_turns),
-		TEST(test_first_family),
-		TEST(test_too_many_addresses),
-		TEST(test_unknown_name),
-		TEST(test_times),
-		TEST(test_source_family),
-		TEST(test_family_mismatch),
-		TEST(test_setup_failed),
-		TEST(test_link_local),
+		TEST(test_connected),     TEST(test_refused),
+		TEST(test_silent),        TEST(test_first_address),
+		TEST(test_next_address),  TEST(test_no_ipv6),
+		TEST(test_all_refuse),    TEST(test_race),
+		TEST(test_late_failures), TEST(test_families_by_turns),
+		TEST(test_first_family),  TEST(test_too_many_addresses),
+		TEST(test_unknown_name),  TEST(test_times),
+		TEST(test_source_family), TEST(test_family_mismatch),
+		TEST(test_setup_failed),  TEST(test_link_local),
 		TEST(test_cancel),
 	};
 
