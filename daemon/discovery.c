@@ -413,12 +413,25 @@ static void connect_connected(void *userdata, const struct portal_connected *con
 	begin_login(discovery, r);
 }
 
+void discovery_connect_failed(struct discovery *discovery, int error, enum event_number event,
+			      const char *text)
+{
+	char message[PORTAL_TEXT_MAX + 128], portal[PORTAL_TEXT_MAX];
+
+	if (discovery->redirects > 0) {
+		portal_format(discovery->address, discovery->port, portal);
+		(void)snprintf(message, sizeof(message), "cannot connect to %s: %s", portal, text);
+		text = message;
+	}
+	discovery_fail(discovery, error, event, text);
+}
+
 static void connect_failed(void *userdata, int error, enum event_number event)
 {
 	struct discovery *discovery = userdata;
 
 	discovery->connect = portal_connect_free(discovery->connect);
-	discovery_fail(discovery, error, event, portal_failure_text(error, event));
+	discovery_connect_failed(discovery, error, event, portal_failure_text(error, event));
 }
 
 static const struct portal_callbacks connect_callbacks = {

@@ -293,7 +293,7 @@ static void endpoint_failed(void *userdata, int error, enum event_number event, 
 {
 	struct discovery_endpoint *e = userdata;
 
-	discovery_fail(e->discovery, error, event, text);
+	discovery_connect_failed(e->discovery, error, event, text);
 }
 
 static const struct endpoint_callbacks endpoint_callbacks = {

@@ -79,6 +79,9 @@ void discovery_finish(struct discovery *discovery, const struct discovery_failur
 void discovery_fail(struct discovery *discovery, int error, unsigned event, const char *message);
 /* The same of what this host is short of; event 31. */
 void discovery_lack(struct discovery *discovery, int error);
+/* The same: there is no connection, which may be to another portal than the one that was asked. */
+void discovery_connect_failed(struct discovery *discovery, int error, enum event_number event,
+			      const char *text);
 /* Of link-local addresses in what the target says: that of our way to it. */
 const char *discovery_scope(const struct discovery *discovery);
 
