@@ -286,8 +286,12 @@ static json_object *failure_details(const struct discover *discover,
 /* The error where the errno alone does not tell it; NULL. */
 static const char *failure_name(const struct discovery_failure *failure)
 {
-	if (failure->phase == DISCOVERY_RESOLVING)
+	if (failure->event == EVENT_RESOLVE_FAILED)
 		return ERROR_DISCOVERY_RESOLVE_FAILED;
+	/* No way from this host. */
+	if (failure->event == EVENT_PORTAL_SETUP_FAILED ||
+	    failure->event == EVENT_TRANSPORT_UNAVAILABLE)
+		return ERROR_DISCOVERY_UNREACHABLE;
 	/* Credentials that cannot even be tried. */
 	if (failure->event == EVENT_INITIATOR_SECRET_TOO_SHORT ||
 	    failure->event == EVENT_TARGET_SECRET_TOO_SHORT ||
