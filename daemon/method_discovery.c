@@ -288,9 +288,10 @@ static const char *failure_name(const struct discovery_failure *failure)
 {
 	if (failure->event == EVENT_RESOLVE_FAILED)
 		return ERROR_DISCOVERY_RESOLVE_FAILED;
-	/* No way from this host. */
+	/* No way from this host, whatever the system calls it. */
 	if (failure->event == EVENT_PORTAL_SETUP_FAILED ||
-	    failure->event == EVENT_TRANSPORT_UNAVAILABLE)
+	    failure->event == EVENT_TRANSPORT_UNAVAILABLE ||
+	    (failure->event == EVENT_CONNECT_FAILED && failure->error != -ETIMEDOUT))
 		return ERROR_DISCOVERY_UNREACHABLE;
 	/* Credentials that cannot even be tried. */
 	if (failure->event == EVENT_INITIATOR_SECRET_TOO_SHORT ||

@@ -40,7 +40,8 @@ struct play {
 
 	pid_t daemon;
 	int journal, clock;
-	bool refuse_nodelay, nameless, rival, created;
+	bool nameless, rival, created;
+	const struct refusal *refused; /* NULL: nothing */
 	struct buffer config;
 	struct client clients[CLIENTS_MAX], *client;
 	char address[128];

@@ -102,9 +102,13 @@ struct refusal {
 	} arguments[2];
 };
 
-/* As a sandbox may. */
-static const struct refusal no_nodelay = {
-	SYS_setsockopt, EPERM, 2, { { 1, IPPROTO_TCP }, { 2, TCP_NODELAY } }
+/* As a sandbox may, and a route of type prohibit. */
+static const struct {
+	const char *name;
+	struct refusal refusal;
+} refusals[] = {
+	{ "nodelay", { SYS_setsockopt, EPERM, 2, { { 1, IPPROTO_TCP }, { 2, TCP_NODELAY } } } },
+	{ "connect", { SYS_connect, EACCES, 1, { { 2, sizeof(struct sockaddr_in) } } } },
 };
 
 /* A machine without iSCSI, whatever the one is that runs the test. */
@@ -141,9 +145,11 @@ static void refuse(const struct refusal *refusal)
 
 void play_refuse(struct play *play, const struct line *line)
 {
-	if (strcmp(line->rest, "nodelay") != 0)
-		fail("only nodelay can be refused");
-	play->refuse_nodelay = true;
+	for (size_t i = 0; i < ELEMENTSOF(refusals); i++)
+		if (strcmp(line->rest, refusals[i].name) == 0)
+			play->refused = &refusals[i].refusal;
+	if (!play->refused)
+		fail("this cannot be refused");
 }
 
 void play_rival(struct play *play, const struct line *line)
@@ -185,8 +191,8 @@ static _Noreturn void run_daemon(const struct play *play, int clock)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (size_t i = 0; !play->kernel && i < ELEMENTSOF(no_iscsi); i++)
 		refuse(&no_iscsi[i]);
-	if (play->refuse_nodelay)
-		refuse(&no_nodelay);
+	if (play->refused)
+		refuse(play->refused);
 	(void)execvp(play->rival ? rival : play->oisd, play->rival ? whole : arguments);
 	fprintf(stderr, "%s: %s\n", play->oisd, strerror(errno));
 	_exit(127);
