@@ -416,6 +416,25 @@ static const char *read_parameters(json_object *parameters, struct discover *dis
 	return read_addresses(parameters, discover, config);
 }
 
+/* Nobody asked for this interface now: it is what was configured for the portal, or for all. */
+static int refuse_interface(struct call *call, const struct discovery_config *config, int error)
+{
+	const struct manager *manager = call_manager(call);
+	const struct portal *portal =
+		records_find_portal(manager->records, config->address, config->port);
+	const struct settings *settings = manager->config->discovery_defaults;
+	struct settings_fault fault = { 0 };
+
+	if (portal && settings_is_set(portal->settings, SETTING_INTERFACE))
+		settings = portal->settings;
+	(void)settings_conflict(
+		settings, SETTING_INTERFACE,
+		error == -ENOENT ? "is no interface of this host; 'ois-ctl ifaces' lists them"
+				 : "is of an adapter that logs in by itself",
+		&fault);
+	return call_refuse_setting(call, ERROR_DISCOVERY_INVALID_SETTING, error, &fault);
+}
+
 /* 0 if the call was answered for it. */
 static int refuse_start(struct call *call, const struct discovery_config *config, int error)
 {
@@ -425,6 +444,8 @@ static int refuse_start(struct call *call, const struct discovery_config *config
 			   "its own address, which is the interface's network.address",
 	};
 
+	if ((error == -ENOENT || error == -EOPNOTSUPP) && !config->interface)
+		return refuse_interface(call, config, error);
 	if (error == -ENOENT || error == -EOPNOTSUPP) {
 		call_invalid_parameter(call, "interface");
 		return 0;
