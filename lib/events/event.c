@@ -474,6 +474,12 @@ static int append_reason(struct buffer *message, const struct event *event, cons
 	return r < 0 ? r : buffer_append(message, reason, strlen(reason) + 1);
 }
 
+/* A status that needs no word on what happened, since that is what did not come about. */
+static bool says_all(const struct event_type *type)
+{
+	return type->number == EVENT_LOGIN_FAILED || type->number == EVENT_CONNECT_FAILED;
+}
+
 void event_summary(const struct event *event, char *ret, size_t size)
 {
 	_cleanup_(buffer_done) struct buffer message = { 0 };
@@ -481,6 +487,8 @@ void event_summary(const struct event *event, char *ret, size_t size)
 	const char *reason = event_get(event, FIELD_REASON);
 	const char *text = event_get(event, FIELD_STATUS_TEXT);
 
+	if (!reason && !says_all(event->type))
+		reason = text;
 	if (reason)
 		text = append_reason(&message, event, reason) < 0 ? reason : (char *)message.data;
 	else if (!text && event_message(event, &whole) >= 0)

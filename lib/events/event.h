@@ -117,7 +117,7 @@ void event_set_pdu(struct event *event, const uint8_t header[48], const void *da
  */
 int event_message(const struct event *event, char **ret);
 /*
- * For somebody who knows target and portal: what happened and the reason, else the status, else
- * MESSAGE.
+ * For somebody who knows target and portal: what happened and the reason or status, or a status
+ * that says all; else MESSAGE.
  */
 void event_summary(const struct event *event, char *ret, size_t size);

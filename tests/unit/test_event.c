@@ -338,6 +338,7 @@ static void test_summary(void **state)
 {
 	_cleanup_(event_freep) struct event *connect = make(EVENT_CONNECT_FAILED);
 	_cleanup_(event_freep) struct event *response = make(EVENT_LOGIN_RESPONSE_INVALID);
+	_cleanup_(event_freep) struct event *rejected = make(EVENT_PDU_REJECTED);
 	char text[80];
 
 	event_set_string(connect, FIELD_TARGET, "iqn.2003-01.org.example:a");
@@ -354,6 +355,11 @@ static void test_summary(void **state)
 			    "Login Response of target breaks the protocol: the opcode is unknown");
 	event_summary(response, text, 6);
 	assert_string_equal(text, "Login");
+
+	event_set_string(rejected, FIELD_TARGET, "iqn.2003-01.org.example:a");
+	event_set_status(rejected, 4, "protocol error");
+	event_summary(rejected, text, sizeof(text));
+	assert_string_equal(text, "Target rejected a PDU: protocol error");
 }
 
 /* MESSAGE of every row is one clean line below the border of 4096 bytes, whatever its fields hold.
