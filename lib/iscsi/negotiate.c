@@ -357,8 +357,7 @@ static int answer_inquiry(struct negotiation *negotiation, const struct key_row 
 		value = key_offer_get(row, &negotiation->offer);
 	if (row->obsolete)
 		return text_write(answers, row->name, REJECT);
-	if (row->type == KEY_TEXT || !(row->use & KEY_IN_OPERATIONAL) ||
-	    !(row->sender & own_side(negotiation)))
+	if (row->type == KEY_TEXT || !(row->sender & own_side(negotiation)))
 		return text_write(answers, row->name, NOT_UNDERSTOOD);
 	return write_value(row, value, answers);
 }
@@ -444,7 +443,7 @@ int negotiation_receive(struct negotiation *negotiation, unsigned stage,
 	if (key_from_name(pair->key, pair->key_length, &key) < 0)
 		return receive_unknown(negotiation, pair, answers, ret_fault);
 	row = key_row(key);
-	if (text_value_is(pair, INQUIRY))
+	if (text_value_is(pair, INQUIRY) && (row->use & stage))
 		return answer_inquiry(negotiation, row, answers);
 	reason = key_fault(negotiation, key, stage, pair);
 	if (reason)
