@@ -15,7 +15,7 @@
  */
 #define AGAIN_USEC (1 * SECOND_USEC)
 
-static void look_at(struct session *session)
+void resync_session(struct session *session)
 {
 	const struct sysfs *sysfs = &session->manager->sysfs;
 	enum sysfs_connection_state connection;
@@ -64,7 +64,7 @@ static int look(sd_event_source *source, void *userdata)
 			manager_find_session(manager, resync->sids[resync->n_seen++]);
 
 		if (session && session->in_kernel)
-			look_at(session);
+			resync_session(session);
 	}
 	if (resync->n_seen < resync->n_sids &&
 	    turn_defer(manager->event, &resync->turn, SD_EVENT_PRIORITY_NORMAL, look, resync) >= 0)

@@ -7,7 +7,10 @@
 
 struct manager;
 struct resync;
+struct session;
 
 /* Events were lost: looks what became of every session, and once more a moment later. */
 void resync(struct manager *manager);
+/* Looks what became of one session, now. */
+void resync_session(struct session *session);
 struct resync *resync_free(struct resync *resync);

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A ping of our own, beside those the kernel sends while nothing else comes from a target: where
- * only an answer shows that a session lives, as one taken over, or when the host has slept.
+ * only an answer shows that a session lives, as one that a person has taken over, or when the host
+ * has slept.
+ *
+ * The kernel fails the connection of an answer that nobody takes. So a daemon that starts, which
+ * may have to end at any moment, pings nothing it has found: it looks.
  */
 #include <sys/random.h>
 
+#include "resync.h"
 #include "session_private.h"
 
 /* Where the node has none for the kernel's pings. */
 #define PING_TIMEOUT_USEC (15 * SECOND_USEC)
 /* Many sessions are not asked at once: so much time for each of them. */
 #define PING_SPREAD_USEC 5000
+/* So long after a loss the kernel may still call the connection up. */
+#define LOOK_AGAIN_USEC (1 * SECOND_USEC)
 
 static uint64_t ping_timeout(const struct session *session)
 {
@@ -95,4 +102,23 @@ void session_ping(struct session *session)
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = 0;
 	(void)arm(session, spread * (random % 1024) / 1024, due);
+}
+
+static int look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct session *session = userdata;
+
+	session_ping_end(session);
+	if (may_ping(session))
+		resync_session(session);
+	return 0;
+}
+
+void session_look_again(struct session *session)
+{
+	/* Nothing is sent for this, and its adapter answers by itself. */
+	if (session_logs_in_itself(session))
+		session_ping(session);
+	else if (may_ping(session))
+		(void)arm(session, LOOK_AGAIN_USEC, look);
 }

@@ -339,6 +339,8 @@ void session_look_end(struct manager *manager);
 /* session_ping.c */
 /* Soon, and unless one is under way: if it is not answered, the connection counts as lost. */
 void session_ping(struct session *session);
+/* In a moment, at one that was found and seems to live: whether it has lost its connection. */
+void session_look_again(struct session *session);
 /* It was answered, or matters no more. */
 void session_ping_end(struct session *session);
 

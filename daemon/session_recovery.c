@@ -287,7 +287,7 @@ static void adopt_running(struct session *session)
 	session->private->unread = true;
 	manager_tend(session);
 	/* Nobody may have heard that it was lost. */
-	session_ping(session);
+	session_look_again(session);
 }
 
 /*

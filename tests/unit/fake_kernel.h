@@ -173,7 +173,7 @@ static struct world {
 	bool closes;                       /* instead of an answer */
 	struct fake_operation *unanswered; /* sent through the kernel */
 	uint32_t unanswered_sid;
-	unsigned logins, logouts[3];
+	unsigned logins, pings, logouts[3];
 	struct {
 		const char *answer; /* NULL: none */
 		size_t length;
@@ -604,6 +604,7 @@ static int fake_send(uint32_t sid, const struct fake_operation *operation)
 			fake_answer_text(sid);
 	} else {
 		assert_int_equal(pdu.opcode, PDU_OPCODE_NOP_OUT);
+		world.pings++;
 		if (!world.lost_nop)
 			fake_pdu(sid, &pong);
 	}
@@ -1450,7 +1451,7 @@ static _unused_ void fake_world_end(void)
 	world.accept = sd_event_source_disable_unref(world.accept);
 	world.listener = close_fd(world.listener);
 	memset(world.logouts, 0, sizeof(world.logouts));
-	world.logins = 0;
+	world.logins = world.pings = 0;
 	world.offline = world.stable = false;
 	world.in_use = world.redirects = world.closes = world.traces = false;
 	memset(&world.text, 0, sizeof(world.text));

@@ -339,6 +339,36 @@ static void finds_everything(void **state)
 	}
 }
 
+/*
+ * Nobody heard that it was lost, and the kernel calls it up for a moment more. It is not asked: the
+ * daemon may end before the answer comes, which would lose it.
+ */
+static void looks_again_at_what_runs(void **state)
+{
+	static const struct row row = {
+		.what = "runs, for a moment",
+		.connection = "up",
+		.target = "SCANNED",
+		.outcome = REPAIRED,
+	};
+
+	for (int lost = 0; lost <= 1; lost++) {
+		begin(&row);
+		check(&row, session_find_all(t.manager) == 0);
+		settle(&row);
+		check(&row, t.manager->sessions && t.manager->sessions->private->ping);
+		if (lost)
+			put_connection("state", "failed");
+		while (t.manager->sessions->private->ping)
+			assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+		check(&row, world.pings == 0);
+		check(&row, t.events[EVENT_CONNECTION_LOST] == (unsigned)lost);
+		end();
+		tear_down(NULL);
+		set_up(NULL);
+	}
+}
+
 /* What the kernel refuses is said, and does not hold the daemon up. */
 static void tells_what_is_not_removed(void **state)
 {
@@ -599,6 +629,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(finds_everything),
+		TEST(looks_again_at_what_runs),
 		TEST(tells_what_is_not_removed),
 		TEST(looks_for_what_it_did_not_hear),
 		TEST(tells_what_it_cannot_ask_for),
