@@ -13,10 +13,10 @@ work=$(mktemp -d)
 
 # ---- services ----
 
-# start_service NAME [OPTION OF service]... -- COMMAND...: returns when the service says that it is ready.
-start_service()
+# launch_service NAME [OPTION OF service]... -- COMMAND...: it has a process id, and begins when somebody waits for it.
+launch_service()
 {
-	local name=$1 pipe=$work/$1.pipe word=''
+	local name=$1 pipe=$work/$1.pipe
 	shift
 	local options=()
 	while [[ $1 != -- ]]; do
@@ -28,12 +28,25 @@ start_service()
 	mkfifo "$pipe"
 	service --ready 9 ${options[@]+"${options[@]}"} "$@" 9>"$pipe" >>"$work/$name.log" 2>&1 &
 	services[$name]=$!
-	read -r word <"$pipe" || true
+}
+
+# await_service NAME: until it says that it is ready.
+await_service()
+{
+	local word=''
+	read -r word <"$work/$1.pipe" || true
 	if [[ $word != ready ]]; then
-		echo "# $name did not get ready:"
-		tail -n 30 "$work/$name.log" | sed 's/^/#   /'
+		echo "# $1 did not get ready:"
+		tail -n 30 "$work/$1.log" | sed 's/^/#   /'
 		return 1
 	fi
+}
+
+# start_service NAME [OPTION OF service]... -- COMMAND...
+start_service()
+{
+	launch_service "$@"
+	await_service "$1"
 }
 
 # stop_service NAME [SIGNAL]: returns its exit status.
@@ -69,10 +82,16 @@ install_ois()
 }
 
 # The daemon, under its real socket.
-start_oisd()
+launch_oisd()
 {
 	mkdir -p /run/ois
-	start_service oisd --listen /run/ois/org.ois --name varlink -- oisd
+	launch_service oisd --listen /run/ois/org.ois --name varlink -- oisd
+}
+
+start_oisd()
+{
+	launch_oisd
+	await_service oisd
 }
 
 # Debian's kernel for user mode has no trace events, its others have.
