@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Kills the daemon at a step of an operation, and starts it again. A script that sources this sets target and n_others
-# (sessions that must not be touched), has a function others, and begin_NAME and judge_NAME of each operation but login.
+# (sessions that must not be touched), has a function others, and begin_NAME and judge_NAME of each operation but login,
+# with prepare_NAME for what comes before the first step.
 # KILLS=all takes every step, KILLS=N so many of each operation; SEED=N is another choice.
 : "${target:?}" "${n_others:?}"
 
@@ -82,7 +83,8 @@ judge_login()
 # kill_at OPERATION N: at the end of the operation if it has fewer steps. Sets steps to those that were made.
 kill_at()
 {
-	local status=0
+	local status=0 now
+	! declare -F "prepare_$1" >/dev/null || "prepare_$1"
 	trace_daemon "$2"
 	"begin_$1"
 	read -r word steps <&5
@@ -95,7 +97,10 @@ kill_at()
 	at[$kernel_has]=$((${at[$kernel_has]:-0} + 1))
 	start_oisd
 	"judge_$1" >"$work/judgement" 2>&1 || status=1
-	[[ $(others) == "$bystanders" ]] || { echo "other sessions changed" >>"$work/judgement" && status=1; }
+	now=$(others)
+	[[ $now == "$bystanders" ]] || { echo "other sessions changed: $now" >>"$work/judgement" && status=1; }
+	# What has changed is told once.
+	bystanders=$now
 	if ((status)); then
 		echo "# $1, killed before $word, step $2, kernel had '$kernel_has': $(tr '\n' ' ' <"$work/judgement")"
 		journalctl --quiet --output=short-monotonic _COMM=oisd | tail -n 20 | sed 's/^/#   /'
