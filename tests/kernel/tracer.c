@@ -35,16 +35,28 @@ static const struct call {
 	const char *name;
 	int path; /* which argument is a path that is opened or run; -1: none */
 } calls[] = {
-	{ SYS_connect, "connect", -1 },   { SYS_sendto, "sendto", -1 },
-	{ SYS_sendmsg, "sendmsg", -1 },   { SYS_recvfrom, "recvfrom", -1 },
-	{ SYS_recvmsg, "recvmsg", -1 },   { SYS_recvmmsg, "recvmmsg", -1 },
-	{ SYS_write, "write", -1 },       { SYS_openat, "openat", 1 },
-	{ SYS_mkdir, "mkdir", -1 },       { SYS_unlinkat, "unlinkat", -1 },
+	{ SYS_connect, "connect", -1 },
+	{ SYS_sendto, "sendto", -1 },
+	{ SYS_sendmsg, "sendmsg", -1 },
+	{ SYS_recvfrom, "recvfrom", -1 },
+	{ SYS_recvmsg, "recvmsg", -1 },
+	{ SYS_recvmmsg, "recvmmsg", -1 },
+	{ SYS_write, "write", -1 },
+	{ SYS_openat, "openat", 1 },
+	{ SYS_mkdirat, "mkdirat", -1 },
+	{ SYS_unlinkat, "unlinkat", -1 },
+	{ SYS_renameat2, "renameat2", -1 },
+#ifdef SYS_mkdir
+	{ SYS_mkdir, "mkdir", -1 },
+#endif
+#ifdef SYS_renameat
 	{ SYS_renameat, "renameat", -1 },
+#endif
 #ifdef SYS_open
 	{ SYS_open, "open", 0 },
 #endif
-	{ SYS_execve, "execve", 0 },      { SYS_execveat, "execveat", 1 },
+	{ SYS_execve, "execve", 0 },
+	{ SYS_execveat, "execveat", 1 },
 	{ SYS_openat2, "openat2", 1 },
 };
 
