@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files about records share: record.c (nodes in memory, commits), record_file.c (files),
- * record_line.c (lines about nodes), record_portal.c (portals in memory and their lines),
- * record_interface.c (the same of interfaces), record_member.c (members of lines).
+ * What the files about records share: record.c (nodes in memory), record_commit.c (when they are
+ * written), record_file.c (files), record_line.c (lines about nodes), record_portal.c (portals in
+ * memory and their lines), record_interface.c (the same of interfaces), record_member.c (members of
+ * lines).
  *
  * Each file is JSON Lines. The first line tells format and version, each other line is an object
  * about one node, portal or interface:
@@ -97,6 +98,10 @@ DEFINE_CLEANUP(struct record *, record_free);
 int records_insert(struct records *records, struct record *record);
 /* Index of the first node after @key, which need not be there itself. */
 size_t records_after(const struct records *records, const struct node_key *key);
+
+/* record_commit.c */
+/* What somebody still waits for is written now; nobody is called any more. */
+void records_finish(struct records *records);
 
 /* record_member.c */
 
