@@ -60,21 +60,6 @@ static bool is_set_up(struct session *session)
 
 /* Connecting */
 
-static void endpoint_raise(void *userdata, struct event *event)
-{
-	struct session *session = userdata;
-	struct session_private *p = session->private;
-
-	p->goes_on = p->at_known;
-	session_raise(session, event);
-	p->goes_on = false;
-}
-
-static void endpoint_resolved(void *userdata)
-{
-	session_set_phase(userdata, SESSION_CONNECTING, NULL);
-}
-
 static void endpoint_connected(void *userdata, struct endpoint *endpoint, const char *address)
 {
 	struct session *session = userdata;
@@ -95,8 +80,8 @@ static void endpoint_failed(void *userdata, int error, enum event_number event, 
 }
 
 static const struct endpoint_callbacks endpoint_callbacks = {
-	.raise = endpoint_raise,
-	.resolved = endpoint_resolved,
+	.raise = session_connect_raise,
+	.resolved = session_connect_resolved,
 	.connected = endpoint_connected,
 	.failed = endpoint_failed,
 };

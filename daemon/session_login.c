@@ -25,7 +25,7 @@ static int connect_is_slow(sd_event_source *source, uint64_t usec, void *userdat
 	return 0;
 }
 
-static void connect_raise(void *userdata, struct event *event)
+void session_connect_raise(void *userdata, struct event *event)
 {
 	struct session *session = userdata;
 	struct session_private *p = session->private;
@@ -35,7 +35,7 @@ static void connect_raise(void *userdata, struct event *event)
 	p->goes_on = false;
 }
 
-static void connect_resolved(void *userdata)
+void session_connect_resolved(void *userdata)
 {
 	session_set_phase(userdata, SESSION_CONNECTING, NULL);
 }
@@ -96,8 +96,8 @@ static void connect_failed(void *userdata, int error, enum event_number event)
 }
 
 static const struct portal_callbacks connect_callbacks = {
-	.raise = connect_raise,
-	.resolved = connect_resolved,
+	.raise = session_connect_raise,
+	.resolved = session_connect_resolved,
 	.connected = connect_connected,
 	.failed = connect_failed,
 };

@@ -246,6 +246,9 @@ void session_settled(struct session *session);
 void session_know_address(struct session *session, const char *name, const char *address);
 /* What the node's settings ask for, no more than the transport can do. */
 void session_fill_offer(const struct session *session, struct login_config *config);
+/* What connecting tells, whatever it connects with; @userdata is the session. */
+void session_connect_raise(void *userdata, struct event *event);
+void session_connect_resolved(void *userdata);
 /* The end of connecting, one of the two. @address: of the portal, numeric. */
 void session_connected_to(struct session *session, const char *address);
 void session_connect_failed(struct session *session, int error, enum event_number event,
