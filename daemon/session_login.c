@@ -64,7 +64,7 @@ void session_connect_failed(struct session *session, int error, enum event_numbe
 
 	session_arm_timer(session, 0, NULL);
 	if (p->at_known) {
-		p->at_known = false;
+		p->at_known = p->went_to_known = false;
 		begin_connect(session);
 		return;
 	}
@@ -132,12 +132,13 @@ static void connect_socket(struct session *session)
 void session_setup_failed(struct session *session, int error, const char *text)
 {
 	struct event *event = event_new(EVENT_PORTAL_SETUP_FAILED);
+	struct session_private *p = session->private;
 
 	event_set_status(event, (uint64_t)-error, text);
 	event_set_outcome(event, EVENT_OUTCOME_FAILED);
 	session_raise(session, event);
 	/* The same for all addresses. */
-	session->private->at_known = false;
+	p->at_known = p->went_to_known = false;
 	session_connect_failed(session, error, EVENT_PORTAL_SETUP_FAILED, text);
 }
 
@@ -172,14 +173,18 @@ void session_know_address(struct session *session, const char *name, const char 
 
 /*
  * T1. The way to the name service may be the one that was lost. But where the login failed last
- * time somebody else may be by now, and the name is asked for again.
+ * time somebody else may be by now, and the name is asked for again. At the portal remembered,
+ * which has its turn between, nothing is learnt of that.
  */
 void session_action_connect(struct session *session)
 {
 	struct session_private *p = session->private;
+	bool knows = session->in_kernel && p->known_address[0] &&
+		     strcmp(p->known_name, session_address(session)) == 0;
 
-	p->at_known = session->in_kernel && p->known_address[0] && !p->at_known &&
-		      strcmp(p->known_name, session_address(session)) == 0;
+	p->at_known = knows && !p->went_to_known;
+	if (knows)
+		p->went_to_known = p->at_known;
 	begin_connect(session);
 }
 
@@ -512,6 +517,6 @@ void session_action_reconnect(struct session *session)
 	struct session_private *p = session->private;
 
 	p->endpoint = endpoint_free(p->endpoint);
-	p->at_known = false;
+	p->went_to_known = false;
 	session_post(session, CONNECTION_EVENT_CONNECT);
 }

@@ -153,7 +153,8 @@ struct session_private {
 
 	/* The host name connected to last, and the address it had: a lost session tries it first */
 	char known_name[PORTAL_ADDRESS_MAX], known_address[64];
-	bool at_known; /* the attempt goes there, or went */
+	bool at_known;      /* the attempt goes there */
+	bool went_to_known; /* so did the last one to this name */
 
 	/* For the login machine, which borrows them. */
 	struct secret *secret, *target_secret;

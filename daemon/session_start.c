@@ -350,7 +350,7 @@ void session_established(struct session *session)
 		session_outage_over(session);
 	session_agreed(session);
 	session->recovering = p->sent_away = p->time2wait_told = false;
-	p->at_remembered = p->at_known = false;
+	p->at_remembered = p->went_to_known = false;
 	session->attempt = 0;
 	session->failure = (struct session_failure){ .status_class = -1, .status_detail = -1 };
 	session_set_phase(session, SESSION_LOGGED_IN, NULL);

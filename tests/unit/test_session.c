@@ -1742,6 +1742,7 @@ static void comes_back_without_names(void **state)
 {
 	struct session *session;
 	struct node node = t.node;
+	unsigned failed;
 
 	begin("names", "first");
 	node.key.address = NAME;
@@ -1805,6 +1806,21 @@ static void comes_back_without_names(void **state)
 	world.portals[1].status = 0;
 	check(run(at_rest, true));
 	check(session_now()->reconnects == 5);
+
+	t.deed = "somebody else there, and at the portal remembered";
+	world.portals[1].status = world.portals[3].status = 0x0203;
+	world.portals[2].status = 0;
+	names.number = 2;
+	session_now()->private->remembered =
+		(struct login_redirect){ .port = world.port, .permanent = true };
+	(void)strcpy(session_now()->private->remembered.address, portals[3]);
+	failed = t.events[EVENT_RECOVERY_FAILED];
+	lose(KERNEL_ERROR_CLOSED);
+	while (t.events[EVENT_RECOVERY_FAILED] == failed)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	check(run(at_rest, true));
+	check(t.events[EVENT_RECOVERY_FAILED] == failed + 1 && session_now()->reconnects == 6);
+	check(strcmp(session_address(session_now()), NAME) == 0);
 	finish();
 	end();
 }
