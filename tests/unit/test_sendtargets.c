@@ -891,7 +891,6 @@ int main(void)
 		TEST(test_logout),       TEST(test_ping),
 		TEST(test_async),        TEST(test_silence),
 		TEST(test_reject),       TEST(test_faults),
-		TEST(test_time),         TEST(test_unasked),
 		TEST(test_time),         TEST(test_limits),
 		TEST(test_unasked),      TEST(test_too_many),
 		TEST(test_any_bytes),
