@@ -72,6 +72,7 @@ static const struct {
 	{ EVENT_PORTAL_SETUP_FAILED, -EADDRNOTAVAIL, "this host does not have the source address" },
 	{ EVENT_PORTAL_TYPE_MISMATCH, 0, "the source address is of the other version of IP" },
 	{ EVENT_WORKITEM_RESOURCES, -EAGAIN, "the system allows this service no further thread" },
+	{ EVENT_WORKITEM_RESOURCES, -ENOBUFS, "thousands of names wait for the name service" },
 };
 
 const char *portal_failure_text(int error, enum event_number event)

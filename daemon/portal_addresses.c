@@ -54,12 +54,18 @@ static void fail_error(struct portal_addresses *a, enum event_number number)
 	fail(a, a->error, number, event);
 }
 
+/* For want of a thread, which the system does not allow or thousands wait for. */
+static bool is_not_begun(int error)
+{
+	return error == -EAGAIN || error == -ENOBUFS;
+}
+
 static void tell(struct portal_addresses *a)
 {
 	struct event *event;
 	size_t n = a->n_found;
 
-	if (a->error == -EAGAIN) {
+	if (is_not_begun(a->error)) {
 		fail_error(a, EVENT_WORKITEM_RESOURCES);
 	} else if (a->error < 0) {
 		fail_error(a, EVENT_PORTAL_SETUP_FAILED);
@@ -112,10 +118,10 @@ static int begin(struct portal_addresses *a, struct poller *poller, struct work 
 		r = resolve_new(event, resolver, a->address, config->port,
 				deadline_of_step(event, timeout_usec, config->deadline_usec),
 				resolved, a, &a->resolve);
-		if (r != -EAGAIN)
+		if (!is_not_begun(r))
 			return r;
 	}
-	/* The link of its scope is not there, or no thread for the lookup. */
+	/* The link of its scope is not there, or the lookup cannot begin. */
 	if (r < 0)
 		a->error = r;
 	else

@@ -29,9 +29,9 @@ struct portal_addresses_config {
 struct portal_addresses_failure {
 	int error;     /* negative errno */
 	bool resolved; /* the addresses are known, and of no use */
-	/* EVENT_RESOLVE_FAILED, EVENT_WORKITEM_RESOURCES (-EAGAIN: there is no thread for the
-	 * lookup), or of addresses that are known EVENT_PORTAL_SETUP_FAILED or
-	 * EVENT_PORTAL_TYPE_MISMATCH. */
+	/* EVENT_RESOLVE_FAILED, EVENT_WORKITEM_RESOURCES (there is no thread for the lookup,
+	 * -EAGAIN, or too many wait for theirs, -ENOBUFS), or of addresses that are known
+	 * EVENT_PORTAL_SETUP_FAILED or EVENT_PORTAL_TYPE_MISMATCH. */
 	enum event_number number;
 	struct event *event; /* the receiver's, without an outcome; NULL: memory was short */
 };

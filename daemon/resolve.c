@@ -213,7 +213,7 @@ int resolve_new(sd_event *event, struct work *resolver, const char *host, uint16
 	int r;
 
 	if (work_pending(resolver) >= PENDING_MAX)
-		return -EAGAIN;
+		return -ENOBUFS;
 	resolve = calloc(1, sizeof(*resolve));
 	if (!resolve)
 		return -ENOMEM;

@@ -41,7 +41,7 @@ typedef void (*resolve_done_t)(void *userdata, const union ip_address *addresses
 
 /*
  * Looks a name up. done() is called from the loop, by @deadline_usec of CLOCK_MONOTONIC at the
- * latest, and may free the object. Errors: -ENOMEM; -EAGAIN (thousands wait); those of
+ * latest, and may free the object. Errors: -ENOMEM; -ENOBUFS (thousands wait); those of
  * work_submit().
  */
 int resolve_new(sd_event *event, struct work *resolver, const char *host, uint16_t port,

@@ -1,4 +1,5 @@
 // layers: oisd-core
+// wraps: work_pending
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * From addresses to a connection, on the loopback interface, where every address of 127/8 can be
@@ -96,6 +97,16 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 		end = &(*end)->ai_next;
 	}
 	return 0;
+}
+
+/* It hangs, and has done so for long. */
+static bool thousands_wait;
+
+unsigned __real_work_pending(const struct work *work);
+unsigned __wrap_work_pending(const struct work *work);
+unsigned __wrap_work_pending(const struct work *work)
+{
+	return thousands_wait ? 16384 : __real_work_pending(work);
 }
 
 void freeaddrinfo(struct addrinfo *address)
@@ -232,7 +243,7 @@ static int set_up(void **state)
 {
 	/* A test that hangs is a test that failed. */
 	alarm(60);
-	no_ipv6 = false;
+	no_ipv6 = thousands_wait = false;
 	connected.fd = -EBADF;
 	forget();
 	open_peers();
@@ -496,6 +507,19 @@ static void test_unknown_name(void **state)
 	expect_event(0, EVENT_RESOLVE_FAILED, NULL, "failed");
 }
 
+/* No thread is missing then. */
+static void test_too_many_names(void **state)
+{
+	thousands_wait = true;
+	run(&(struct portal_config){ .address = "some.example", .port = port, TIMES(300) });
+	expect_failure(-ENOBUFS, EVENT_WORKITEM_RESOURCES);
+	assert_false(resolved);
+	assert_int_equal(n_events, 1);
+	expect_event(0, EVENT_WORKITEM_RESOURCES, NULL, "failed");
+	assert_string_equal(event_get(events[0], FIELD_STATUS_TEXT),
+			    "thousands of names wait for the name service");
+}
+
 /* Time */
 
 /* Each step has its own time, and all of them have no more than there is. */
@@ -681,16 +705,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_connected),     TEST(test_refused),
-		TEST(test_silent),        TEST(test_first_address),
-		TEST(test_next_address),  TEST(test_no_ipv6),
-		TEST(test_all_refuse),    TEST(test_race),
-		TEST(test_late_failures), TEST(test_families_by_turns),
-		TEST(test_first_family),  TEST(test_too_many_addresses),
-		TEST(test_unknown_name),  TEST(test_times),
-		TEST(test_source_family), TEST(test_family_mismatch),
-		TEST(test_setup_failed),  TEST(test_link_local),
-		TEST(test_cancel),
+		TEST(test_connected),       TEST(test_refused),
+		TEST(test_silent),          TEST(test_first_address),
+		TEST(test_next_address),    TEST(test_no_ipv6),
+		TEST(test_all_refuse),      TEST(test_race),
+		TEST(test_late_failures),   TEST(test_families_by_turns),
+		TEST(test_first_family),    TEST(test_too_many_addresses),
+		TEST(test_unknown_name),    TEST(test_too_many_names),
+		TEST(test_times),           TEST(test_source_family),
+		TEST(test_family_mismatch), TEST(test_setup_failed),
+		TEST(test_link_local),      TEST(test_cancel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
