@@ -165,7 +165,7 @@ static void write_done(void *argument, int result)
 
 	records->write = NULL;
 	if (result == -ECANCELED) {
-		/* It had not begun when the records were freed: finish_writes() does it. */
+		/* It had not begun when the records were freed: write_now() does it. */
 		for (int i = 0; i < _RECORD_FILE_MAX; i++)
 			records->files[i].dirty |= write->files[i].wanted;
 		records->unfinished = true;
