@@ -251,6 +251,8 @@ static void change_offer(struct session *session, const struct login_step *final
 		remember_md5(session, false);
 	p->md5_alone = !p->md5_alone;
 	p->offer_changed = true;
+	/* To where this one was made. */
+	p->went_to_known = false;
 	p->offer_refused = final->failed.event != EVENT_DROPPED_BEFORE_FULL_FEATURE;
 }
 
@@ -514,9 +516,6 @@ void session_action_login(struct session *session)
 /* T7 with a redirection, or with a changed offer: the same attempt goes on. */
 void session_action_reconnect(struct session *session)
 {
-	struct session_private *p = session->private;
-
-	p->endpoint = endpoint_free(p->endpoint);
-	p->went_to_known = false;
+	session->private->endpoint = endpoint_free(session->private->endpoint);
 	session_post(session, CONNECTION_EVENT_CONNECT);
 }

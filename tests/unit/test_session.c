@@ -1821,6 +1821,18 @@ static void comes_back_without_names(void **state)
 	check(run(at_rest, true));
 	check(t.events[EVENT_RECOVERY_FAILED] == failed + 1 && session_now()->reconnects == 6);
 	check(strcmp(session_address(session_now()), NAME) == 0);
+
+	t.deed = "somebody else there, who redirects";
+	world.portals[1].status = 0;
+	world.portals[2].moved_to = 3;
+	names.number = 1;
+	failed = t.events[EVENT_RECOVERY_FAILED];
+	lose(KERNEL_ERROR_CLOSED);
+	while (t.events[EVENT_RECOVERY_FAILED] == failed)
+		assert_true(sd_event_run(t.event, UINT64_MAX) >= 0);
+	check(run(at_rest, true));
+	check(t.events[EVENT_RECOVERY_FAILED] == failed + 1 && session_now()->reconnects == 7);
+	check(strcmp(session_now()->private->known_address, portals[1]) == 0);
 	finish();
 	end();
 }
