@@ -229,15 +229,13 @@ static int start_attempt(struct attempt *attempt)
 
 	attempt->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 			     IPPROTO_TCP);
-	if (attempt->fd < 0 && errno == EAFNOSUPPORT) {
-		r = -errno;
-		connect_failed(attempt, r);
-		return r;
-	}
 	if (attempt->fd < 0) {
 		r = -errno;
-		attempt_failed(attempt, r, error_event(EVENT_REQUEST_RESOURCES, r),
-			       EVENT_REQUEST_RESOURCES);
+		if (r == -EAFNOSUPPORT)
+			connect_failed(attempt, r);
+		else
+			attempt_failed(attempt, r, error_event(EVENT_REQUEST_RESOURCES, r),
+				       EVENT_REQUEST_RESOURCES);
 		return r;
 	}
 	r = prepare_source(c, attempt->fd);
