@@ -332,17 +332,12 @@ int manager_login(struct manager *manager, const struct node *node, int retry_ma
 	return 0;
 }
 
-static void stored(void *userdata, int error)
-{
-	/* The records have reported it. */
-}
-
 void manager_take_login(struct manager *manager, struct node *node)
 {
 	if (!node || node->logged_out_usec == 0)
 		return;
 	records_set_logged_out(manager->records, node, false, false);
-	(void)records_commit(manager->records, stored, NULL);
+	(void)records_commit(manager->records, NULL, NULL);
 }
 
 static void network_changed(void *userdata)

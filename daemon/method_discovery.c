@@ -43,15 +43,11 @@ struct discover {
 	int64_t targets, portals, created, updated, deleted;
 };
 
-static void nobody_waits(void *userdata, int error)
-{
-}
-
 /* What was found until the discovery broke off stays recorded. */
 static void keep_records(const struct discover *discover)
 {
 	if (discover->mode != RECORD_NONE && discover->targets > 0)
-		(void)records_commit(discover->manager->records, nobody_waits, NULL);
+		(void)records_commit(discover->manager->records, NULL, NULL);
 }
 
 /*

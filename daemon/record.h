@@ -167,6 +167,7 @@ typedef void (*records_done_t)(void *userdata, int error);
  * Makes everything changed so far durable (written beside, fsync, rename, fsync of the directory),
  * in a worker thread. Commits that come while one is written share the next. done() is called from
  * the loop with 0, -EROFS, -ENOSPC, ...; on failure the change stays in memory, event STORE_FAILED
- * was raised, and the next commit tries again. Errors: -ENOMEM; of work_submit().
+ * was raised, and the next commit tries again; @done NULL: that is enough. Errors: -ENOMEM; of
+ * work_submit().
  */
 int records_commit(struct records *records, records_done_t done, void *userdata);

@@ -125,7 +125,8 @@ static void tell(struct record_waiter *waiter, int error)
 	while (waiter) {
 		struct record_waiter *next = waiter->next;
 
-		waiter->done(waiter->userdata, error);
+		if (waiter->done)
+			waiter->done(waiter->userdata, error);
 		free(waiter);
 		waiter = next;
 	}

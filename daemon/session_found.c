@@ -263,11 +263,6 @@ const char *session_take_over_fault(const struct session *session)
 	return NULL;
 }
 
-static void stored(void *userdata, int error)
-{
-	/* The records have reported it. */
-}
-
 static int make_node(struct session *session, struct node **ret)
 {
 	const struct node_key key = {
@@ -297,7 +292,7 @@ static int take(struct session *session)
 	session->managed = true;
 	session_changed(session);
 	records_set_logged_out(records, node, false, false);
-	(void)records_commit(records, stored, NULL);
+	(void)records_commit(records, NULL, NULL);
 	event = event_new(EVENT_SESSION_ADOPTED);
 	event_set_outcome(event, EVENT_OUTCOME_CONTINUED);
 	session_raise(session, event);

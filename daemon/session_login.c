@@ -212,11 +212,6 @@ static void login_refused(struct session *session, const struct login_step *step
 	session->failure.status_detail = step->failed.status_detail;
 }
 
-static void md5_stored(void *userdata, int error)
-{
-	/* The records have reported it; the target is asked again after a restart. */
-}
-
 /* What the target can cope with is known from now on. */
 static void remember_md5(struct session *session, bool alone)
 {
@@ -227,7 +222,8 @@ static void remember_md5(struct session *session, bool alone)
 	if (!node)
 		return;
 	records_set_md5_only(records, node, alone);
-	(void)records_commit(records, md5_stored, NULL);
+	/* What is not kept the target is asked again after a restart. */
+	(void)records_commit(records, NULL, NULL);
 }
 
 /*

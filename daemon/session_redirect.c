@@ -76,11 +76,6 @@ void session_find_portal(struct session *session)
 
 /* Remembering */
 
-static void stored(void *userdata, int error)
-{
-	/* The records have reported it; the target says it again. */
-}
-
 /* @portal NULL: none any more. */
 static void remember(struct session *session, const struct login_redirect *portal)
 {
@@ -101,9 +96,10 @@ static void remember(struct session *session, const struct login_redirect *porta
 		p->remembered = *portal;
 	else
 		p->remembered.address[0] = '\0';
+	/* What is not kept the target says again. */
 	if (node && records_set_redirect(records, node, portal ? portal->address : NULL,
 					 portal ? portal->port : 0) >= 0)
-		(void)records_commit(records, stored, NULL);
+		(void)records_commit(records, NULL, NULL);
 }
 
 void session_settled(struct session *session)

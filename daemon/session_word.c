@@ -64,11 +64,6 @@ void session_word_leave(struct session *session)
 	p->storing = true;
 }
 
-static void joined(void *userdata, int error)
-{
-	/* The records have reported it. */
-}
-
 void session_word_join(struct session *session)
 {
 	struct records *records = session->manager->records;
@@ -81,7 +76,7 @@ void session_word_join(struct session *session)
 	if (!p->leaving || !node || node->logged_out_usec > 0)
 		return;
 	records_set_logged_out(records, node, true, p->forced);
-	(void)records_commit(records, joined, NULL);
+	(void)records_commit(records, NULL, NULL);
 }
 
 /* A logout that an earlier run of the daemon had begun */
