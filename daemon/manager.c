@@ -87,12 +87,9 @@ struct session *manager_find_session_of(struct manager *manager, const struct no
 bool manager_has_beside(const struct session *session)
 {
 	const struct node_key key = { session->target_name, session->address, session->port };
-	const struct session *other =
-		session->manager->by_key[key_bucket(key.target_name, key.address, key.port)];
+	const struct session *other = manager_find_session_of(session->manager, &key);
 
-	while (other && (other == session || !other->managed || !is_of(other, &key)))
-		other = other->key_next;
-	return other;
+	return other && other != session && other->managed;
 }
 
 void manager_index_session(struct session *session)
